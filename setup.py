@@ -1,0 +1,49 @@
+"""Adds one build step to setup.cfg: the libraries that travel with the probes, as vendor.zip.
+
+The workstation may use any dnspython and urllib3; a node's Python may be 3.9, so the bundle gets the versions that
+pyproject.toml pins for the build, whatever is installed where the command runs.
+"""
+
+import importlib.util
+import pathlib
+import zipfile
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+HERE = pathlib.Path(__file__).parent
+TRAVELS = ("dns", "urllib3")
+# What the probes never ask for: it would only make the ConfigMap larger.
+LEFT_OUT = ("/quic/", "/contrib/", "/http2/", "/_asyncio", "/_trio", "/async", "/__pycache__/", "/trio", "/py.typed")
+EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def write_vendor_zip(target: pathlib.Path) -> None:
+    """Zip the pinned libraries, byte for byte the same for the same versions."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle:
+        for name in TRAVELS:
+            spec = importlib.util.find_spec(name)
+            if spec is None or spec.origin is None:
+                raise SystemExit(f"setup.py: build requirement {name!r} is not installed (see pyproject.toml)")
+            root = pathlib.Path(spec.origin).parent
+            for path in sorted(root.rglob("*.py")):
+                inside = f"{name}/{path.relative_to(root).as_posix()}"
+                if not any(part in f"/{inside}" for part in LEFT_OUT):
+                    bundle.writestr(zipfile.ZipInfo(inside, EPOCH), path.read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+class BuildWithVendor(build_py):
+    """build_py, and the bundle's libraries beside kubectl_imagepull/node."""
+
+    def run(self) -> None:
+        super().run()
+        where = HERE if self.editable_mode else pathlib.Path(self.build_lib)
+        write_vendor_zip(where / "kubectl_imagepull" / "node" / "vendor.zip")
+
+    def get_outputs(self, include_bytecode: bool = True) -> list:
+        own = str(pathlib.Path(self.build_lib) / "kubectl_imagepull" / "node" / "vendor.zip")
+        return [*super().get_outputs(include_bytecode), *([] if self.editable_mode else [own])]
+
+
+setup(cmdclass={"build_py": BuildWithVendor})
