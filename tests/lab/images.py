@@ -1,0 +1,145 @@
+"""Images without an engine: made in memory, put straight into a registry's storage or into an archive for containerd."""
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.lab import build
+from tests.lab.common import write
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+
+NATIVE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+FOREIGN = "amd64" if NATIVE == "arm64" else "arm64"   # an architecture that the nodes do not have
+APPLETS = ("sh", "sleep", "cat", "ls", "env", "date", "timeout", "wget", "nslookup", "nc", "true", "false", "id")
+
+
+def digest(data: bytes) -> str:
+    """``sha256:…`` of the bytes."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+
+
+@dataclass(frozen=True)
+class Image:
+    """A manifest (or an index) with everything below it; ``blobs`` are what a registry serves under /blobs/."""
+
+    media_type: str
+    body: bytes
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    children: tuple[Image, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        return digest(self.body)
+
+    def descriptor(self, **more: object) -> dict[str, object]:
+        return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.body), **more}
+
+
+def _tar(files: dict[str, bytes], links: dict[str, str], directories: tuple[str, ...]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name in directories:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
+            tar.addfile(entry)
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), 0o755
+            tar.addfile(entry, io.BytesIO(data))
+        for name, target in links.items():
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = tarfile.SYMTYPE, target
+            tar.addfile(entry)
+    return out.getvalue()
+
+
+def _image(layer: bytes, config: dict[str, object], architecture: str) -> Image:
+    configuration = _json({"architecture": architecture, "os": "linux", "config": config,
+                           "rootfs": {"type": "layers", "diff_ids": [digest(layer)]}})
+    body = _json({"schemaVersion": 2, "mediaType": MANIFEST,
+                  "config": {"mediaType": CONFIG, "digest": digest(configuration), "size": len(configuration)},
+                  "layers": [{"mediaType": LAYER, "digest": digest(layer), "size": len(layer)}]})
+    return Image(MANIFEST, body, {digest(layer): layer, digest(configuration): configuration})
+
+
+def _index(*images: tuple[str, Image]) -> Image:
+    body = _json({"schemaVersion": 2, "mediaType": INDEX,
+                  "manifests": [image.descriptor(platform={"architecture": architecture, "os": "linux"})
+                                for architecture, image in images]})
+    return Image(INDEX, body, children=tuple(image for _, image in images))
+
+
+def pause() -> Image:
+    """As the real one: one static binary, no shell, a user that is not root."""
+    layer = _tar({"pause": build.pause().read_bytes()}, {}, ())
+    return _image(layer, {"Entrypoint": ["/pause"], "User": "65535:65535", "Env": ["PATH=/usr/bin:/bin"]}, NATIVE)
+
+
+def busybox(label: str, architecture: str = NATIVE) -> Image:
+    """Debian's static busybox, asleep; ``label`` makes images of different digest."""
+    directories = ("bin", "etc", "tmp", "proc", "sys", "dev", "usr", "lib", "lib64")
+    layer = _tar({"bin/busybox": Path("/usr/bin/busybox").read_bytes()}, {f"bin/{name}": "busybox" for name in APPLETS}, directories)
+    return _image(layer, {"Cmd": ["sleep", "86400"], "Env": ["PATH=/bin"], "Labels": {"lab": label}}, architecture)
+
+
+def multi() -> Image:
+    """An index with the nodes' architecture and another one."""
+    return _index((NATIVE, busybox("multi")), (FOREIGN, busybox("multi", FOREIGN)))
+
+
+def foreign_only() -> Image:
+    """An index without anything for the nodes' architecture (the repository is called ``armonly``)."""
+    return _index((FOREIGN, busybox("foreign", FOREIGN)))
+
+
+def archive(name: str, image: Image) -> bytes:
+    """An OCI archive that ``ctr images import`` takes under ``name``."""
+    index = _json({"schemaVersion": 2, "manifests": [image.descriptor(annotations={
+        "org.opencontainers.image.ref.name": name, "io.containerd.image.name": name})]})
+    files = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": index}
+    files |= {"blobs/sha256/" + key[7:]: blob for key, blob in {**image.blobs, image.digest: image.body}.items()}
+    return _tar(files, {}, ())
+
+
+def store(root: Path, repository: str, tag: str, image: Image) -> None:
+    """Put an image into the storage of a registry that is not running yet (the file layout of distribution's filesystem driver).
+
+    Files instead of a push: no credentials are needed for the registries whose very point is that a push fails.
+    """
+    base = root / "docker/registry/v2"
+    repo = base / "repositories" / repository
+
+    def link(at: Path, to: str) -> None:
+        write(at / "link", to)
+
+    def blob(data: bytes) -> None:
+        name = digest(data)[7:]
+        target = base / "blobs/sha256" / name[:2] / name / "data"
+        if not target.exists():
+            write(target, data)
+
+    def revision(item: Image) -> None:
+        blob(item.body)
+        link(repo / "_manifests/revisions/sha256" / item.digest[7:], item.digest)
+        for key, data in item.blobs.items():
+            blob(data)
+            link(repo / "_layers/sha256" / key[7:], key)
+        for child in item.children:
+            revision(child)
+
+    revision(image)
+    link(repo / "_manifests/tags" / tag / "current", image.digest)
+    link(repo / "_manifests/tags" / tag / "index/sha256" / image.digest[7:], image.digest)

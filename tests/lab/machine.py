@@ -1,0 +1,283 @@
+"""Machines made of namespaces, and the services that run in them.
+
+A machine is a network, mount, host-name and (the workstation apart) process namespace, held by one process that does nothing.
+Kill that process and the kernel ends every process inside, containers and their shims included, and drops its mounts, links
+and iptables rules: this is why the lab leaves nothing behind even after a crash. Nothing is bound under /run/netns.
+
+Who runs is written down as pid *and* start time, so that a pid used again by something else is never mistaken for ours.
+"""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab import build, settings
+from tests.lab.common import LabError, run, tail, wait_for, write
+
+MARKER = "etc/imagepull-lab"   # in a machine's own /etc: says which lab a process belongs to
+CLEAN_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
+
+
+def started(pid: int) -> int | None:
+    """When a process was started (clock ticks since boot, field 22 of /proc/PID/stat); None when it is gone or a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def kill(pid: int, start: int | None, *, grace: float) -> None:
+    """End one process: SIGTERM, and SIGKILL after ``grace`` seconds. Returns when it is gone."""
+    def gone() -> bool:
+        return started(pid) is None or started(pid) != start
+    if gone():
+        return
+    try:
+        if grace:
+            os.kill(pid, signal.SIGTERM)
+            try:
+                wait_for(gone, f"process {pid}", seconds=grace, every=0.02)
+                return
+            except LabError:
+                pass
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    wait_for(gone, f"the end of process {pid}", seconds=20, every=0.02)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One machine of the lab; ``state`` is the lab's directory."""
+
+    name: str
+    state: Path
+
+    @property
+    def record(self) -> Path:
+        return self.state / "machines" / f"{self.name}.json"
+
+    @property
+    def store(self) -> Path:
+        """The mount point of the machine's own memory file system (seen inside only)."""
+        return self.state / "machines" / f"{self.name}.store"
+
+    @property
+    def own_pids(self) -> bool:
+        # Commands on the workstation are exec'd by the caller, so they stay in the caller's process namespace.
+        return self.name != "workstation"
+
+    def holder(self) -> int | None:
+        """The pid of the process that holds the namespaces open, or None when the machine is down."""
+        outer = self._outer()
+        if outer is None or not self.own_pids:
+            return outer
+        children = [pid for pid in _pids() if _parent(pid) == outer]
+        return children[0] if children else None
+
+    def _outer(self) -> int | None:
+        try:
+            record = json.loads(self.record.read_text())
+        except (OSError, ValueError):
+            return None
+        pid = int(record["pid"])
+        return pid if started(pid) == record["start"] else None
+
+    def pid(self) -> int:
+        """As ``holder``, but raises LabError when the machine is down."""
+        pid = self.holder()
+        if pid is None:
+            raise LabError(f"{self.name} is not running; `python -m tests.lab up` starts the lab")
+        return pid
+
+    def up(self) -> None:
+        """Start the machine: empty namespaces and the process that holds them."""
+        self.store.mkdir(parents=True, exist_ok=True)
+        argv = ["unshare", "--mount", "--net", "--uts", "--propagation", "private"]
+        if self.own_pids:
+            argv += ["--pid", "--fork", "--kill-child", "--mount-proc"]
+        binary = str(build.pause())
+
+        def record_me() -> None:
+            # In the child, before exec: there is no moment at which the process runs and is not written down.
+            write(self.record, json.dumps({"pid": os.getpid(), "start": started(os.getpid())}))
+        with open(os.devnull, "rb") as null, (self.state / "log" / f"machine-{self.name}.log").open("ab") as log:
+            subprocess.Popen([*argv, "--", binary, str(self.state), self.name], stdin=null, stdout=log, stderr=log,
+                             env=CLEAN_ENV, cwd="/", start_new_session=True, preexec_fn=record_me)
+        wait_for(lambda: self._holding(binary), f"the namespaces of {self.name}", seconds=10, every=0.01)
+        self.enter(["sh", "-euc", 'hostname "$1"; ip link set lo up', "sh", self.name])
+
+    def _holding(self, binary: str) -> bool:
+        pid = self.holder()
+        try:
+            return pid is not None and os.readlink(f"/proc/{pid}/exe") == os.path.realpath(binary)
+        except OSError:
+            return False
+
+    def argv(self, *, pids: bool = True) -> list[str]:
+        """The words that, put before a command, run it in this machine."""
+        words = ["nsenter", "--target", str(self.pid()), "--mount", "--net", "--uts"]
+        return [*words, *(["--pid"] if pids and self.own_pids else []), "--"]
+
+    def enter(self, argv: Sequence[str], stdin: str | bytes | None = None) -> str:
+        """Run a program to its end in the machine and return its output. Raises LabError."""
+        return run([*self.argv(), *argv], stdin=stdin, env=CLEAN_ENV)
+
+    def path(self, absolute: str) -> Path:
+        """A file as the machine sees it, as a path that works from outside (/proc/PID/root)."""
+        return Path(f"/proc/{self.pid()}/root") / absolute.lstrip("/")
+
+    def own_etc(self, files: Mapping[str, str | bytes], *, size: str, more: str = "") -> None:
+        """Give the machine a memory file system at ``store`` and a whole /etc of its own: the machine's with ``files`` over it.
+
+        An overlay of the directory, not of single files: so a pod's hostPath /etc shows the node's own view too, links of the
+        real /etc can be replaced by files, and files may be added that the real /etc has no place for.
+        """
+        self.enter(["sh", "-euc", """
+            mount -t tmpfs -o mode=755,size="$2" "$3" "$1"
+            mkdir -p "$1/etc" "$1/etc.work"
+            """, "sh", str(self.store), size, f"lab-{self.name}"])
+        upper = self.path(str(self.store / "etc"))
+        for name, content in {**files, MARKER.removeprefix("etc/"): f"{self.state} {self.name}\n"}.items():
+            write(upper / name, content)
+        self.enter(["sh", "-euc", f"""
+            mount -t overlay -o "lowerdir=/etc,upperdir=$1/etc,workdir=$1/etc.work" overlay /etc
+            {more}
+            mount --make-rshared /
+            """, "sh", str(self.store)])
+
+    def down(self) -> None:
+        """End the machine with all that runs in it."""
+        outer = self._outer()
+        if outer is not None:
+            holder = self.holder()
+            start = started(holder) if holder else None
+            kill(outer, started(outer), grace=0)
+            if holder:   # goes with its parent (--kill-child); waited for, since the namespaces go with it
+                kill(holder, start, grace=0)
+        self.record.unlink(missing_ok=True)
+
+
+def strays(state: Path) -> list[int]:
+    """Processes that live in a machine of this lab though the machine's holder is gone or shares its process namespace."""
+    found = []
+    for pid in _pids():
+        try:
+            if Path(f"/proc/{pid}/root/{MARKER}").read_text().startswith(f"{state} "):
+                found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
+@dataclass(frozen=True)
+class Service:
+    """A daemon in a machine. What it is and who runs is one file, so any process can stop it and start it again."""
+
+    name: str
+    state: Path
+
+    @property
+    def record(self) -> Path:
+        return self.state / "services" / f"{self.name}.json"
+
+    @property
+    def log(self) -> Path:
+        return self.state / "log" / f"{self.name}.log"
+
+    def describe(self) -> dict[str, object]:
+        try:
+            record: dict[str, object] = json.loads(self.record.read_text())
+        except (OSError, ValueError):
+            raise LabError(f"there is no service {self.name} in this lab") from None
+        return record
+
+    @property
+    def pid(self) -> int | None:
+        """Its pid when it is alive."""
+        record = self.describe()
+        pid = record.get("pid")
+        return pid if isinstance(pid, int) and started(pid) == record["start"] else None
+
+    def define(self, machine: Machine, argv: Sequence[str], env: Mapping[str, str] | None = None, grace: float = 2) -> Service:
+        """Write down what the service is. ``grace``: seconds between SIGTERM and SIGKILL when it is stopped."""
+        write(self.record, json.dumps({"machine": machine.name, "argv": [str(word) for word in argv],
+                                       "env": {**CLEAN_ENV, **(env or {})}, "grace": grace}), 0o600)
+        return self
+
+    def start(self) -> None:
+        """Start it unless it runs. It belongs to its machine's process 1 and survives us."""
+        record = self.describe()
+        if self.pid is not None:
+            return
+        machine = Machine(str(record["machine"]), self.state)
+        argv, env = record["argv"], record["env"]
+        assert isinstance(argv, list) and isinstance(env, dict)
+        read, write_end = os.pipe()
+        with self.log.open("ab") as log, open(os.devnull, "rb") as null:
+            # The shell ends at once, so process 1 of the machine inherits (and reaps) the daemon.
+            child = subprocess.Popen(
+                [*machine.argv(), "sh", "-c", f'fd=$1; shift; setsid "$@" {write_end}>&- & eval "echo $! >&$fd"', "sh", str(write_end), *argv],
+                stdin=null, stdout=log, stderr=log, env=env, cwd="/", pass_fds=(write_end,))
+        os.close(write_end)
+        with os.fdopen(read) as pipe:
+            inner = pipe.readline().strip()
+        child.wait()
+        pid = _outside(machine.pid(), int(inner)) if inner else None
+        if pid is None:
+            raise LabError(f"{self.name} ended at once; the end of {self.log}:\n{tail(self.log)}")
+        write(self.record, json.dumps({**record, "pid": pid, "start": started(pid), "since": time.time()}), 0o600)
+
+    def stop(self) -> None:
+        """Stop it and wait until it is gone; it stays defined."""
+        pid, record = self.pid, self.describe()
+        if pid is not None:
+            kill(pid, started(pid), grace=float(str(record["grace"])))
+
+    def check(self) -> None:
+        """Raise LabError with the end of its log when it is dead."""
+        if self.pid is None:
+            raise LabError(f"{self.name} died; the end of {self.log}:\n{tail(self.log)}")
+
+
+def _outside(holder: int, inner: int) -> int | None:
+    """The pid, seen from here, of process ``inner`` of the holder's process namespace."""
+    namespace = os.readlink(f"/proc/{holder}/ns/pid")
+    for pid in _pids():
+        try:
+            if os.readlink(f"/proc/{pid}/ns/pid") != namespace:
+                continue
+            status = Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            continue
+        if next(line for line in status.splitlines() if line.startswith("NSpid:")).split()[-1] == str(inner):
+            return pid
+    return None
+
+
+def services(state: Path) -> list[Service]:
+    """All services of the lab, in the order of their names."""
+    return [Service(path.stem, state) for path in sorted((state / "services").glob("*.json"))]
+
+
+def machines(state: Path) -> list[Machine]:
+    """All machines of the lab, up or down."""
+    return [Machine(name, state) for name in settings.MACHINES]
