@@ -1,0 +1,92 @@
+"""Pasted text made plain again: what terminals, JSON, YAML, log formats and table drawings did to an error message is undone.
+
+Knows nothing of pulls. Everything here is linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import re
+
+HEAD, TAIL = 192 * 1024, 64 * 1024
+"""A longer text is read at its two ends: no program writes an error of this size, and the time must stay bounded."""
+
+_ANSI = re.compile(r"\x1b(?:\[[0-9;?]{0,32}[@-~]?|\][^\x07\x1b\n]{0,512}\x07?|.?)", re.DOTALL)
+# A table drawn with bars (k9s, lens): the text goes on behind the bar of the next line, in the middle of a word.
+_BARS = re.compile(r" ?[│┃][ \t]*\n[ \t]*[│┃] ?")
+_BAR = re.compile(r"[│┃]")
+# The look-behind keeps a long run of backslashes from being read once for each of them.
+_ESCAPED_QUOTE = re.compile(r"(?<!\\)\\+([\"'])")
+_ESCAPES = re.compile(r"(?<!\\)\\+(?:([nrt])|u00(3[cC]|3[eE]|26|27|22))")
+_SPACES = re.compile(r"[ \t\f\v\xa0\u2000-\u200b\u3000\ufeff]+")
+_LINES = re.compile(r" ?(?:\r\n?|\n)(?: ?\r?\n)* ?")
+_LINE = re.compile(r" ?\n ?")
+_ENTITIES = {"&quot;": '"', "&#34;": '"', "&#39;": "'", "&lt;": "<", "&gt;": ">", "&amp;": "&"}
+_PRINTED_ALIKE = str.maketrans(
+    {"“": '"', "”": '"', "„": '"', "″": '"', "‘": "'", "’": "'", "：": ": ", "，": ", ", "；": "; ", "–": "-", "—": "-", "\0": " "}
+)
+_UNICODE_ESCAPES = {"3c": "<", "3e": ">", "26": "&", "27": "'", "22": '"'}
+
+
+def as_text(given: object) -> str:
+    """Anything at all as a str of bounded length: bytes as UTF-8 with replacement, None as the empty text."""
+    if given is None:
+        return ""
+    if isinstance(given, (bytes, bytearray, memoryview)):
+        raw = bytes(given)
+        if len(raw) > 4 * (HEAD + TAIL):
+            raw = raw[: 4 * HEAD] + b"\n" + raw[-4 * TAIL :]
+        given = raw.decode("utf-8", "replace")
+    if not isinstance(given, str):
+        try:
+            given = str(given)
+        except Exception:  # a stranger's __str__ may raise anything
+            return ""
+    if len(given) > HEAD + TAIL:
+        given = given[:HEAD] + "\n" + given[-TAIL:]
+    return given
+
+
+def plain(text: str) -> str:
+    """One error text with single spaces, single newlines, unescaped quotes and straight quotation marks."""
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    if "│" in text or "┃" in text:
+        text = _BAR.sub(" ", _BARS.sub("", text))
+    if not text.isascii() or "\0" in text:
+        text = text.translate(_PRINTED_ALIKE)
+    if "\\" in text:
+        text = _ESCAPED_QUOTE.sub(r"\1", text)
+        text = _ESCAPES.sub(_unescape, text)
+    if "&" in text and ";" in text:
+        for entity, char in _ENTITIES.items():
+            text = text.replace(entity, char)
+    text = _SPACES.sub(" ", text)
+    if "\n" in text or "\r" in text:
+        text = _LINES.sub("\n", text)
+    return text.strip()
+
+
+def _unescape(found: re.Match[str]) -> str:
+    letter = found.group(1)
+    if letter:
+        return " " if letter == "t" else "\n"
+    return _UNICODE_ESCAPES[found.group(2).lower()]
+
+
+def joined(text: str) -> str:
+    """The same with its line breaks taken out: a terminal breaks words in two."""
+    return _LINE.sub("", text)
+
+
+def printable(text: str, limit: int = 300) -> str:
+    """For showing: control characters and lone surrogates as escapes, one line, at most `limit` characters."""
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c == "\n" else _escaped(c) for c in text)
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
