@@ -10,8 +10,9 @@ Every reader here goes over its input once; none raises on anything that is text
 from __future__ import annotations
 
 import re
+from ipaddress import IPv6Address
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 # RFC 9110 section 5.6.2: token
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -261,60 +262,71 @@ def token_requests(
     """
     if "realm" not in params:
         raise BadRealm("the challenge names no realm to ask for a token")
-    realm = params["realm"]
-    base, query = _split_realm(realm)
+    base, query = _split_realm(params["realm"])
     pull = f"repository:{repository}:pull"
     service = params.get("service", "")
     if runtime == CRIO:
         fields = [("account", username)] if username else []
         fields += [("service", service)] if service else []
         fields.append(("scope", pull))
-        url = f"{base}?{_encode_query(query + fields)}"
+        url = f"{base}?{_encode_query([*_query_pairs(query), *fields])}"
         return [TokenRequest("GET", url, basic=bool(username) and has_password)]
     scopes = sorted({pull, *params["scope"].split(" ")} if "scope" in params else {pull}, key=_bytes)
     fields = [("service", service)] if service else []
     fields += [("scope", scope) for scope in scopes]
-    get = TokenRequest("GET", f"{base}?{_encode_query(query + fields)}", basic=has_password)
+    url = f"{base}?{_encode_query([*_query_pairs(query), *fields])}"
+    get = TokenRequest("GET", url, basic=has_password)
     if not has_password:
         return [get]
     form = [("client_id", "containerd-client"), ("scope", " ".join(scopes)), ("service", service)]
     form.append(("grant_type", "password" if username else "refresh_token"))
     if username:
         form.append(("username", username))
-    post = TokenRequest(
-        "POST",
-        realm.partition("#")[0],
-        form=tuple(form),
-        secret_field="password" if username else "refresh_token",
-    )
+    secret_field = "password" if username else "refresh_token"
+    post = TokenRequest("POST", base + query, form=tuple(form), secret_field=secret_field)
     return [post, get._replace(after=(400, 401, 404, 405) if username else (400, 401, 404))]
 
 
-def _split_realm(realm: str) -> Tuple[str, List[Tuple[str, str]]]:
-    """The realm up to its query, and the query as pairs; raises BadRealm unless it is an absolute http(s) address."""
-    if not re.match(r"(?i)https?://[^/?#\s\x00-\x1f\x7f]", realm) or re.search(r"[\x00-\x1f\x7f]", realm):
+# Only addresses that a token server can have: a user name in one, or a host of odd characters, is not asked
+_REALM = re.compile(
+    r"([hH][tT][tT][pP][sS]?)://((?:[A-Za-z0-9_.-]+|\[([0-9A-Fa-f:.]+)\])(?::[0-9]*)?)(/[^?]*)?(\?.*)?"
+)
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_NOT_IN_PATH = re.compile(r"[^A-Za-z0-9\-._~!$&'()*+,;=:@/%\[\]]")
+
+
+def _split_realm(realm: str) -> Tuple[str, str]:
+    """The realm as runtimes write it, up to its query, and the query with its question mark.
+
+    Raises BadRealm unless it is an http or https address. Go's net/url escapes a whole path anew where a character in
+    it must be escaped (EscapedPath), else it leaves it alone.
+    """
+    address, _, fragment = realm.partition("#")
+    parts = _REALM.fullmatch(address)
+    escaped = ((parts.group(4) or "") if parts else "") + "#" + fragment
+    if parts is None or _BROKEN_ESCAPE.search(escaped) or re.search(r"[\x00-\x1f\x7f]", address):
         raise BadRealm(f"the realm {realm[:120]!r} is no http or https address")
-    address, _, query = realm.partition("#")[0].partition("?")
-    start = address.index("//") + 2
-    slash = address.find("/", start)
-    host, path = (address, "") if slash < 0 else (address[:slash], address[slash:])
-    # what a URL path cannot hold is escaped, escapes that are there stay
-    return host + quote(path, safe="/%:@!$&'()*+,;=~-._"), list(_query_pairs(query))
+    scheme, host, ipv6, path, query = (part or "" for part in parts.groups())
+    if ipv6:
+        try:
+            IPv6Address(ipv6)
+        except ValueError:
+            raise BadRealm(f"the realm {realm[:120]!r} holds no IPv6 address") from None
+    if _NOT_IN_PATH.search(path):
+        path = quote(_bytes(_unquote(path)), safe="$&+,/:;=@~")
+    return f"{scheme.lower()}://{host.rstrip(':')}{path}", query
 
 
 def _query_pairs(query: str) -> Iterator[Tuple[str, str]]:
     """The pairs of a query as Go's net/url reads them: a part with a semicolon or a broken escape is dropped."""
-    for part in query.split("&"):
+    for part in query[1:].split("&"):
         name, _, value = part.partition("=")
-        if part and ";" not in part and not re.search(r"%(?![0-9A-Fa-f]{2})", part):
-            yield _unquote(name), _unquote(value)
+        if part and ";" not in part and not _BROKEN_ESCAPE.search(part):
+            yield _unquote(name.replace("+", " ")), _unquote(value.replace("+", " "))
 
 
 def _unquote(text: str) -> str:
-    raw = re.sub(
-        rb"%([0-9A-Fa-f]{2})", lambda m: bytes([int(m.group(1), 16)]), _bytes(text.replace("+", " "))
-    )
-    return raw.decode("utf-8", "surrogateescape")
+    return unquote_to_bytes(_bytes(text)).decode("utf-8", "surrogateescape")
 
 
 def _encode_query(pairs: List[Tuple[str, str]]) -> str:

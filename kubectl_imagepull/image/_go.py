@@ -266,7 +266,10 @@ def kind(value: Json) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# encoding/base64
+# encoding/base64, and strings.TrimSpace
+
+# unicode.IsSpace; str.strip() would take the four separators below the space as well
+WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 
 _OUTSIDE_BASE64 = re.compile(rb"[^A-Za-z0-9+/\r\n]")
 

@@ -278,7 +278,7 @@ def _entry(value: _go.Json, context: str) -> Entry:
 def _decode_auth(auth: str) -> tuple[str, str]:
     """config.go decodeDockerConfigFieldAuth. Bytes that are not UTF-8 come through as surrogates."""
     try:
-        decoded = _go.decode_base64(auth.encode("utf-8"), padded=auth.strip().endswith("="))
+        decoded = _go.decode_base64(auth.encode("utf-8"), padded=auth.strip(_go.WHITE_SPACE).endswith("="))
     except _go.GoError as error:
         raise _Undecodable(str(error), 'the field "auth" of an entry is not base64') from None
     username, colon, password = decoded.decode("utf-8", "surrogateescape").partition(":")
