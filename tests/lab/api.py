@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
+import os
 import secrets
 import shutil
 import signal
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from pathlib import Path
 from tests.lab import build, control_plane, dns, network, node, registries, settings, workstation
 from tests.lab.common import LabError, Unsupported, say, wait_for, write
 from tests.lab.control_plane import Api
-from tests.lab.machine import Machine, Service, kill, machines, services, started, strays
+from tests.lab.machine import MARKER, Machine, Service, kill, machines, services, started, strays
 from tests.lab.network import Segment
 from tests.lab.pki import Authority
 
@@ -158,18 +159,24 @@ class Lab:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """One `up` or `down` at a time. The lock lies beside the state, which `down` removes."""
-    lock = Path("/run") / f"{settings.tag()}.lock"
-    with lock.open("w") as handle:
+    """One `up` or `down` at a time. What is locked is the cache's directory: it stays when the lab goes."""
+    settings.cache().mkdir(parents=True, exist_ok=True)
+    handle = os.open(settings.cache(), os.O_RDONLY)
+    try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             say("another `up` or `down` is at work; waiting for it")
             fcntl.flock(handle, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _source() -> str:
+    """What tells one version of the lab's code from another."""
+    text = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")) if not path.name.startswith("test_"))
+    return hashlib.sha256(text).hexdigest()
 
 
 def supported() -> None:
@@ -178,6 +185,8 @@ def supported() -> None:
         raise Unsupported("the lab needs Linux: it is made of network, mount and process namespaces")
     if os.geteuid() != 0:
         raise Unsupported("the lab needs root: it makes namespaces and mounts")
+    if Path("/", MARKER).exists():
+        raise Unsupported("this is a machine of the lab itself; leave it first")
 
 
 def up() -> Lab:
@@ -191,6 +200,8 @@ def up() -> Lab:
         if (state / "complete").exists() and all(machine.holder() for machine in machines(state)):
             lab = Lab.load()
             lab.restore()
+            if (state / "complete").read_text() != _source():
+                say("this lab was started by another version of tests/lab; `down`, then `up`, renews it")
             return lab
         if state.exists():
             say("clearing what an earlier run has left")
@@ -199,8 +210,7 @@ def up() -> Lab:
             return _start(state)
         except BaseException:
             say(f"the lab did not come up; its logs stay in {state / 'log'} until `down` or the next `up`")
-            for machine in machines(state):
-                machine.down()
+            _stop(state)
             raise
 
 
@@ -251,7 +261,7 @@ def _start(state: Path) -> Lab:
     lab.wait_ready()
     # Without it no pod is admitted, and the controller that makes it has only just begun.
     wait_for(lambda: lab.api.exists("/api/v1/namespaces/default/serviceaccounts/default"), "the default service account", seconds=30)
-    write(state / "complete", "")
+    write(state / "complete", _source())
     return lab
 
 
@@ -263,6 +273,13 @@ def down() -> None:
 
 
 def _down(state: Path) -> None:
+    _stop(state)
+    if state.exists():
+        shutil.rmtree(state)
+
+
+def _stop(state: Path) -> None:
+    """End everything that runs; the files of the state (the logs) stay."""
     network.remove_link(state)
     left = strays(state)
     for machine in machines(state):
@@ -271,5 +288,3 @@ def _down(state: Path) -> None:
         kill(pid, started(pid), grace=0)
     for name in settings.NODES:
         node.cgroup_down(f"{settings.tag(state)}-{name}")
-    if state.exists():
-        shutil.rmtree(state)

@@ -41,7 +41,8 @@ def main(argv: Sequence[str]) -> int:
         "up": _up, "down": _down, "status": _status, "build": _build, "shell": _shell,
         "run": lambda: _run(options.command), "fault": lambda: _fault(options.words)}
     try:
-        api.supported()
+        if options.verb in ("up", "down", "build", "fault"):
+            api.supported()
         return actions[options.verb]()
     except Unsupported as error:
         print(f"lab: {error}", file=sys.stderr)

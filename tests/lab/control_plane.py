@@ -41,7 +41,8 @@ def define(core: Machine, segment: Segment, ca: Authority) -> list[Service]:
         f"--service-account-signing-key-file={accounts.key}", f"--service-cluster-ip-range={settings.SERVICE_RANGE}",
         "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged=true"]
     kcm = [KUBERNETES.program("kube-controller-manager"), f"--kubeconfig={configs['kcm']}", f"--root-ca-file={ca.crt}",
-           f"--service-account-private-key-file={accounts.key}", "--use-service-account-credentials=true", "--leader-elect=false"]
+           f"--service-account-private-key-file={accounts.key}", "--use-service-account-credentials=true", "--leader-elect=false",
+           "--kube-api-qps=500", "--kube-api-burst=1000"]   # its start makes dozens of accounts: 5 s by the default limit
     scheduler = [KUBERNETES.program("kube-scheduler"), f"--kubeconfig={configs['sched']}", "--leader-elect=false"]
     argvs = {"etcd": etcd, "apiserver": apiserver, "controller-manager": kcm, "scheduler": scheduler}
     # A stopped API server may drain for minutes while others watch it: it gets a second.

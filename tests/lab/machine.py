@@ -146,7 +146,8 @@ class Machine:
         return Path(f"/proc/{self.pid()}/root") / absolute.lstrip("/")
 
     def own_etc(self, files: Mapping[str, str | bytes], *, size: str, more: str = "") -> None:
-        """Give the machine a memory file system at ``store`` and a whole /etc of its own: the machine's with ``files`` over it.
+        """Give the machine a memory file system at ``store`` and a whole /etc of its own: the computer's with ``files`` over it;
+        ``more`` is shell for further mounts, with the store as ``$1``.
 
         An overlay of the directory, not of single files: so a pod's hostPath /etc shows the node's own view too, links of the
         real /etc can be replaced by files, and files may be added that the real /etc has no place for.

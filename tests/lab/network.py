@@ -25,7 +25,10 @@ class Segment:
 
     def host(self, name: str) -> str:
         """The address of ``name`` or ``name.lab.test``."""
-        return self[settings.HOSTS[name.removesuffix("." + settings.DOMAIN)]]
+        short = name.removesuffix("." + settings.DOMAIN)
+        if short not in settings.HOSTS:
+            raise LabError(f"{name} has no address in the lab; these have: {', '.join(settings.HOSTS)}")
+        return self[settings.HOSTS[short]]
 
     def node(self, name: str) -> str:
         return self[settings.NODE_BASE + settings.NODES.index(name) + 1]

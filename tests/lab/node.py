@@ -149,13 +149,14 @@ def define(machine: Machine, segment: Segment, ca: Authority, registry_ca: Autho
         if [ -e /proc/sys/{name} ]; then echo {value} > "$1/sysctl/{name.replace('/', '.')}"
         mount --bind "$1/sysctl/{name.replace('/', '.')}" /proc/sys/{name}; fi""" for name, value in SYSCTLS.items())
     machine.own_etc(files, size="8g", more=f"""
-        mkdir -p "$1/var" "$1/var.work" "$1/containerd" "$1/kubelet" "$1/run" "$1/sysctl"
+        mkdir -p "$1/var" "$1/var.work" "$1/containerd" "$1/kubelet" "$1/sysctl"
         mount -t overlay -o "lowerdir=/var,upperdir=$1/var,workdir=$1/var.work" overlay /var
         mkdir -p /var/lib/containerd /var/lib/kubelet
         mount --bind "$1/containerd" /var/lib/containerd
         mount --bind "$1/kubelet" /var/lib/kubelet
         {sysctls}
-        mount --bind "$1/run" /run
+        umount "$1"   # the binds keep it; cadvisor wants to look at every mount point, and this one is about to be hidden
+        mount -t tmpfs -o mode=755 "lab-run" /run
         mkdir -p /run/lock /run/netns
         sysctl -qw net.ipv4.ip_forward=1
         """)
