@@ -291,13 +291,11 @@ def _decode_auth(auth: str) -> tuple[str, str]:
 
 
 def shown_key(key: str) -> str:
-    """A registry key with a password in front of its host left out."""
-    scheme, slashes, rest = key.partition("://") if "://" in key[:9] else ("", "", key)
-    authority, slash, path = rest.partition("/")
-    userinfo, at, host = authority.rpartition("@")
-    if not at or ":" not in userinfo:
-        return key
-    return f"{scheme}{slashes}{userinfo.partition(':')[0]}:…@{host}{slash}{path}"
+    """A registry key with a password in it left out: all from the first colon on to the last @."""
+    scheme, slashes, rest = key.partition("://") if key.startswith(("https://", "http://")) else ("", "", key)
+    userinfo, at, host = rest.rpartition("@")
+    user, colon, _ = userinfo.partition(":")
+    return f"{scheme}{slashes}{user}:…@{host}" if at and colon else key
 
 
 def index_key(key: str) -> bytes | None:

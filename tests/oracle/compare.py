@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from kubectl_imagepull.image.keyring import BadPullSecret, Credential, Keyring, index_key
+from kubectl_imagepull.image.keyring import BadPullSecret, Credential, Keyring
 from kubectl_imagepull.image.reference import InvalidReference, Reference
 from probes import challenge
 from tests.oracle import cases
@@ -89,7 +89,7 @@ def _keyring_differs(case: dict[str, Any], answer: Answer) -> str | None:
     ours = [ring.lookup(image) for image in case["images"]]
     ours += [ring.lookup_repository(name) for name in case["repositories"]]
     for name, mine, theirs in zip([*case["images"], *case["repositories"]], ours, answer["Lookups"], strict=True):
-        if not _same_order(mine, theirs):
+        if not _same_order(ring, mine, theirs):
             shown = [(c.secret, c.username, c.password) for c in mine]
             return f"for {name!r} we find {shown}, they {[tuple(t.values()) for t in theirs]}"
     return None
@@ -103,12 +103,11 @@ def _triple(credential: Credential) -> tuple[str, bytes, bytes]:
     )
 
 
-def _same_order(ours: list[Credential], theirs: list[dict[str, str]]) -> bool:
+def _same_order(ring: Keyring, ours: list[Credential], theirs: list[dict[str, str]]) -> bool:
     """Equal in order, but for spellings of one key in one secret: those come in the order of a Go map."""
+    key_of = {id(credential): indexed.key for indexed in ring._index for credential in indexed.credentials}
     at = 0
-    # a password in front of the host is not shown, and its mark is no address
-    groups = groupby(ours, key=lambda c: (index_key(c.registry_key.replace(":…@", "@")), c.secret))
-    for _, group in groups:
+    for _, group in groupby(ours, key=lambda credential: (key_of[id(credential)], credential.secret)):
         mine = sorted(map(_triple, group))
         part = theirs[at : at + len(mine)]
         if mine != sorted(
