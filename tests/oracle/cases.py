@@ -305,3 +305,35 @@ def token(pick: Pick) -> dict[str, Any]:
         "username": pick.one(["user", "user", "", "u r&é"]) if with_password else "",
         "password": pick.one(["secret", "p&=% é"]) if with_password else "",
     }
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# platforms: {"node": platform, "entries": [platform, …]}, as the OCI image spec writes them
+
+_SYSTEMS = ["linux", "linux", "linux", "windows", "Linux", "darwin", "macos", "unknown"]
+_ARCHITECTURES = [
+    "amd64", "amd64", "arm64", "arm64", "arm", "386", "i386", "x86_64", "aarch64", "armhf", "armel", "s390x", "unknown", "AMD64",
+]  # fmt: skip
+_VARIANTS = [
+    "", "", "", "v1", "v2", "v3", "v4", "v8", "8", "v8.0", "v8.1", "v8.5", "v8.9", "v9", "9", "v9.0", "v9.2", "v9.7", "v9.8", "v7",
+    "7", "v6", "v5", "5", "v10", "V8", "x",
+]  # fmt: skip
+_BUILDS = [
+    "10.0.17763.6659", "10.0.17763", "10.0.20348.2700", "10.0.20348.1", "10.0.22621", "10.0.25398.1", "10.0.26100", "10.0.26200.3",
+    "10.0.14393", "10.1.20348", "10.0", "", "x", "10.0.99999", "0.0.0", "10.0.20348x", "+10.0.20348",
+]  # fmt: skip
+
+
+def platform(pick: Pick) -> dict[str, Any]:
+    def one(systems: Sequence[str]) -> dict[str, Any]:
+        system = pick.one(systems)
+        made: dict[str, Any] = {"os": system, "architecture": pick.one(_ARCHITECTURES), "variant": pick.one(_VARIANTS)}
+        if system == "windows":
+            made["os.version"] = pick.one(_BUILDS)
+        if _chance(pick, 6):
+            made["os.features"] = [pick.one(["win32k", "a", "b", "c"]) for _ in range(pick.number(1, 2))]
+        return made
+
+    node = one(["linux", "linux", "windows"])
+    entries = [one([*_SYSTEMS, node["os"]]) for _ in range(pick.number(0, 6))]
+    return {"node": node, "entries": entries}

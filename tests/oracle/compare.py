@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from kubectl_imagepull.image.keyring import BadPullSecret, Credential, Keyring
+from kubectl_imagepull.image.platform import Platform, choose
 from kubectl_imagepull.image.reference import InvalidReference, Reference
 from probes import challenge
 from tests.oracle import cases
@@ -197,9 +198,30 @@ def _token_differs(case: dict[str, Any], answer: Answer) -> str | None:
     return None if mine == theirs else f"we ask {mine}, they {theirs}"
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# platforms
+
+
+def _platform_question(case: dict[str, Any]) -> dict[str, Any]:
+    return {"Kind": "platform", "Node": case["node"], "Entries": case["entries"]}
+
+
+def _platform_differs(case: dict[str, Any], answer: Answer) -> str | None:
+    entries = [{"platform": entry, "digest": str(i)} for i, entry in enumerate(case["entries"])]
+    node = Platform.of_descriptor({"platform": case["node"]})
+    assert node is not None
+    order = []
+    left = entries
+    while (choice := choose({"manifests": left}, node)).descriptor is not None:
+        order.append(int(choice.descriptor["digest"]))
+        left = [entry for entry in left if entry is not choice.descriptor]
+    return None if order == answer["Order"] else f"we order {order}, they {answer['Order']}"
+
+
 KINDS = (
     Kind("references", cases.reference, _reference_question, _reference_differs),
     Kind("keyrings", cases.keyring, _keyring_question, _keyring_differs),
     Kind("challenges", cases.challenges, _challenges_question, _challenges_differ),
     Kind("tokens", cases.token, _token_question, _token_differs),
+    Kind("platforms", cases.platform, _platform_question, _platform_differs),
 )

@@ -16,13 +16,16 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"sort"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/containerd/containerd/v2/core/remotes/docker/auth"
+	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
 	legacy "github.com/docker/distribution/reference"
 	"github.com/docker/distribution/registry/client/auth/challenge"
+	specs "github.com/opencontainers/image-spec/specs-go/v1"
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
@@ -45,6 +48,9 @@ type question struct {
 	Params             map[string]string // token
 	Repository         string
 	Username, Password string
+
+	Node    specs.Platform // platform
+	Entries []specs.Platform
 }
 
 type secret struct {
@@ -83,6 +89,8 @@ type answer struct {
 	Anonymous, Credentials   string // which scheme containerd answers
 
 	Requests []request
+
+	Order []int // platform: the entries that fit, best first
 }
 
 func main() {
@@ -126,6 +134,8 @@ func ask(q question) answer {
 		return challenges(q)
 	case "token":
 		return token(q)
+	case "platform":
+		return platform(q)
 	}
 	return answer{Error: "oracle: unknown kind " + q.Kind}
 }
@@ -273,6 +283,28 @@ func token(q question) answer {
 		a.Error = err.Error()
 	}
 	return a
+}
+
+// platform orders the entries of an index as containerd does on the node.
+func platform(q question) answer {
+	comparer := platforms.Only(q.Node)
+	if q.Node.OS == "windows" {
+		comparer = platforms.Ordered(q.Node)
+	}
+	order := []int{}
+	for i, entry := range q.Entries {
+		if comparer.Match(entry) {
+			order = append(order, i)
+		}
+	}
+	sort.SliceStable(order, func(i, j int) bool {
+		a, b := q.Entries[order[i]], q.Entries[order[j]]
+		if q.Node.OS == "windows" { // defaults_windows.go, which only builds there
+			return a.OSVersion > b.OSVersion
+		}
+		return comparer.Less(a, b)
+	})
+	return answer{Order: order}
 }
 
 // recorder stands in for the token server: it takes no POST, so that the GET after it is seen as well.
