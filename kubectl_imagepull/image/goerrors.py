@@ -1,13 +1,15 @@
 """The layers of the error texts that kubelets, runtimes and registries write.
 
-Go programs put an error together from the outside in: `failed to pull and unpack image "R": failed to resolve reference "R": failed to
-do request: Head "URL": dial tcp A: connect: connection refused`. `layers(text)` finds each layer where one can begin (at the start,
-or behind the colon, bracket, quote or line break that ends the layer before) and nowhere else, so that words inside an image name, a
-URL or a sentence are never taken for a layer. What a chain of layers means is for `messages` to say.
+Go programs put an error together from the outside in: `failed to pull and unpack image "R": failed to resolve
+reference "R": failed to do request: Head "URL": dial tcp A: connect: connection refused`. `layers(text)` finds each
+layer where one can begin (at the start, or behind the colon, bracket, quote or line break that ends the layer before)
+and nowhere else, so that words inside an image name, a URL or a sentence are never taken for one. What a chain of
+layers means is for `messages` to say.
 
-Sources of the wordings: kubernetes pkg/kubelet/{images,kuberuntime}; containerd core/remotes/docker, core/unpack, core/content,
-internal/cri/server, client/pull; containers/image docker/, copy/, signature/, pkg/sysregistriesv2; moby distribution/, daemon/;
-distribution registry/api/errcode; Go net, net/url, net/http, crypto/tls, crypto/x509.
+Sources of the wordings: kubernetes pkg/kubelet/{images,kuberuntime,pleg}; containerd core/remotes/docker, core/unpack,
+core/content, core/transfer, internal/cri/server; containers/image docker, copy, storage, signature,
+pkg/sysregistriesv2, pkg/shortnames; cri-o server, internal/storage; moby distribution, daemon, layer; distribution
+registry/api; Go net, net/url, net/http, crypto/tls, crypto/x509.
 """
 
 from __future__ import annotations
@@ -21,8 +23,13 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """One wording. kind: what the layer does for the chain (see `messages`); weight: how much a cause named by it says about
-    the failure, from 1 (a suffix that many errors share) to 5 (nothing is more exact); sure: it can hardly mean anything else."""
+    """One wording.
+
+    kind: what the layer does for the chain that it stands in, name: which one of its kind (both are `messages`'
+    business); cause, also: what it names, where that does not depend on the chain; weight: how much that says about
+    the failure, from 1 (a suffix that many errors share) to 5 (nothing is more exact); sure: it can hardly mean
+    anything else.
+    """
 
     kind: str
     source: str
@@ -34,7 +41,7 @@ class Rule:
 
     @cached_property
     def match(self) -> Callable[[str, int], re.Match[str] | None]:
-        """Matches at a position. Compiled when first asked for: most texts need few of the rules."""
+        """Matches at a position. Compiled when first asked for: a text needs few of the rules."""
         return re.compile(self.source).match
 
 
@@ -47,67 +54,70 @@ class Layer(NamedTuple):
     groups: tuple[str | None, ...]
 
 
-# Where a layer can begin, and its first word.
+# Where a layer can begin, and its first word. Quotes, brackets and Markdown's marks may stand before it.
 _BEGIN = re.compile(
-    r"""(?:\A|[:;,|>({\[=!?]\ |["'({\[\n]\ ?|\.\ |-\ |[)\]]\ |\*\ |=(?=["a-z])|\d\]?\ (?=["a-z]))["'({\[]*([a-z][a-z0-9_/'-]*)""",
+    r"""(?: \A | [:;,|>=!?]\ | [.]\ | -\ | [)\]}]\ | \*\ | [\n"'`({\[]\ ? | =(?=["a-z]) | [0-9%]\]?\ (?=["a-z]) )
+        ["'`({\[*_]{0,4} ([a-z][a-z0-9_/'-]*)""",
     re.VERBOSE,
 )
-
 _WORD = re.compile(r"[a-z][a-z0-9_/'-]*")
-_NEXT_WORD = re.compile(r" ([a-z][a-z0-9_/'-]*)")
-_ORNAMENTS = frozenset({"error", "while", "err", "unable", "to"})
+_NEXT = re.compile(r"[ \n][\"']?([a-z][a-z0-9_/'-]*)")
+# "Error reading manifest" is "reading manifest" with an ornament.
+_ORNAMENTS = frozenset({"error", "err", "while", "unable", "failed", "to", "an", "occurred"})
 
-_RULES: dict[str, list[Rule]] = {}
+_rules: dict[str, list[Rule]] = {}
 
-# Short forms in the patterns below. All are bounded and none can match what follows it in two ways.
+# Short forms in the wordings. All are bounded, and none can match what follows it in two ways.
 _MACROS = {
     "{image}": r"(?:\"([^\"]{0,800})\"|\"?([^\s\",]{1,800}))",
     "{ref}": r"\"?([^\s\",]{1,800})\"?",
-    "{url}": r"\"? ?\"?((?:https?|http\+docker)://[^\s\",]{0,4000})\"?",
-    "{any}": r"[^\n:]{0,300}",
+    # a bare word is no image here
+    "{name}": r"\"?([^\s\",/:@]{1,300}[/:@][^\s\",]{1,600})\"?",
+    "{url}": r"\"? ?\"?((?:https?|http\+docker):/{1,2}[^\s\",]{0,4000})\"?",
     "{word}": r"[^\s:\"]{1,400}",
+    "{host}": r"\"?([a-z0-9_.<>-]{1,253}(?::\d{1,5})?)\"?",
+    "{address}": r"(\[?[0-9a-z.:%-]{1,120}\]?:\d{1,5})",
+    "{some}": r"[^\n:]{0,200}",
     "{n?}": r"(?:(\d{3})(?!\d))?",
     "{n}": r"(\d{3})(?!\d)",
+    "{dates}": r"(?:: current time ([0-9a-z:.+-]{1,40}) is (before|after) ([0-9a-z:.+-]{1,40}))?",
 }
-
-
 # An escaped character, a whole class, or a space of its own.
 _SPACE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|( )", re.DOTALL)
 
 
-def _or_newline(pattern: str) -> str:
-    """A space in a wording may have become a line break."""
-    return _SPACE.sub(lambda found: r"[ \n]" if found.group(1) else found.group(), pattern)
-
-
-def _rule(
-    kind: str,
-    text: str,
-    cause: str = "",
-    *also: str,
-    weight: int = 0,
-    sure: bool = True,
-    name: str = "",
-) -> None:
-    first, _, rest = text.partition(" ")
+def _rule(kind: str, text: str, cause: str = "", /, *, also: tuple[str, ...] = (), weight: int = 0,
+          sure: bool = True, name: str = "") -> None:  # fmt: skip
+    """Adds a wording: words with single spaces, short forms, and regular expressions behind the first word. Several
+    first words stand as `a|b`."""
+    first = text.partition(" ")[0]
     source = text
     for macro, meaning in _MACROS.items():
         source = source.replace(macro, meaning)
-    if not rest and text[-1].isalnum() or text in ("eof", "denied:?", "unauthorized:?"):
-        source += r"(?![a-z0-9_-])"
-    if "|" in first:
-        source = f"(?:{first}){source[len(first):]}"
-    rule = Rule(kind, _or_newline(source), cause, also, weight, sure, name)
-    for alternative in first.split("|"):
-        word = _WORD.match(alternative)
-        if word is None:
-            raise ValueError(f"a layer must begin with a plain word: {text!r}")
-        _RULES.setdefault(word.group(), []).append(rule)
+    heads = first.split("|")
+    if len(heads) > 1:
+        source = f"(?:{first}){source[len(first) :]}"
+    if text[-1].isalnum():
+        source += "(?![a-z0-9_])"
+    # A space in a wording may have become a line break.
+    source = _SPACE.sub(lambda found: r"[ \n]" if found.group(1) else found.group(), source)
+    rule = Rule(kind, source, cause, also, weight, sure, name)
+    for head in heads:
+        word = _WORD.match(head)
+        if word is None or (len(heads) > 1 and word.group() != head):
+            raise ValueError(f"a layer begins with a plain word: {text!r}")
+        _rules.setdefault(word.group(), []).append(rule)
 
 
-def _rules(kind: str, cause: str, weight: int, *texts: str, also: tuple[str, ...] = (), sure: bool = True) -> None:
+def _all(kind: str, name: str, *texts: str) -> None:
     for text in texts:
-        _rule(kind, text, cause, *also, weight=weight, sure=sure)
+        _rule(kind, text, name=name)
+
+
+def _cause(cause: str, weight: int, *texts: str, also: tuple[str, ...] = (), sure: bool = True, kind: str = "leaf",
+           name: str = "") -> None:  # fmt: skip
+    for text in texts:
+        _rule(kind, text, cause, also=also, weight=weight, sure=sure, name=name)
 
 
 def layers(text: str) -> Iterator[Layer]:
@@ -115,122 +125,137 @@ def layers(text: str) -> Iterator[Layer]:
     # As many characters as the text, so that positions agree, in lower case and in ASCII.
     low = (text if text.isascii() else text.encode("ascii", "replace").decode("ascii")).lower()
     reached = 0
-    rules = _RULES
     for begin in _BEGIN.finditer(low):
-        start = begin.start(1)
-        if start < reached:
+        at: re.Match[str] | None = begin
+        if begin.start(1) < reached:
             continue
-        word = begin.group(1)
-        candidates = rules.get(word, ())
-        while True:
-            for rule in candidates:
+        while at is not None:
+            word, start = at.group(1), at.start(1)
+            for rule in _rules.get(word, ()):
                 found = rule.match(low, start)
                 if found is not None:
                     break
             else:
-                # "Error reading manifest" is "reading manifest" with an ornament.
-                if word not in _ORNAMENTS:
-                    break
-                following = _NEXT_WORD.match(low, start + len(word))
-                if following is None:
-                    break
-                word, start = following.group(1), following.start(1)
-                candidates = rules.get(word, ())
+                at = _NEXT.match(low, at.end()) if word in _ORNAMENTS else None
                 continue
-            end = found.end()
+            reached = found.end()
+            groups: tuple[str | None, ...] = ()
             if found.re.groups:
-                spans = (found.span(i) for i in range(1, found.re.groups + 1))
+                spans = [found.span(i) for i in range(1, found.re.groups + 1)]
                 groups = tuple(text[a:b] if a >= 0 else None for a, b in spans)
-            else:
-                groups = ()
-            yield Layer(rule, start, end, groups)
-            reached = end
-            break
+            yield Layer(rule, start, reached, groups)
+            # What follows a layer without any mark is another one, where people leave the marks out.
+            at = _NEXT.match(low, reached)
 
 
-# --- The kubelet and what reports about it -------------------------------------------------------------------------------
-_rule("kubelet", r"failed to pull image ?{image}?")
-_rule("kubelet", r"back-off pulling image ?{image}", name="backoff")
-_rule("kubelet", r"errimagepull", name="reason")
-_rule("kubelet", r"imagepullbackoff", name="backoff")
-_rule("kubelet", r"pullimage (?:for |from image service|{image})")
-_rule("kubelet", r"pull image {image} (?:from image service )?failed")
-_rule("kubelet", r"pulling image failed")
-_rule("kubelet", r"pulling image:")
-_rule("kubelet", r"cannotpullcontainererror")
-_rule("kubelet", r"image pull failed for {ref}")
-_rule("kubelet", r"pulling image {image}:")
-_rule("kubelet", r"pull image(?: {image})?")
-_rule("kubelet", r"pull {ref}:")
-_rule("kubelet", r"error pulling {ref}:")
-_rule("inspect", r"failed to inspect image {image}")
-_rule("inspect", r"imageinspecterror")
-_rule("inspect", r"imagestatus (?:for image \{?|failed: )?{image}")
-_rule("reference", r"failed to apply default image tag {image}")
-_rule("sandbox", r"failed (?:to )?create pod sandbox")
-_rule("sandbox", r"failed to \"?create ?pod ?sandbox")
-_rule("sandbox", r"createpodsandbox")
-_rule("sandbox", r"createpodsandboxerror")
-_rule("sandbox", r"failedcreatepodsandbox")
-_rule("sandbox", r"runpodsandbox")
-_rule("kubelet", r"failed to get sandbox image {image}")
-_rule("kubelet", r"failed pulling image {image}")
-
-_rule("leaf", r"successfully pulled image {image}", "none", weight=5, name="image")
-_rule("leaf", r"container image {image} already present on machine", "none", weight=5, name="image")
-_rule("leaf", r"pulling image {image}(?! ?:)", "pull.in_progress", weight=1, name="image")
-_rule(
-    "leaf",
-    r"container image {image} is not present with pull policy of never",
-    "image.never_pull_absent",
-    "auth.cached_image_denied",
-    weight=5,
-    name="image",
+# --- The kubelet, and what other programs say about a pull as a whole ---------------------------------------------------
+_all(
+    "pull",
+    "",
+    r"failed to pull image or oci artifact",
+    r"failed to pull image ?{image}",
+    r"failed to pull image",
+    r"failed to pull {name}",
+    r"failed to download image",
+    r"pullimage from image service failed",
+    r"pullimage (?:for )?{image}",
+    r"pull image err",
+    r"pull image {image} (?:from image service )?failed",
+    r"pull image failed",
+    r"pull image:",
+    r"pulling image failed",
+    r"pulling image:",
+    r"pulling image error",
+    r"pulling image \(",
+    r"pulling image \"([^\"]{1,800})\":",
+    r"pulling image ref ",
+    r"pulling {name}",
+    r"pull {name}",
+    r"pull image or oci artifact",
+    r"cannot pull (?:base )?image",
+    r"can't pull image",
+    r"cannot pull container image",
+    r"cannotpullcontainererror",
+    r"cannotpullimagemanifesterror",
+    r"fetch image {image}",
+    r"read image {image}:",
+    r"image pull failed for {ref}",
+    r"image pull-error",
+    r"imagepull",
+    r"get sandbox image {image}",
+    r"failed pulling image {image}",
+    r"retrieving image",
+    r"get remote manifest",
+    
 )
-_rule("leaf", r"errimageneverpull", "image.never_pull_absent", "auth.cached_image_denied", weight=4)
-_rules("leaf", "rate.kubelet_qps", 5, r"pull qps exceeded")
-_rule("leaf", r"couldn't parse image (?:name|reference) {image}", "reference.invalid", weight=5, name="image")
-_rules(
-    "leaf",
+_all("pull", "backing off", r"back-off pulling image ?{image}", r"imagepullbackoff")
+_all(
+    "pull",
+    "reason",
+    r"errimagepull",
+    r"trying and failing to pull image",
+    r"image can't be pulled",
+)
+_all("sandbox", "", r"create pod sandbox", r"failed create pod sandbox", r"failed to \"create ?pod ?sandbox",
+     r"createpodsandbox", r"createpodsandboxerror", r"failedcreatepodsandbox", r"run pod sandbox failed",
+     r"runpodsandbox")  # fmt: skip
+_all("inspect", "", r"inspect image {image}", r"imageinspecterror", r"imagestatus (?:for image \{?|failed: )?{image}",
+     r"get image status")  # fmt: skip
+
+_cause("none", 5, r"successfully pulled image {image}", r"container image {image} already present on machine",
+       name="image")  # fmt: skip
+_cause("pull.in_progress", 1, r"pulling image {image}(?! ?:)", name="image")
+_cause("image.never_pull_absent", 5, r"container image {image} is not present with pull policy of never",
+       also=("auth.cached_image_denied",), name="image")  # fmt: skip
+_cause("image.never_pull_absent", 4, r"errimageneverpull", also=("auth.cached_image_denied",))
+_cause("rate.kubelet_qps", 5, r"pull qps exceeded")
+_cause("reference.invalid", 4, r"apply default image tag {image}", name="image")
+_cause("reference.invalid", 5, r"couldn't parse image (?:name|reference) {image}", name="image")
+_cause(
     "reference.invalid",
     5,
     r"invalid reference format",
-    r"error parsing reference",
-    r"parsing (?:image )?(?:name|reference) {ref}",
+    r"parsing reference",
+    r"parsing (?:image )?(?:name|reference) {ref}:",
+    r"parse (?:image )?(?:name|reference)",
     r"invalidimagename",
-    r"failed to parse (?:image )?(?:name|reference)",
     r"invalid image name",
-    r"repository name must be lowercase",
-    r"repository name must have at least one component",
+    r"invalid image reference",
+    r"invalid repository name",
+    r"repository name must (?:be|have|not)",
+    r"could not parse reference",
+    r"invalid tag format",
+    r"invalid digest format",
+    r"invalid checksum digest (?:format|length)",
 )
-_rule("leaf", r"unable to retrieve some image pull secrets \(([^)\n]{0,800})", "auth.secret_missing", weight=4, name="secret")
-_rule("leaf", r"unable to retrieve pull secret ({word})", "auth.secret_missing", weight=4, name="secret")
-_rules("leaf", "auth.secret_missing", 4, r"failedtoretrieveimagepullsecret", r"couldn't find imagepullsecret")
-_rules(
-    "leaf",
+_cause("auth.secret_missing", 4, r"retrieve some image pull secrets \(([^)\n]{0,800})", r"retrieve pull secret ({word})",
+       name="secret")  # fmt: skip
+_cause("auth.secret_missing", 4, r"failedtoretrieveimagepullsecret", r"couldn't find imagepullsecret")
+_cause(
     "auth.secret_malformed",
     4,
     r"illegal base64 data at input byte",
-    r"unable to parse auth field",
-    r"unable to decode auth field",
+    r"parse auth field",
+    r"decode auth field",
     r"expected username and password concatenated",
     r"reading \.dockerconfigjson field",
 )
-_rules(
-    "leaf",
+_cause(
     "auth.credential_provider",
     5,
     r"failed getting credential from external registry credential provider",
-    r"error execing credential provider plugin",
-    r"error running credential provider plugin",
+    r"execing credential provider plugin(?: {word} for image {ref})?",
+    r"running credential provider plugin",
     r"credential provider plugin ",
-    r"error getting credentials",
-    r"error calling credential helper",
+    r"getting credentials from credential provider",
+    r"getting credentials - err",
+    r"calling credential helper",
+    r"credential provider response",
+    name="image",
 )
 
-# --- Not pulling at all --------------------------------------------------------------------------------------------------
-_rules(
-    "frame",
+# --- Not pulling at all -------------------------------------------------------------------------------------------------
+_cause(
     "not_a_pull_failure",
     4,
     r"readiness|liveness|startup probe",
@@ -239,9 +264,10 @@ _rules(
     r"failedmount",
     r"mountvolume\.",
     r"attachvolume\.",
-    r"unable to attach or mount volumes",
+    r"attach or mount volumes",
     r"failedattachvolume",
     r"failedscheduling",
+    r"nodes are available",
     r"node was low on resource",
     r"the node was low on resource",
     r"the node had condition",
@@ -252,227 +278,298 @@ _rules(
     r"runcontainererror",
     r"containercannotrun",
     r"starterror",
-    r"failed to generate (?:container|spec|sandbox)",
-    r"failed to create containerd task",
-    r"failed to create containerd container",
-    r"failed to create (?:shim|task|container)",
-    r"failed to start (?:container|sandbox)",
+    r"generate (?:container|spec|sandbox)",
+    r"create containerd (?:task|container)",
+    r"create (?:shim|task|container)",
+    r"start (?:container|sandbox)",
+    r"container create failed",
+    r"container_linux",
+    r"starting container process caused",
     r"oci runtime",
     r"runc (?:create|run) failed",
     r"exec format error",
     r"exec user process",
+    r"executable file not found in",
     r"standard_init_linux",
-    r"failed to set ?up (?:sandbox container )?[^:\n]{0,100}network",
-    r"failed to setup network for sandbox",
+    r"set ?up (?:sandbox container )?[^:\n]{0,200}network",
+    r"setup network for sandbox",
     r"networkplugin ",
     r"plugin type=",
     r"cni plugin not initialized",
     r"network plugin is not ready",
     r"container runtime network not ready",
-    r"failed to reserve (?:sandbox|container) name",
+    r"reserve (?:sandbox|container) name",
     r"couldn't find key",
     r"secret|configmap {ref} not found",
-    r"failed to sync (?:secret|configmap) cache",
+    r"sync (?:secret|configmap) cache",
     r"insufficient (?:cpu|memory|ephemeral-storage|pods)",
-    r"failed to exec in container",
+    r"exec in container",
     r"container has runasnonroot",
     r"container's runasuser breaks non-root policy",
-    r"failed to (?:stop|remove|kill) (?:container|pod|sandbox)",
-    r"failed to destroy network",
+    r"stop|remove|kill (?:container|pod|sandbox)",
+    r"destroy network",
     r"poststarthook",
     r"failedpoststarthook",
     r"prestophook",
+    r"no command specified",
+    kind="frame",
 )
-_rule("frame", r"reference \"[^\"\n]{0,800}\" does not resolve to an image id", "not_a_pull_failure", "storage.other", weight=4)
-_rule("frame", r"admission webhook", "policy.admission", weight=5)
-_rule("frame", r"failed calling (?:admission )?webhook", "policy.admission", "not_a_pull_failure", weight=5, sure=False)
-_rule("frame", r"image policy webhook", "policy.admission", weight=5)
-_rule("frame", r"pods? {ref} is forbidden", "policy.admission", "not_a_pull_failure", weight=4, sure=False)
-_rule("frame", r"pod {ref} is forbidden", "policy.admission", "not_a_pull_failure", weight=4, sure=False)
-_rule("frame", r"violates podsecurity", "policy.admission", weight=4)
-_rule("frame", r"validatingadmissionpolicy", "policy.admission", weight=5)
-_rule("leaf", r"node is not ready", "node.not_ready", weight=4)
-_rule("leaf", r"nodenotready", "node.not_ready", weight=4)
+_cause("not_a_pull_failure", 4, r"reference \"[^\"\n]{0,800}\" does not resolve to an image id", kind="frame",
+       also=("storage.other",))  # fmt: skip
+_cause(
+    "policy.admission",
+    5,
+    r"admission webhook",
+    r"image policy webhook",
+    r"validatingadmissionpolicy",
+    r"violates podsecurity",
+    kind="frame",
+)
+_cause(
+    "policy.admission",
+    4,
+    r"calling (?:admission )?webhook",
+    r"pods|pod {ref} is forbidden",
+    r"pods is forbidden",
+    kind="frame",
+    also=("not_a_pull_failure",),
+    sure=False,
+)
+_cause("node.not_ready", 4, r"node is not ready", r"nodenotready", r"kubelet stopped posting node status")
 
-# --- Wrappers of the runtimes --------------------------------------------------------------------------------------------
+# --- Wrappers of the runtimes ---------------------------------------------------------------------------------------------
 _rule("rpc", r"rpc error: ?code ?= ?([a-z0-9]{1,20}) ?desc ?=")
-_rule("top", r"failed to pull and unpack image {image}")
-_rule("top", r"error response from daemon")
-_rule("top", r"initializing source (?:docker://)?{ref}")
-_rule("top", r"pull image err")
+_all(
+    "top",
+    "",
+    r"failed to pull and unpack image {image}",
+    r"error response from daemon",
+    r"initializing (?:image from )?source (?:docker://)?{ref}",
+    r"errors occurred",
+    r"solve",
+    r"determining manifest mime type for (?:docker://)?{ref}",
+    r"verifying that {ref}",
+)
 _rule("artifact", r"artifact err")
 _rule("mirrors", r"mirrors also failed")
-_rule("top", r"errors occurred")
-_rule("top", r"failed to solve")
-_rule("stage", r"failed to resolve (?:reference|image|source metadata for) ?{image}?", name="resolve")
-_rule("stage", r"failed to do request", name="request")
-_rule("stage", r"failed to authorize", name="token")
-_rule("stage", r"failed to fetch (anonymous|oauth) token", name="token")
-_rule("stage", r"requesting bearer token", name="token")
-_rule("stage", r"retrieve auth token", name="token")
-_rule("stage", r"failed to (?:get|obtain|retrieve) (?:auth|access|bearer) token", name="token")
-_rule("stage", r"failed to copy", name="copy")
-_rule("stage", r"httpreadseeker", name="copy")
-_rule("stage", r"httpreaderseeker", name="copy")
-_rule("stage", r"copying (?:system image|image \d{1,4}/\d{1,4}) from manifest list", name="copy")
-_rule("stage", r"storing blob to file", name="copy")
-_rule("stage", r"happened during read", name="copy")
-_rule("stage", r"writing|fetching|copying|reading (?:blob|layer)", name="blob")
-_rule("stage", r"pulling|parsing|reading|fetching|getting image config(?:uration)?", name="blob")
-_rule("stage", r"download failed after attempts ?=? ?\d{0,3}", name="blob")
-_rule("stage", r"failed commit on ref", name="content")
-_rule("stage", r"reading manifest ({word}(?::[0-9a-f]{0,128})?) in {ref}", name="manifest")
-_rule("stage", r"pinging (?:container|docker) registry ({word}(?::\d{1,5})?)", name="ping")
-_rule("stage", r"unable to ping registry endpoint", name="ping")
-_rule("stage", r"failed to unpack image on snapshotter", name="unpack")
-_rule("stage", r"failed to extract layer", name="unpack")
-_rule("stage", r"failed to register layer", name="unpack")
-_rule("stage", r"applylayer", name="unpack")
-_rule("stage", r"untar re-exec", name="unpack")
-_rule("stage", r"processing tar file", name="unpack")
-_rule("stage", r"applying layer", name="unpack")
-_rule("stage", r"adding layer with blob", name="unpack")
-_rule("stage", r"failed to (?:prepare|create|mount|commit) (?:extraction )?snapshot", name="snapshot")
-_rule("stage", r"failed to stat parent", name="snapshot")
-_rule("stage", r"committing the finished image", name="snapshot")
-
-# --- net/http, net/url, net ----------------------------------------------------------------------------------------------
-_rule("host", r"pulling from host ({word}(?::\d{1,5})?) failed with status code(?: \[[^\]\n]{0,300}\])?:? ?{n?}")
-_rule(
-    "status",
-    r"unexpected status(?: code)?(?: from [a-z]{2,8} request)?(?: to| at)?(?: (?:{url}|<_>))?(?: ?\[[^\]\n]{0,300}\])?:? ?{n?}",
+_all("stage", "resolve", r"resolve (?:reference|image|source metadata for) ?{image}", r"resolve image")
+_rule("stage", r"do request", name="request")
+_rule("stage", r"fetch (anonymous|oauth) token", name="token")
+_all(
+    "stage",
+    "token",
+    r"authorize(?: redirect)?:",
+    r"requesting bearer token",
+    r"retrieve auth token",
+    r"getting auth token",
+    r"get|obtain|retrieve (?:auth|access|bearer) token",
 )
-_rule("status", r"received unexpected http status:? ?{n?}")
-_rule("status", r"unexpected http (?:status|code)(?: code)?:? ?{n}")
-_rule("status", r"invalid|unexpected|bad (?:http )?status code(?: from registry)?:? ?{n}")
-_rule("status", r"parsing http {n} response body")
-_rule("status", r"statuscode:? ?{n}")
-_rule("status", r"status {n} trying to pull repository")
-_rule("status", r"http status(?: code)?:? ?{n}")
-_rule("status", r"status(?: code)?:? ?{n}")
+_all(
+    "stage",
+    "copy",
+    r"copy:",
+    r"httpreadseeker",
+    r"httpreaderseeker",
+    r"copying (?:system image|image \d{1,4}/\d{1,4}) from manifest list",
+    r"storing blob to file",
+    r"happened during read",
+    r"read expected number of bytes",
+)
+_all(
+    "stage",
+    "blob",
+    r"writing|fetching|copying|reading (?:config )?(?:blob|layer)",
+    r"pulling|parsing|reading|fetching|getting image config(?:uration)?",
+    r"download failed(?: after attempts ?=? ?\d{0,3})?",
+    r"trying to reuse blob",
+)
+_all("stage", "content", r"failed commit on ref {ref}", r"commit failed", r"copy to content store", r"open writer",
+     r"create temp (?:dir|file)", r"open content writer")  # fmt: skip
+_rule("stage", r"reading manifest ({word}(?::[0-9a-f]{0,128})?) in {ref}", name="manifest")
+_rule("stage", r"pinging (?:container|docker) registry(?: returned)?(?: {host})?", name="ping")
+_rule("stage", r"ping registry endpoint", name="ping")
+_all(
+    "stage",
+    "unpack",
+    r"unpack image",
+    r"extract layer",
+    r"register layer",
+    r"apply(?:ing)? layer",
+    r"applylayer",
+    r"untar re-exec",
+    r"processing tar file",
+    r"adding layer with blob",
+    r"unpack:",
+)
+_all(
+    "stage",
+    "snapshot",
+    r"prepare|create|mount|commit|stat (?:extraction |active )?snapshot",
+    r"stat parent",
+    r"committing the finished image",
+    r"get active mount",
+)
+_rule("host", r"pulling from host {host}(?: failed with status code(?: \[[^\]\n]{0,300}\])?:? ?{n?})?")
+
+# --- net/http, net/url, net -----------------------------------------------------------------------------------------------
+_all(
+    "status",
+    "",
+    r"unexpected|unsupported|unhandled|received status(?: code)?(?: from [a-z]{2,8} request)?(?: to| at)?"
+    r"(?: (?:{url}|<_>))?(?: ?\[[^\]\n]{0,300}\])?:? ?{n?}",
+    r"received unexpected http status:? ?{n?}",
+    r"unexpected (?:http|head) (?:status|code|response)(?: code)?(?: {url})?:? ?{n}",
+    r"invalid|unexpected|bad|unsupported (?:http )?(?:status|response) code(?: from registry)?:? ?{n}",
+    r"response status code:? ?{n}",
+    r"parsing http {n} response body",
+    r"statuscode:? ?{n}",
+    r"status {n} trying to pull repository",
+    r"http status(?: code)?:? ?{n}",
+    r"status(?: code)?:? ?{n}",
+    r"got {n} [a-z]",
+    r"source registry: {n}",
+)
 _rule("url", r"get|head|post|put ?{url}")
-_rule("proxy", r"proxyconnect tcp")
-_rule("proxy", r"http: error connecting to proxy")
-_rule("proxy", r"socks connect")
+_all("proxy", "", r"proxyconnect tcp", r"http: error connecting to proxy", r"socks connect", r"invalid proxy (?:url|address)",
+     r"proxy: unknown scheme")  # fmt: skip
 _rule("lookup", r"lookup ([^\s:\"]{1,255})(?: on \[?([0-9a-z.:%]{2,60}?)\]?:\d{1,5})?(?=[ :.,\")\n]|$)")
-_rule("dial", r"dial (tcp|udp)[46]? (\[?[0-9a-z.:%-]{1,120}\]?:\d{1,5})")
+_rule("reach", r"dialing {host} ")
+_rule("reach", r"connecting to {host}:")
+_rule("dial", r"dial (tcp|udp)[46]? {address}")
 _rule("dial", r"dial (unix)(?: ([^\s\":]{1,200}))?")
 _rule("dial", r"dial (tcp|udp)[46]?")
 _rule("io", r"read|write (unix) [^\s]{1,200}")
-_rule("io", r"read|write (tcp|udp)[46]?(?: \[?[0-9a-z.:%-]{1,120}\]?:\d{1,5})?(?:->(\[?[0-9a-z.:%-]{1,120}\]?:\d{1,5}))?")
-for _name, _texts in {
-    "refused": (
-        r"connection refused",
-        r"connectex: no connection could be made because the target",
-        r"no connection could be made because the target",
-    ),
-    "unreachable": (
-        r"no route to host",
-        r"network is (?:unreachable|down)",
-        r"host is (?:unreachable|down)",
-        r"cannot assign requested address",
-        r"can't assign requested address",
-        r"connectex: a socket operation was attempted to an unreachable",
-        r"a socket operation was attempted to an unreachable",
-    ),
-    "reset": (
-        r"connection (?:was )?reset",
-        r"wsarecv|wsasend: an existing connection was forcibly closed",
-        r"an existing connection was forcibly closed",
-        r"broken pipe",
-    ),
-    "timeout": (
-        r"i/o timeout",
-        r"connection|operation timed out",
-        r"connectex: a connection attempt failed because",
-        r"a connection attempt failed because the connected party",
-        r"net/http: request canceled while waiting for connection",
-        r"net/http|http2: timeout awaiting response headers",
-    ),
-    "canceled": (
-        r"net/http: request canceled(?: \(client\.timeout ([^)]{0,80}))?",
-        r"request canceled(?: \(client\.timeout ([^)]{0,80}))?",
-        r"context cancell?ed(?: \(client\.timeout ([^)]{0,80}))?",
-    ),
-    "deadline": (r"context deadline exceeded(?: \(client\.timeout ([^)]{0,80}))?",),
-    "eof": (
-        r"unexpected eof",
-        r"eof",
-        r"http: server closed idle connection",
-        r"use of closed network connection",
-        r"stream error: stream id",
-        r"http2: server sent goaway",
-        r"http2: client connection lost",
-        r"http2: response body closed",
-        r"server sent goaway",
-        r"connection (?:closed|lost|aborted)",
-    ),
-}.items():
-    for _text in _texts:
-        _rule("net", _text, name=_name)
-for _name, _texts in {
-    "nxdomain": (
-        r"no such host",
-        r"name or service not known",
-        r"nodename nor servname provided",
-        r"getaddrinfow: no such host is known",
-        r"no address associated with hostname",
-        r"invalid domain name",
-    ),
-    "failure": (
-        r"server misbehaving",
-        r"temporary failure in name resolution",
-        r"getaddrinfow: this is usually a temporary error",
-        r"no answer from dns server",
-        r"cannot unmarshal dns message",
-        r"dnsquery: ",
-    ),
-}.items():
-    for _text in _texts:
-        _rule("resolver", _text, name=_name)
-_rule("leaf", r"no suitable address", "dns.no_usable_address", weight=4)
-_rule("leaf", r"proxy authentication required", "net.proxy", weight=4, name="proxy")
-_rule("leaf", r"unsupported protocol scheme", "registry.server_error", "registry.not_a_registry", weight=3, sure=False)
+_rule("io", r"read|write (tcp|udp)[46]?(?: \[?[0-9a-z.:%-]{1,120}\]?:\d{1,5})?(?:->{address})?")
+_all(
+    "net",
+    "refused",
+    r"connection refused",
+    r"connectex: no connection could be made because the target",
+    r"no connection could be made because the target",
+)
+_all(
+    "net",
+    "unreachable",
+    r"no route to host",
+    r"network is (?:unreachable|down)",
+    r"host is (?:unreachable|down)",
+    r"cannot assign requested address",
+    r"can't assign requested address",
+    r"connectex: a socket operation was attempted to an unreachable",
+    r"a socket operation was attempted to an unreachable",
+)
+_all(
+    "net",
+    "reset",
+    r"connection (?:was )?reset",
+    r"wsarecv: an existing connection was forcibly closed",
+    r"wsasend: an existing connection was forcibly closed",
+    r"an existing connection was forcibly closed",
+    r"broken pipe",
+)
+_all(
+    "net",
+    "timeout",
+    r"i/o timeout",
+    r"connection|operation timed out",
+    r"connectex: a connection attempt failed because",
+    r"a connection attempt failed because the connected party",
+    r"net/http: request canceled while waiting for connection",
+    r"net/http: timeout awaiting response headers",
+    r"http2: timeout awaiting response headers",
+    r"timeout awaiting response headers",
+)
+_all(
+    "net",
+    "canceled",
+    r"net/http: request canceled(?: \(client\.timeout ([^)]{0,80}))?",
+    r"request canceled(?: \(client\.timeout ([^)]{0,80}))?",
+    r"context cancell?ed(?: \(client\.timeout ([^)]{0,80}))?",
+)
+_all("net", "deadline", r"context deadline exceeded(?: \(client\.timeout ([^)]{0,80}))?")
+_all(
+    "net",
+    "eof",
+    r"unexpected eof",
+    r"eof",
+    r"http: server closed idle connection",
+    r"use of closed network connection",
+    r"stream error: stream id",
+    r"http2: server sent goaway",
+    r"http2: client connection lost",
+    r"http2: response body closed",
+    r"server sent goaway",
+    r"connection (?:closed|lost|aborted)",
+    r"tls: bad record mac",
+    r"short read: expected",
+)
+_all(
+    "resolver",
+    "nxdomain",
+    r"no such host",
+    r"name or service not known",
+    r"nodename nor servname provided",
+    r"getaddrinfow: no such host is known",
+    r"no address associated with hostname",
+    r"invalid domain name",
+)
+_all(
+    "resolver",
+    "failure",
+    r"server misbehaving",
+    r"temporary failure in name resolution",
+    r"getaddrinfow: this is usually a temporary error",
+    r"no answer from dns server",
+    r"cannot unmarshal dns message",
+    r"dnsquery: ",
+)
+_cause("dns.no_usable_address", 4, r"no suitable address")
+_cause("net.proxy", 4, r"proxy authentication required")
 # What a proxy answers to CONNECT comes out as the bare text of its status (net/http Transport.dialConn).
-for _text in (
-    r"forbidden",
-    r"bad gateway",
-    r"bad request",
-    r"service unavailable",
-    r"gateway time-?out",
-    r"method not allowed",
-    r"internal server error",
-    r"too many requests",
-):
-    _rule("answer", _text + r"(?=\.?[ \"')\]}]{0,4}(?:\n|$|, ))")
-
-# --- crypto/tls, crypto/x509 ---------------------------------------------------------------------------------------------
-_rule("leaf", r"x509: certificate signed by unknown authority", "tls.unknown_authority", weight=4)
-_rule("leaf", r"certificate signed by unknown authority", "tls.unknown_authority", weight=4)
-_rule("leaf", r"x509: certificate is valid for", "tls.hostname_mismatch", weight=4)
-_rule("leaf", r"x509: certificate is not valid for any names", "tls.hostname_mismatch", weight=4)
-_rule("leaf", r"x509: cannot validate certificate for", "tls.hostname_mismatch", weight=4)
-_rule("leaf", r"x509: certificate relies on legacy common name", "tls.hostname_mismatch", weight=4)
-_rule(
-    "leaf",
-    r"(?:x509: )?certificate has expired or is not yet valid(?:: current time ([0-9a-z:.+-]{1,40}) is (before|after) ([0-9a-z:.+-]{1,40}))?".replace(
-        "(?:x509: )?", "x509: "
+_all(
+    "answer",
+    "",
+    *(
+        words + r"(?=\.?[ \"')\]}]{0,4}(?:\n|$|, ))"
+        for words in (
+            r"forbidden",
+            r"bad gateway",
+            r"bad request",
+            r"service unavailable",
+            r"gateway time-?out",
+            r"method not allowed",
+            r"internal server error",
+            r"too many requests",
+        )
     ),
-    weight=4,
-    name="dates",
 )
-_rule(
-    "leaf",
-    r"certificate has expired or is not yet valid(?:: current time ([0-9a-z:.+-]{1,40}) is (before|after) ([0-9a-z:.+-]{1,40}))?",
-    weight=4,
-    name="dates",
+
+# --- crypto/tls, crypto/x509 ----------------------------------------------------------------------------------------------
+_cause(
+    "tls.unknown_authority",
+    4,
+    r"x509: certificate signed by unknown authority",
+    r"certificate signed by unknown authority",
+    r"unable to get local issuer certificate",
+    r"self[- ]signed certificate",
+    r"certificate verify failed",
 )
-_rule("leaf", r"certificate has expired", "tls.expired", weight=4)
-_rule("leaf", r"certificate is not yet valid", "tls.not_yet_valid", weight=4)
-_rules("leaf", "tls.unknown_authority", 4, r"unable to get local issuer certificate", r"self[- ]signed certificate", r"certificate verify failed")
-_rules("leaf", "tls.unknown_authority", 3, r"x509: ", also=("tls.handshake",), sure=False)
-_rules(
-    "leaf",
+for _x509 in ("x509: ", ""):
+    _cause("tls.hostname_mismatch", 4, _x509 + r"certificate is not valid for any names, but wanted to match {host}",
+           name="wanted")  # fmt: skip
+    _cause(
+        "tls.hostname_mismatch",
+        4,
+        _x509 + r"certificate is valid for",
+        _x509 + r"certificate is not valid for",
+        _x509 + r"cannot validate certificate for",
+        _x509 + r"certificate relies on legacy common name",
+    )
+    _rule("leaf", _x509 + r"certificate has expired or is not yet valid{dates}", weight=4, name="dates")
+_cause("tls.expired", 4, r"certificate has expired", r"remote error: tls: expired certificate")
+_cause("tls.not_yet_valid", 4, r"certificate is not yet valid")
+_cause("tls.unknown_authority", 3, r"x509: [a-z]", also=("tls.handshake",), sure=False)
+_cause(
     "tls.http_on_https",
     4,
     r"http: server gave http response to https client",
@@ -482,35 +579,24 @@ _rules(
     r"client sent an http request to an https server",
     r"the plain http request was sent to https port",
     r"tls: oversized record received",
+    r"ssl: wrong_version_number",
 )
-_rule("leaf", r"malformed http response \"?\\{1,4}x15\\{1,4}x03", "tls.http_on_https", "tls.handshake", weight=4)
-_rule("leaf", r"malformed http (?:response|status code|version)", "registry.not_a_registry", "tls.http_on_https", weight=3, sure=False)
-_rules(
-    "leaf",
+_cause("tls.http_on_https", 4, r"malformed http response \"?\\{1,4}x15\\{1,4}x03", also=("tls.handshake",))
+_cause("registry.not_a_registry", 3, r"malformed http (?:response|status code|version)", sure=False,
+       also=("tls.http_on_https", "registry.server_error"))  # fmt: skip
+_rule("tls", r"local error: tls: ")
+_cause(
     "tls.handshake",
     4,
+    r"remote error: tls: ",
     r"net/http: tls handshake timeout",
     r"tls handshake timeout",
-    r"remote error: tls: ",
-    r"local error: tls: ",
     r"tls: handshake failure",
-    r"tls: (?:server selected|protocol version|no supported|unsupported|received unexpected|internal error|bad|invalid|unknown)",
-    r"tls: server selected unsupported protocol",
+    r"tls: (?:server selected|protocol version|no supported|no renegotiation|unsupported|received unexpected)",
+    r"tls: (?:internal error|invalid|unknown|unrecognized|access denied|alert|illegal|decode)",
 )
 
-# --- What registries say -------------------------------------------------------------------------------------------------
-_ANY_CREDENTIALS = (
-    "auth.denied_or_missing",
-    "auth.bad_credentials",
-    "auth.expired",
-    "auth.secret_missing",
-    "auth.secret_wrong_registry",
-    "auth.secret_ignored",
-    "auth.secret_empty",
-    "auth.secret_added_late",
-    "auth.credential_provider",
-    "auth.forbidden",
-)
+# --- What registries say --------------------------------------------------------------------------------------------------
 WHY_NONE_WERE_SENT = (
     "auth.secret_missing",
     "auth.secret_wrong_registry",
@@ -520,6 +606,7 @@ WHY_NONE_WERE_SENT = (
     "auth.credential_provider",
     "auth.denied_or_missing",
 )
+"""Causes behind "no credentials were sent" that no registry can tell apart."""
 PRIVATE_OR_ABSENT = (
     "auth.no_credentials",
     "image.name_unknown",
@@ -528,151 +615,246 @@ PRIVATE_OR_ABSENT = (
     "auth.forbidden",
     *WHY_NONE_WERE_SENT[:-1],
 )
+"""What a registry may mean that refuses without saying whether the repository is there."""
 
-
-def _codes(cause: str, weight: int, *texts: str, also: tuple[str, ...] = (), sure: bool = True) -> None:
-    """A registry's words. The code words are kind "code": what follows them is read for its own sake."""
-    _rules("leaf", cause, weight, *texts, also=also, sure=sure)
-
-
-_codes("auth.no_credentials", 5, r"no basic auth credentials", also=WHY_NONE_WERE_SENT)
-_codes(
-    "auth.denied_or_missing",
-    2,
-    r"pull access denied",
-    r"server message: insufficient_scope",
-    r"insufficient_scope",
-    r"server message: invalid_token",
-    also=PRIVATE_OR_ABSENT,
+_cause("auth.no_credentials", 5, r"no basic auth credentials", r"handle basic auth because missing username or secret",
+       also=WHY_NONE_WERE_SENT)  # fmt: skip
+_rule("leaf", r"pull access denied for {ref}", "auth.denied_or_missing", weight=2, also=PRIVATE_OR_ABSENT, name="image")
+_cause("auth.denied_or_missing", 2, r"pull access denied", also=PRIVATE_OR_ABSENT)
+_cause("auth.denied_or_missing", 2, r"server message: (?:insufficient_scope|invalid_token)",
+       also=(*PRIVATE_OR_ABSENT, "node.clock_skew"))  # fmt: skip
+_cause("auth.denied_or_missing", 2, r"insufficient_scope", also=PRIVATE_OR_ABSENT)
+_cause("auth.denied_or_missing", 2, r"unauthorized:?", r"denied:?", also=PRIVATE_OR_ABSENT, sure=False, kind="code")
+_cause("rate.registry_limit", 5, r"toomanyrequests:?", kind="code")
+_cause("rate.registry_limit", 4, r"too many requests to registry", r"too_many_requests", kind="code")
+_all("code", "manifest unknown", r"manifest unknown:?", r"manifest_unknown:?")
+_cause("image.name_unknown", 3, r"name unknown:?", r"name_unknown:?", r"repository name not known to registry", kind="code")
+_cause("image.blob_unknown", 4, r"blob unknown(?: to registry)?", r"blob_unknown:?", r"unknown blob", kind="code",
+       also=("content.corrupt",))  # fmt: skip
+_cause("image.blob_unknown", 4, r"manifest blob unknown", r"manifest_blob_unknown", kind="code")
+_cause("image.format_unsupported", 3, r"manifest invalid:?", r"manifest_invalid:?", kind="code", sure=False)
+_all("code", "", r"unknown: ", r"not found: (?=[a-z])", r"server message: ", r"unsupported: ")
+# Sentences of registries that people paste without the code before them.
+_all(
+    "code",
+    "",
+    r"requested access to the resource is denied",
+    r"access to the requested resource is not authorized",
+    r"authentication (?:is )?required",
+    r"unauthorized to access repository",
+    r"your authorization token has expired",
+    r"you have reached your (?:unauthenticated )?pull rate limit",
+    r"incorrect username or password",
+    r"unauthenticated requests? ",
+    r"permission \"",
+    r"user: arn:",
+    r"rate exceeded",
+    r"anonymous users are only",
+    r"http basic: access denied",
 )
-_rule("code", r"unauthorized:?", weight=2, name="unauthorized")
-_rule("code", r"denied:?", weight=2, name="denied")
-_rule("code", r"toomanyrequests:?", "rate.registry_limit", weight=5)
-_rule("code", r"too many requests to registry", "rate.registry_limit", weight=4)
-_rule("code", r"too_many_requests", "rate.registry_limit", weight=4)
-_rule("code", r"manifest_unknown:?", weight=3, name="manifest unknown")
-_rule("code", r"manifest unknown:?", weight=3, name="manifest unknown")
-_rule("code", r"name unknown:?", weight=3, name="name unknown")
-_rule("code", r"name_unknown:?", weight=3, name="name unknown")
-_rule("code", r"unknown: ", weight=0, name="unknown")
-_rule("code", r"blob_unknown:?", "image.blob_unknown", weight=4)
-_rule("code", r"blob unknown(?: to registry)?", "image.blob_unknown", weight=4)
-_rule("code", r"unknown blob", "image.blob_unknown", weight=4)
-_rule("code", r"manifest blob unknown", "image.blob_unknown", weight=4)
-_rule("code", r"manifest invalid:?", "image.format_unsupported", weight=3, sure=False)
-_rule("code", r"manifest_invalid:?", "image.format_unsupported", weight=3, sure=False)
-_rule("code", r"server message: ?")
-_rule("leaf", r"manifest for {ref} not found", weight=3, name="manifest for")
-_rule("leaf", r"tag {word} not found in repository", "image.tag_unknown", weight=4)
-_rule("leaf", r"content at {url} not found", weight=4, name="content at")
-_rule("leaf", r"content digest {ref} not found", "content.corrupt", "storage.extract_failed", weight=4)
-_rule("leaf", r"content digest sha256:[0-9a-f]{1,64}: not found", "content.corrupt", "storage.extract_failed", weight=4, sure=False)
-_rule("leaf", r"not found", name="not found", weight=1)
-_rule("leaf", r"no such image", "unknown.insufficient", "image.tag_unknown", "image.never_pull_absent", weight=2, sure=False)
-_rule("leaf", r"no match for (?:current )?platform", "image.platform_mismatch", weight=5)
-_rule("leaf", r"no matching manifest for", "image.platform_mismatch", weight=5)
-_rule("leaf", r"no image found in (?:manifest list|image index) for", "image.platform_mismatch", weight=5)
-_rule("leaf", r"choosing image instance", "image.platform_mismatch", weight=2, sure=False)
-_rule("leaf", r"choosing an image from manifest list", "image.platform_mismatch", weight=2, sure=False)
-_rule("leaf", r"image operating system \"?[a-z]{1,20}\"? cannot be used on this platform", "image.platform_mismatch", weight=5)
-_rules(
-    "leaf",
+_rule("leaf", r"manifest for {ref} not found", name="manifest for")
+_cause("image.tag_unknown", 4, r"tag {word} not found in repository", r"tag {ref} was deleted or has expired",
+       r"manifest tagged by {ref} is not found")  # fmt: skip
+_rule("leaf", r"repository {ref} not found(: does not exist or no pull access)?", name="repository")
+_cause("image.name_unknown", 4, r"repository {ref} does not exist")
+_rule("leaf", r"image {ref} not found", name="image not found")
+_rule("leaf", r"content at {ref} not found", name="content at")
+_cause("image.digest_unknown", 3, r"could not fetch content descriptor", sure=False)
+_cause("content.corrupt", 4, r"content digest {ref} not found", r"content digest sha256:[0-9a-f]{1,64}: not found",
+       also=("storage.extract_failed",))  # fmt: skip
+_rule("leaf", r"not found", name="not found")
+_cause("unknown.insufficient", 2, r"no such image", also=("image.tag_unknown", "image.never_pull_absent"), sure=False)
+_cause(
+    "image.platform_mismatch",
+    5,
+    r"no match for (?:current )?platform",
+    r"no matching manifest for",
+    r"no manifest found for platform",
+    r"no image found in (?:manifest list|image index) for",
+    r"image operating system \"?[a-z]{1,20}\"? cannot be used on this platform",
+    r"operating system is not supported",
+    r"a windows version [0-9.]{1,20}-based image is incompatible with",
+    r"snapshotter {word} does not support platform",
+)
+_cause("image.platform_mismatch", 2, r"choosing image instance", r"choosing an image from manifest list", sure=False)
+_cause(
     "image.format_unsupported",
     4,
     r"mismatched image rootfs and manifest layers",
+    r"number of layers and diffids don't match",
     r"no signatures",
     r"encountered unknown type",
-    r"unexpected media type",
-    r"unsupported media type",
-    r"unsupported manifest media type",
-    r"media type \"?[^\s\"]{1,120}\"? is no longer supported",
-    r"schema 1 image manifests are no longer supported",
-    r"unsupported schema version",
+    r"encountered remote \"",
+    r"unexpected|unsupported|unknown media ?type",
     r"unsupported manifest",
+    r"unsupported schema version",
+    r"unsupported (?:ociv1|docker v2s2) media type",
+    r"unsupported image-specific operation on artifact",
+    r"unsupported docker image format",
+    r"unimplemented manifest",
+    r"media type \"?[^\s\"]{1,120}\"? is no longer supported",
+    r"mediatype in manifest should be",
+    r"schema 1 image manifests are no longer supported",
     r"missing signature key",
     r"manifest type {word} unsupported",
-    r"unsupported image-specific operation on artifact",
-    r"unsupported docker v2s2 media type",
-    r"unimplemented mime type",
     r"docker image format v1",
     r"pulling schema 1 images",
+    r"unknown image manifest format",
+    r"rejecting \d{1,12} byte manifest",
+    r"no fslayers in manifest",
+    r"target is [a-z]",
 )
-_rules(
-    "leaf",
+_cause("registry.not_a_registry", 2, r"invalid character '[^'\n]{1,4}' looking for beginning of value", sure=False,
+       also=("image.format_unsupported", "registry.server_error", "net.proxy"))  # fmt: skip
+_cause("registry.not_a_registry", 2, r"endpoint {ref} does not support v2 api", r"can't talk to a v1 container registry",
+       sure=False)  # fmt: skip
+_cause(
+    "registry.server_error",
+    3,
+    r"unsupported protocol scheme",
+    r"missing realm in bearer auth challenge",
+    r"no realm specified for token auth challenge",
+    r"invalid token auth challenge realm",
+    r"authorization server did not include a token",
+    r"decode token response",
+    r"decoding bearer token",
+    r"find supported auth scheme",
+    r"stopped after 10 redirects",
+    also=("registry.not_a_registry", "net.proxy"),
+    sure=False,
+)
+_cause(
     "content.corrupt",
     4,
     r"unexpected commit digest",
-    r"wrong diff id",
-    r"manifest does not match provided manifest digest",
+    r"wrong (?:diff id|digest|blob size)",
+    r"manifest does not match (?:provided|selected) manifest digest",
+    r"image manifest does not match selected manifest digest",
     r"filesystem layer verification failed",
     r"image verification failed for digest",
+    r"manifest verification failed for digest",
+    r"layers from manifest don't match image configuration",
     r"digest did not match",
     r"digest invalid",
-    r"content digest mismatch",
+    r"digest mismatch",
+    r"blob (?:digest|size) mismatch",
+    r"unexpected digest",
+    r"got digest {word}",
     r"gzip: invalid",
     r"flate: corrupt input",
+    r"zstd: (?:invalid|corrupt)",
 )
-_rule("leaf", r"failed size validation", "content.corrupt", "transfer.interrupted", weight=4)
+_cause("content.corrupt", 4, r"failed size validation", r"size mismatch when copying", r"unexpected (?:commit|copy) size",
+       r"unexpected size:? \d", also=("transfer.interrupted",))  # fmt: skip
+_cause("transfer.timeout", 4, r"cancel pulling image {ref} because of no progress",
+       also=("transfer.stalled", "transfer.interrupted"), name="image")  # fmt: skip
 
-# --- Policy ------------------------------------------------------------------------------------------------------------
-_rules(
-    "leaf",
+# --- Policy -----------------------------------------------------------------------------------------------------------------
+_cause(
     "policy.signature",
     5,
     r"source image rejected",
     r"signaturevalidationfailed",
     r"a signature was required",
-    r"invalid policy in",
-    r"image verifier {ref} blocked pull",
+    r"none of the signatures were accepted",
+    r"any signatures for image {ref} are rejected by policy",
+    r"running image {ref} is rejected by policy",
+    r"signature for identity",
+    r"cryptographic signature verification failed",
     r"signature verification failed",
+    r"invalid policy in",
+    r"no policy\.json file found",
+    r"image verifier {ref} blocked pull",
+    r"blocking pull of {ref}",
 )
-_rules("leaf", "policy.registry_blocked", 5, r"registry {ref} is blocked in")
-_rule("leaf", r"short-name resolution enforced", "reference.short_name", weight=5)
-_rule("leaf", r"short name mode is enforcing", "reference.short_name", weight=5)
-_rule("leaf", r"short-name {ref} did not resolve to an alias", "reference.short_name", weight=5)
+_cause("policy.registry_blocked", 5, r"registry {ref} is blocked in")
+_cause(
+    "reference.short_name",
+    5,
+    r"short-name resolution enforced",
+    r"short name mode is enforcing",
+    r"short-name {ref} did not resolve to an alias",
+)
 
-# --- The node's disk and its store ---------------------------------------------------------------------------------------
-_rules("leaf", "storage.no_space", 5, r"no space left on device", r"disk quota exceeded", r"there is not enough space on the disk")
-_rule("leaf", r"read-only file system", "storage.other", weight=4)
-_rule("leaf", r"input/output error", "storage.other", weight=4)
-_rule("leaf", r"structure needs cleaning", "storage.other", weight=4)
-_rule("leaf", r"too many open files", "storage.other", weight=3)
-_rule("leaf", r"cannot allocate memory", "storage.other", weight=3, sure=False)
-_rule("leaf", r"parent snapshot {ref} does not exist", "storage.other", weight=4)
-_rule("leaf", r"ref {ref} locked", "storage.other", weight=4, sure=False)
-_rules("leaf", "storage.extract_failed", 3, r"lchown", r"failed to lchown", r"mkparent", r"hcsshim::", r"archive/tar: ")
-_rule("file", r"open ((?:/etc/docker/certs\.d|/etc/containerd/certs\.d|/etc/containers/certs\.d)/[^\s:]{1,300}):")
-_rule("file", r"open|mkdir|stat|rename|link|symlink|unlink|remove|chmod|mknod|write|lstat|mount (/[^\s:]{1,400})")
+# --- The node's disk and its store ------------------------------------------------------------------------------------------
+_cause("storage.no_space", 5, r"no space left on device", r"disk quota exceeded", r"not enough space on the disk",
+       r"there is not enough space on the disk", r"thin pool has ")  # fmt: skip
+_cause("storage.other", 4, r"read-only file system", r"input/output error", r"structure needs cleaning",
+       r"stale (?:nfs )?file handle", r"too many (?:open files|links)")  # fmt: skip
+_cause("storage.other", 3, r"cannot allocate memory", sure=False)
+_cause(
+    "storage.other",
+    4,
+    r"parent snapshot {ref} does not exist",
+    r"ref {ref} locked",
+    r"error creating overlay mount",
+    r"creating overlay mount",
+    r"layer not known",
+    r"driver {ref} failed to (?:create|get) image rootfs",
+)
+_cause("storage.extract_failed", 3, r"lchown", r"mkparent", r"hcsshim::", r"archive/tar: ", r"potentially insufficient uids",
+       r"container id \d{1,12} cannot be mapped", r"mount callback failed")  # fmt: skip
+_rule(
+    "file",
+    r"open|mkdir|stat|lstat|rename|link|symlink|unlink|unlinkat|remove|chmod|mknod|write|readlink|mount "
+    r"\"?((?:/|[a-z]:\\)[^\s:\"]{1,400})",
+)
+_all(
+    "errno",
+    "",
+    r"permission denied",
+    r"operation not permitted",
+    r"no such file or directory",
+    r"not a directory",
+    r"file exists",
+    r"invalid argument",
+    r"device or resource busy",
+    r"file name too long",
+    r"invalid cross-device link",
+)
 
-# --- The runtime and its configuration -----------------------------------------------------------------------------------
-_rules(
-    "leaf",
+# --- The runtime and its configuration --------------------------------------------------------------------------------------
+_cause(
     "runtime.unavailable",
     4,
-    r"cannot connect to the docker daemon",
+    r"cannot|can't connect to the docker daemon",
+    r"connect to the docker daemon",
+    r"error during connect",
     r"transport: error while dialing",
     r"all subconns are in transientfailure",
     r"unknown service runtime\.",
     r"validate service connection",
     r"server is not initialized yet",
     r"error reading from server",
+    r"reading from server",
     r"transport is closing",
     r"container runtime is down",
+    r"container runtime status check may not have completed yet",
+    r"pleg is not healthy",
 )
-_rules(
-    "leaf",
+_cause(
     "runtime.config_invalid",
     4,
-    r"loading registries configuration",
-    r"unable to read ca cert",
-    r"failed to decode hosts\.toml",
-    r"failed to load x509 key pair",
+    r"loading (?:drop-in )?registries",
+    r"loading short-name aliases",
+    r"parse the registries\.conf file",
+    r"rewriting reference",
+    r"read|load ca cert",
+    r"read cert file",
+    r"load x509 key pair",
+    r"initialize cert pool",
+    r"decode hosts\.toml",
+    r"decode /{word}hosts\.toml",
+    r"invalid `host` tree",
+    r"parse toml",
     r"missing client certificate",
     r"missing key {word} for client certificate",
-    r"invalid `host` tree",
+    r"get registry endpoints",
+    r"parse registry endpoint",
+    r"parse endpoint url",
     r"snapshotter not loaded",
+    r"can not find snapshotter",
+    r"getting username and password",
+    r"no unpack platforms defined",
 )
-_rules("leaf", "node.clock_skew", 4, r"token used before issued", r"requesttimetooskewed")
-
-RULES = {word: tuple(rules) for word, rules in _RULES.items()}
-"""Every rule by the word it begins with."""
+_cause("node.clock_skew", 4, r"token used before issued", r"requesttimetooskewed")

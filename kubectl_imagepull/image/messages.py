@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from .goerrors import PRIVATE_OR_ABSENT, WHY_NONE_WERE_SENT, Layer, layers
+from .goerrors import PRIVATE_OR_ABSENT, WHY_NONE_WERE_SENT, Layer, Rule, layers
 from .wording import as_text, joined, plain, printable
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ class _Chain:
     """One error, as far as it has been read."""
 
     of: Literal["", "mirror", "artifact", "frame"] = ""
+    begun: bool = False
     stage: str = ""
     with_credentials: bool = False
     url: str = ""
@@ -111,15 +112,16 @@ class _Chain:
     address: str = ""
     looked_up: str = ""
     resolver: str = ""
-    proxy: bool = False
     path: str = ""
     sandbox: bool = False
+    proxied: _Named | None = None
     named: list[_Named] = field(default_factory=list)
+    end: int = 0
 
 
 @dataclass
 class _Named:
-    """A cause that a chain names."""
+    """A cause that a chain names. host: where it is not the chain's own."""
 
     cause: str
     also: tuple[str, ...]
@@ -128,10 +130,8 @@ class _Named:
     start: int
     end: int
     chain: _Chain
-    host: str
-    role: str
-    status: str = ""
-    detail: dict[str, str] = field(default_factory=dict)
+    status: str
+    host: str = ""
 
 
 def _read(raw: str) -> _Reading:
@@ -152,48 +152,49 @@ class _Reader:
         self.chain = _Chain()
         self.chains = [self.chain]
         self.images: list[tuple[int, str]] = []
+        self.secrets = ""
         self.pulling = False  # something says that this is about a pull
         self.backing_off = False
-        self.reason_only = False
         self.sandbox = False
         self.before: Layer | None = None
         for layer in layers(text):
-            if self.chain.of != "frame" or layer.rule.kind in ("kubelet", "frame", "reference"):
-                _KINDS[layer.rule.kind](self, layer)
+            kind = layer.rule.kind
+            if self.chain.of != "frame" or kind in ("pull", "frame"):
+                _KINDS[kind](self, layer)
+            self.chain.end = layer.end
             self.before = layer
+        self.ends()
 
     # --- layers that say where we are ---------------------------------------------------------------------------------
 
     def new_chain(self, of: Literal["", "mirror", "artifact", "frame"] = "") -> None:
-        if self.chain.named or self.chain.of or of or self.chain.url:
-            self.chain = _Chain(of, sandbox=self.sandbox)
-            self.chains.append(self.chain)
+        self.ends()
+        self.chain = _Chain(of, sandbox=self.sandbox)
+        self.chains.append(self.chain)
 
     def begins_anew(self) -> None:
         """A wrapper behind a cause belongs to the next error."""
-        if self.chain.named:
-            of = self.chain.of
+        of = self.chain.of
+        if self.chain.named or of == "frame":
             self.new_chain(of if of in ("mirror", "artifact") else "")
 
     def saw_image(self, layer: Layer, rank: int) -> None:
+        """rank: 0 as the pod has it, 1 as the runtime completed it, 2 from deeper within."""
+        quoted = self.text[layer.start : layer.end].endswith('"')
         for group in layer.groups:
             if group:
-                image = group.replace("\n", "").removeprefix("docker://").rstrip(":").strip()
-                if image:
+                image = group.replace("\n", "").removeprefix("docker://").rstrip(":.").strip()
+                if image and (quoted or _LIKE_AN_IMAGE.search(image)):
                     self.images.append((rank, image))
                 return
 
-    def on_kubelet(self, layer: Layer) -> None:
+    def on_pull(self, layer: Layer) -> None:
         self.pulling = True
-        if self.chain.of == "frame":
-            self.new_chain()
         self.begins_anew()
-        if layer.rule.name == "backoff":
+        if layer.rule.name == "backing off":
             self.backing_off = True
-        elif layer.rule.name == "reason":
-            self.reason_only = True
         else:
-            self.reason_only = True
+            self.chain.begun = layer.rule.name != "reason"
         self.chain.sandbox = False
         self.saw_image(layer, 0)
 
@@ -203,15 +204,9 @@ class _Reader:
 
     def on_inspect(self, layer: Layer) -> None:
         self.begins_anew()
+        self.saw_image(layer, 0)
         self.chain.stage = "inspect"
-        self.saw_image(layer, 0)
         self.name("storage.other", ("runtime.unavailable",), 1, False, layer)
-
-    def on_reference(self, layer: Layer) -> None:
-        if self.chain.of == "frame":
-            self.new_chain()
-        self.saw_image(layer, 0)
-        self.name("reference.invalid", (), 4, True, layer)
 
     def on_rpc(self, layer: Layer) -> None:
         self.begins_anew()
@@ -220,10 +215,9 @@ class _Reader:
         self.pulling = True
         self.begins_anew()
         self.chain.sandbox = False
-        if layer.groups and any(layer.groups):
+        if any(layer.groups):
             self.saw_image(layer, 1)
-            group = next(g for g in layer.groups if g)
-            self.chain.source = group.replace("\n", "").rstrip(":")
+            self.chain.source = next(g for g in layer.groups if g).replace("\n", "").rstrip(":")
 
     def on_artifact(self, layer: Layer) -> None:
         self.new_chain("artifact")
@@ -234,34 +228,32 @@ class _Reader:
     def on_stage(self, layer: Layer) -> None:
         name = layer.rule.name
         self.pulling = True
-        chain = self.chain
         if name in ("request", "resolve", "ping"):
             self.begins_anew()
-            chain = self.chain
+        chain = self.chain
+        group = next((g for g in layer.groups if g), "").rstrip(":")
         if name == "resolve":
             self.saw_image(layer, 2)
-            chain.source = chain.source or next((g for g in layer.groups if g), "")
+            chain.source = chain.source or group
         elif name == "manifest":
-            tag, repository = layer.groups
-            chain.asked = (tag or "").rstrip(":")
-            chain.source = chain.source or (repository or "").rstrip(":")
+            chain.asked = group
+            chain.source = chain.source or (layer.groups[1] or "").rstrip(":")
         elif name == "ping":
-            chain.registry = (layer.groups[0] or "").rstrip(":") if layer.groups else ""
-        elif name == "token":
-            if layer.groups and layer.groups[0]:
-                chain.with_credentials = layer.groups[0].lower() == "oauth"
+            chain.registry = group
+        elif name == "token" and group:
+            chain.with_credentials = group.lower() == "oauth"
         if name != "request" and not (name == "copy" and chain.stage == "blob"):
             chain.stage = name
         if name == "unpack":
             self.name("storage.extract_failed", (), 2, False, layer)
         elif name == "snapshot":
-            self.name("storage.other", ("storage.extract_failed",), 3, True, layer)
+            self.name("storage.other", ("storage.extract_failed",), 4, True, layer)
 
     def on_url(self, layer: Layer) -> None:
-        url = (layer.groups[0] or "").rstrip(":")
-        self.set_url(url)
+        self.set_url(layer.groups[0] or "")
 
     def set_url(self, url: str) -> None:
+        url = url.rstrip(":")
         if url.startswith("http+docker"):
             return
         if self.chain.named and self.chain.url and _host_of(url) != _host_of(self.chain.url):
@@ -269,7 +261,7 @@ class _Reader:
         chain = self.chain
         chain.url = url
         chain.dialled = chain.address = chain.looked_up = chain.resolver = ""
-        chain.proxy = False
+        chain.proxied = None
         path = _path_of(url)
         if _REGISTRY_PATH.match(path):
             self.pulling = True
@@ -284,49 +276,47 @@ class _Reader:
         if status:
             self.status(layer, int(status))
 
+    def on_reach(self, layer: Layer) -> None:
+        self.chain.registry = layer.groups[0] or ""
+
     def on_proxy(self, layer: Layer) -> None:
-        self.chain.proxy = True
-        self.name("net.proxy", (), 4, True, layer)
+        self.chain.proxied = self.name("net.proxy", (), 4, True, layer)
 
     def on_lookup(self, layer: Layer) -> None:
         host, resolver = layer.groups
         self.chain.looked_up = (host or "").rstrip(":")
         self.chain.resolver = resolver or ""
-        if self.chain.proxy:
-            self.chain.named[-1].host = self.chain.looked_up
+        if self.chain.proxied:
+            self.chain.proxied.host = self.chain.looked_up
 
     def on_dial(self, layer: Layer) -> None:
-        net = layer.groups[0] or ""
-        address = layer.groups[1] if len(layer.groups) > 1 else None
         chain = self.chain
-        if chain.proxy and address and chain.named:
-            chain.named[-1].host = address
-        if net == "tcp" and address and not address.endswith(":53"):
+        chain.dialled = layer.groups[0] or ""
+        chain.address = (layer.groups[1] if len(layer.groups) > 1 else None) or ""
+        if chain.proxied and chain.address:
+            chain.proxied.host = chain.address
+        if chain.dialled == "tcp" and chain.address and not chain.address.endswith(":53"):
             chain.looked_up = chain.resolver = ""
-        chain.dialled = net
-        chain.address = address or ""
 
     def on_io(self, layer: Layer) -> None:
-        groups = [g for g in layer.groups if g]
         chain = self.chain
-        if groups and groups[0] == "unix":
-            chain.dialled = "unix"
-        else:
-            chain.dialled = "io"
-            if len(groups) > 1:
-                chain.address = groups[-1]
+        chain.dialled = "unix" if layer.groups[0] == "unix" else "io"
+        if len(layer.groups) > 1 and layer.groups[1]:
+            chain.address = layer.groups[1]
 
     def on_file(self, layer: Layer) -> None:
         path = layer.groups[0] or ""
         self.chain.path = path
         if "/certs.d/" in path:
-            self.name("tls.unknown_authority", ("runtime.config_invalid", "tls.handshake", "storage.other"), 4, False, layer)
+            also = ("runtime.config_invalid", "tls.handshake", "storage.other")
+            self.name("tls.unknown_authority", also, 3, False, layer)
 
     # --- layers that name a cause -------------------------------------------------------------------------------------
 
-    def name(self, cause: str, also: tuple[str, ...], weight: int, sure: bool, layer: Layer, status: str = "") -> None:
-        chain = self.chain
-        chain.named.append(_Named(cause, also, weight, sure, layer.start, layer.end, chain, "", "", status))
+    def name(self, cause: str, also: tuple[str, ...], weight: int, sure: bool, layer: Layer, status: str = "") -> _Named:
+        named = _Named(cause, also, weight, sure, layer.start, layer.end, self.chain, status)
+        self.chain.named.append(named)
+        return named
 
     def on_leaf(self, layer: Layer) -> None:
         rule = layer.rule
@@ -335,16 +325,23 @@ class _Reader:
             special(self, layer)
             return
         if rule.name == "image":
+            if rule.cause in _STANDS_ALONE:
+                self.begins_anew()
             self.saw_image(layer, 0)
+        elif rule.name == "secret":
+            self.secrets = layer.groups[0] or ""
+        elif rule.name == "wanted":
+            self.chain.registry = layer.groups[0] or ""
         self.name(rule.cause, rule.also, rule.weight, rule.sure, layer)
 
     def on_frame(self, layer: Layer) -> None:
-        self.new_chain("frame")
+        if self.chain.of != "frame":
+            self.new_chain("frame")
         rule = layer.rule
         self.name(rule.cause, rule.also, rule.weight, rule.sure, layer)
 
     def on_dates(self, layer: Layer) -> None:
-        which = (layer.groups[1] or "").lower() if layer.groups else ""
+        which = (layer.groups[1] or "").lower()
         if which == "before":
             self.name("tls.not_yet_valid", ("node.clock_skew",), 4, True, layer)
         elif which == "after":
@@ -353,109 +350,121 @@ class _Reader:
             self.name("tls.expired", ("tls.not_yet_valid", "node.clock_skew"), 4, False, layer)
 
     def on_net(self, layer: Layer) -> None:
+        """What the operating system or net/http said about a connection; what that means, the chain decides."""
         chain, kind = self.chain, layer.rule.name
-        if chain.proxy:
+        if chain.proxied:
             return
         if chain.dialled == "unix":
             self.name("runtime.unavailable", (), 4, True, layer)
             return
         of_dns = bool(chain.looked_up) or chain.dialled == "udp" or chain.address.endswith(":53")
-        aside = (layer.groups[0] or "").lower() if layer.groups else ""
-        if kind == "refused":
-            if of_dns:
-                self.name("dns.server_failure", (), 4, True, layer)
-            else:
-                self.name("net.refused", (), 4, bool(chain.dialled), layer)
+        aside = next((g for g in layer.groups if g), "").lower()
+        moving = chain.stage in ("copy", "blob", "content", "unpack")
+        if of_dns and kind in ("timeout", "deadline", "canceled"):
+            self.name("dns.timeout", (), 4, True, layer)
+        elif of_dns:
+            also = () if kind == "refused" else ("net." + kind,) if kind in ("unreachable", "reset") else ("dns.timeout",)
+            self.name("dns.server_failure", also, 4, True, layer)
+        elif kind == "refused":
+            self.name("net.refused", (), 4, bool(chain.dialled), layer)
         elif kind == "unreachable":
-            if of_dns:
-                self.name("dns.server_failure", ("net.unreachable",), 4, True, layer)
-            else:
-                also = ("dns.no_usable_address",) if chain.address.startswith("[") else ()
-                self.name("net.unreachable", also, 4, True, layer)
+            also = ("dns.no_usable_address",) if chain.address.startswith("[") else ()
+            self.name("net.unreachable", also, 4, True, layer)
         elif kind == "reset":
-            if of_dns:
-                self.name("dns.server_failure", ("net.reset",), 4, True, layer)
-            else:
-                self.name("net.reset", ("transfer.interrupted", "tls.handshake"), 4, True, layer)
+            self.name("net.reset", ("transfer.interrupted", "tls.handshake"), 4, True, layer)
+        elif kind == "timeout" and chain.dialled == "io" and moving and not chain.url:
+            self.name("transfer.timeout", ("net.timeout",), 4, True, layer)
         elif kind == "timeout":
-            if of_dns:
-                self.name("dns.timeout", (), 4, True, layer)
-            elif chain.dialled == "io" and chain.stage in ("copy", "blob", "content", "unpack") and not chain.url:
-                self.name("transfer.timeout", ("net.timeout",), 4, True, layer)
-            else:
-                also = ("transfer.timeout",) if chain.dialled == "io" else ()
-                self.name("net.timeout", also, 4, True, layer)
-        elif kind in ("deadline", "canceled"):
-            if of_dns:
-                self.name("dns.timeout", (), 3, True, layer)
-            elif "headers" in aside or "connection" in aside:
-                self.name("net.timeout", ("transfer.timeout", "tls.handshake"), 4, True, layer)
-            elif "body" in aside:
-                self.name("transfer.timeout", ("transfer.interrupted",), 4, True, layer)
-            elif kind == "canceled":
-                self.name("transfer.interrupted", ("transfer.timeout", "net.timeout", "transfer.stalled"), 3, False, layer)
-            elif chain.dialled or (chain.url and chain.stage not in ("copy", "blob", "content")):
-                self.name("net.timeout", ("transfer.timeout",), 3, False, layer)
-            else:
-                self.name("transfer.timeout", ("net.timeout", "transfer.stalled"), 3, False, layer)
-        elif chain.stage == "unpack":
+            self.name("net.timeout", ("transfer.timeout",) if chain.dialled == "io" else (), 4, True, layer)
+        elif kind == "eof" and chain.stage == "unpack":
             self.name("storage.extract_failed", ("transfer.interrupted", "content.corrupt"), 3, False, layer)
-        else:
+        elif kind == "eof":
             self.name("transfer.interrupted", ("net.reset", "tls.handshake"), 3, True, layer)
+        elif "header" in aside or "connection" in aside:
+            self.name("net.timeout", ("transfer.timeout", "tls.handshake"), 4, True, layer)
+        elif "body" in aside:
+            self.name("transfer.timeout", ("transfer.interrupted",), 4, True, layer)
+        elif kind == "canceled":
+            also = ("transfer.timeout", "net.timeout", "transfer.stalled")
+            self.name("transfer.interrupted", also, 3, False, layer)
+        elif chain.dialled or (chain.url and not moving):
+            self.name("net.timeout", ("transfer.timeout",), 3, False, layer)
+        else:
+            self.name("transfer.timeout", ("net.timeout", "transfer.stalled"), 3, False, layer)
+
+    def on_tls(self, layer: Layer) -> None:
+        """An alert. One that comes while bytes are moving is about the transfer: the handshake was long over."""
+        if self.chain.proxied:
+            return
+        if self.chain.stage in ("copy", "blob", "content") and not self.chain.url:
+            self.name("transfer.interrupted", ("tls.handshake", "content.corrupt"), 4, False, layer)
+        else:
+            self.name("tls.handshake", (), 4, True, layer)
 
     def on_resolver(self, layer: Layer) -> None:
-        if self.chain.proxy:
-            self.chain.named[-1].also += ("dns.nxdomain" if layer.rule.name == "nxdomain" else "dns.server_failure",)
-        elif layer.rule.name == "nxdomain":
+        nxdomain = layer.rule.name == "nxdomain"
+        if self.chain.proxied:
+            self.chain.proxied.also += ("dns.nxdomain" if nxdomain else "dns.server_failure",)
+        elif nxdomain:
             self.name("dns.nxdomain", (), 4, True, layer)
         else:
             self.name("dns.server_failure", ("dns.timeout", "dns.nxdomain"), 4, True, layer)
 
     def on_answer(self, layer: Layer) -> None:
-        chain, before = self.chain, self.before
-        if before is None or before.rule.kind != "url" or layer.start - before.end > 4:
-            return
-        if chain.url.startswith("https:"):
-            also = {"forbidden": "auth.forbidden", "service": "registry.unavailable"}
-            first = self.text[layer.start : layer.end].split()[0].lower()
-            self.name("net.proxy", (also.get(first, "registry.server_error"),), 3, False, layer)
+        before = self.before
+        directly = before is not None and before.rule.kind == "url" and layer.start - before.end <= 4
+        if directly and self.chain.url.startswith("https:"):
+            word = self.text[layer.start : layer.end].split(maxsplit=1)[0].lower()
+            also = {"forbidden": "auth.forbidden", "service": "registry.unavailable"}.get(word, "registry.server_error")
+            self.name("net.proxy", (also,), 3, False, layer)
+
+    def on_errno(self, layer: Layer) -> None:
+        """Says why, not what: the file or the work at hand is the cause."""
+        chain = self.chain
+        if chain.dialled == "unix":
+            self.name("runtime.unavailable", (), 4, True, layer)
+        elif chain.looked_up:
+            self.name("dns.server_failure", ("dns.timeout", "dns.nxdomain"), 3, False, layer)
+        elif chain.dialled in ("tcp", "io"):
+            self.name("net.unreachable", ("net.refused",), 3, False, layer)
+        elif chain.path.startswith("/etc/") and "/certs.d/" not in chain.path:
+            self.name("runtime.config_invalid", (), 3, False, layer)
+        elif chain.stage == "unpack":
+            self.name("storage.extract_failed", ("storage.other",), 3, True, layer)
+        elif chain.path or chain.stage in ("snapshot", "content", "copy", "inspect"):
+            self.name("storage.other", ("storage.extract_failed",), 3, True, layer)
 
     def on_status(self, layer: Layer) -> None:
         url = next((g for g in layer.groups[:-1] if g), None)
         if url:
-            self.set_url(url.rstrip(":"))
-        number = layer.groups[-1] if layer.groups else None
+            self.set_url(url)
+        number = layer.groups[-1]
+        self.pulling = True
         if number:
             self.status(layer, int(number))
 
     def status(self, layer: Layer, number: int) -> None:
+        """An HTTP status, by what was asked for."""
         chain = self.chain
         self.pulling = True
-        self.chain = chain
         at_token = chain.stage == "token" or _role_of(chain.url, "") == "token"
-        kind = _kind_asked(chain)
         cause, weight, sure = "registry.server_error", 3, False
         also: tuple[str, ...] = ()
-        if number in (401, 403) and at_token:
-            if not chain.with_credentials:
-                cause, also, weight, sure = "auth.denied_or_missing", PRIVATE_OR_ABSENT, 3, True
-            elif number == 403 and _host_of(chain.url) == "ghcr.io":
-                cause, also, weight = "auth.denied_or_missing", ("auth.bad_credentials", "auth.expired", "auth.forbidden"), 3
-            else:
-                cause, also, weight, sure = (
-                    "auth.bad_credentials",
-                    ("auth.expired", "auth.denied_or_missing", "auth.forbidden"),
-                    3,
-                    number == 401,
-                )
+        if number in (401, 403) and at_token and not chain.with_credentials:
+            cause, also, sure = "auth.denied_or_missing", PRIVATE_OR_ABSENT, True
+        elif number == 403 and at_token and _host_of(chain.url) == "ghcr.io":
+            cause, also = "auth.denied_or_missing", ("auth.bad_credentials", "auth.expired", "auth.forbidden")
+        elif number in (401, 403) and at_token:
+            cause, also = "auth.bad_credentials", ("auth.expired", "auth.denied_or_missing", "auth.forbidden")
+            sure = number == 401
         elif number == 401:
             cause, also, weight = "auth.no_credentials", _ALL_AUTH, 2
         elif number == 403:
             cause, also, weight = "auth.forbidden", ("auth.denied_or_missing", "auth.expired", "auth.bad_credentials"), 2
         elif number == 404:
-            cause, also, weight, sure = _absent(kind)
+            cause, also, weight, sure = _absent(_kind_asked(chain))
         elif number == 407:
-            cause, also, weight, sure = "net.proxy", (), 4, True
+            cause, weight, sure = "net.proxy", 4, True
         elif number in (402, 451):
             cause, weight = "auth.forbidden", 4
         elif number == 429:
@@ -464,6 +473,8 @@ class _Reader:
             cause, also = "net.timeout", ("transfer.timeout",)
         elif number == 406:
             cause = "image.format_unsupported"
+        elif number == 412:
+            cause, also = "auth.forbidden", ("policy.signature",)
         elif number == 503:
             cause, also, weight, sure = "registry.unavailable", ("registry.server_error",), 4, True
         elif number >= 500:
@@ -471,99 +482,122 @@ class _Reader:
         elif number == 405 or number < 400:
             cause, also = "registry.not_a_registry", ("registry.server_error",)
         self.name(cause, also, weight, sure, layer, str(number))
-        if number in (400, 401, 403, 404, 405, 429):
+        if 400 <= number < 500:
             self.words(layer, layer.end)
 
     def on_code(self, layer: Layer) -> None:
-        """One of the error codes of the distribution spec; behind it stand the registry's own words."""
-        rule, chain = layer.rule, self.chain
+        """An error code of the distribution spec, or a sentence known to follow one: a registry is speaking."""
+        rule = layer.rule
         self.pulling = True
-        if rule.cause:
+        if rule.name == "manifest unknown":
+            kind = _kind_asked(self.chain)
+            digest = kind == "digest" or (kind == "" and any("@sha256:" in image for _, image in self.images[:1]))
+            self.name("image.digest_unknown" if digest else "image.tag_unknown", (), 3, True, layer)
+        elif rule.cause:
             self.name(rule.cause, rule.also, rule.weight, rule.sure, layer)
-        elif rule.name == "unauthorized":
-            self.name("auth.denied_or_missing", PRIVATE_OR_ABSENT, 2, False, layer)
-        elif rule.name == "denied":
-            self.name("auth.denied_or_missing", PRIVATE_OR_ABSENT, 2, False, layer)
-        elif rule.name == "manifest unknown":
-            self.manifest_unknown(layer)
-        elif rule.name == "name unknown":
-            self.name("image.name_unknown", (), 3, True, layer)
-        del chain
-        self.words(layer, layer.end)
-
-    def manifest_unknown(self, layer: Layer) -> None:
-        kind = _kind_asked(self.chain)
-        if kind == "digest" or (kind == "" and any("@sha256:" in image for _, image in self.images[:1])):
-            self.name("image.digest_unknown", (), 3, True, layer)
-        else:
-            self.name("image.tag_unknown", (), 3, True, layer)
+        self.words(layer, layer.start)
 
     def on_manifest_for(self, layer: Layer) -> None:
         self.saw_image(layer, 1)
         ref = layer.groups[0] or ""
         self.chain.source = self.chain.source or ref
-        if "@sha256:" in ref:
-            self.name("image.digest_unknown", (), 4, True, layer)
+        self.name("image.digest_unknown" if "@sha256:" in ref else "image.tag_unknown", (), 4, True, layer)
+
+    def on_repository(self, layer: Layer) -> None:
+        repository, vague = layer.groups
+        if vague:
+            self.name("auth.denied_or_missing", PRIVATE_OR_ABSENT, 4, True, layer)
         else:
-            self.name("image.tag_unknown", (), 4, True, layer)
+            self.name("image.name_unknown", (), 4, True, layer)
+
+    def on_image_not_found(self, layer: Layer) -> None:
+        self.saw_image(layer, 1)
+        self.name("image.tag_unknown", ("image.name_unknown",), 3, False, layer)
 
     def on_content_at(self, layer: Layer) -> None:
-        self.set_url((layer.groups[0] or "").rstrip(":"))
-        cause, also, _, sure = _absent(_kind_asked(self.chain))
+        where = (layer.groups[0] or "").rstrip(":")
+        if "://" in where:
+            self.set_url(where)
+        kind = _kind_asked(self.chain)
+        asked = _ASKED.search(where.partition("?")[0])
+        if asked and not kind:
+            kind = "blob" if asked.group(1) == "blobs" else "digest" if ":" in asked.group(2) else "tag"
+        cause, also, _, sure = _absent(kind)
         self.name(cause, also, 4, sure, layer)
 
     def on_not_found(self, layer: Layer) -> None:
+        """The end of many errors: it says something only where nothing else did."""
         chain = self.chain
-        if chain.named:
+        if chain.named or chain.looked_up or chain.dialled:
             return
         if chain.stage == "resolve":
             digest = "@sha256:" in chain.source
             cause = "image.digest_unknown" if digest else "image.tag_unknown"
             self.name(cause, ("image.name_unknown",), 3, True, layer)
-        elif self.pulling and not self.sandbox:
+        elif self.pulling and not chain.sandbox:
             self.name("image.tag_unknown", ("image.name_unknown", "image.platform_mismatch"), 1, False, layer)
 
     def words(self, layer: Layer, start: int) -> None:
         """The registry's own words: only here are phrases looked for anywhere in a sentence."""
-        said = self.text[start : start + 600]
+        said = self.text[start : start + 700]
         cut = _NOT_THE_REGISTRY.search(said)
         if cut:
             said = said[: cut.start()]
         low = said.lower()
-        for cause, also, weight, pattern in _WORDS:
-            found = pattern.search(low)
-            if found:
-                self.name(cause, also, weight, weight > 2, layer._replace(end=start + found.end()))
-                return
+        best: tuple[int, int, _Words, re.Match[str]] | None = None
+        for words in _WORDS:
+            found = words.pattern.search(low)
+            if found and (best is None or (words.weight, -found.start()) > (best[0], -best[1])):
+                best = (words.weight, found.start(), words, found)
+        if best is not None:
+            _, _, words, found = best
+            at = layer._replace(start=start + found.start(), end=start + found.end())
+            self.name(words.cause, words.also, words.weight, words.weight > 2, at)
+
+    def ends(self) -> None:
+        """A chain that goes on behind its last layer in words nobody knows still says where it broke."""
+        chain = self.chain
+        if chain.named or chain.of == "frame" or not _GOES_ON.match(self.text, chain.end):
+            return
+        here = Layer(_UNKNOWN_WORDS, chain.end, min(len(self.text), chain.end + 200), ())
+        if chain.looked_up:
+            self.name("dns.server_failure", ("dns.timeout", "dns.nxdomain"), 3, False, here)
+        elif chain.dialled == "unix":
+            self.name("runtime.unavailable", (), 3, False, here)
+        elif chain.dialled == "io":
+            self.name("transfer.interrupted", ("net.reset",), 2, False, here)
+        elif chain.dialled and chain.address:
+            self.name("net.unreachable", ("net.refused", "net.timeout"), 2, False, here)
+        elif chain.stage == "content":
+            self.name("storage.other", ("content.corrupt",), 2, False, here)
 
     # --- the outcome --------------------------------------------------------------------------------------------------
 
     def reading(self) -> _Reading:
         image = min(self.images, key=lambda i: i[0])[1] if self.images else None
-        winners = [w for w in (self.winner(chain) for chain in self.chains) if w is not None]
+        winners = [max(c.named, key=lambda n: n.weight) for c in self.chains if c.named]
         best = self.choose(winners)
         if best is None:
             return self.without_cause(image)
-        also = list(best.also)
-        also += [w.cause for w in winners if w is not best]
+        also = [*best.also, *(w.cause for w in winners if w is not best)]
         host, role = self.place(best, winners, image)
+        chain = best.chain
         detail = {
-            "address": best.chain.address,
-            "resolver": best.chain.resolver,
+            "address": chain.address,
+            "resolver": chain.resolver,
             "status": best.status,
-            "url": printable(best.chain.url, 1000),
-            "path": best.chain.path,
+            "url": chain.url,
+            "path": chain.path,
+            "proxied": _host_of(chain.url) if best.cause == "net.proxy" else "",
+            "secret": self.secrets,
         }
-        if best.cause == "net.proxy" and best.chain.url:
-            detail["proxied"] = _host_of(best.chain.url)
-        if best.cause == "auth.secret_missing":
-            detail["secret"] = self.secret()
         standing = _SAYS_SOMETHING
         if best.cause == "not_a_pull_failure":
             standing = _ELSEWHERE
         elif best.cause in ("none", "pull.in_progress"):
             standing = _A_STATE
-        said = printable(self.text[best.start : best.end].strip(" :\n"))
+        elif best.cause == "unknown.insufficient":
+            standing = _A_PULL
         return _Reading(
             Classified(
                 best.cause,
@@ -572,56 +606,54 @@ class _Reader:
                 printable(host) if host else None,
                 role,
                 "sure" if best.sure else "likely",
-                said,
+                printable(self.text[best.start : best.end].strip(" :\n")),
                 MappingProxyType({k: printable(v, 1000) for k, v in detail.items() if v}),
             ),
             standing,
             best.weight,
         )
 
-    def secret(self) -> str:
-        for layer in layers(self.text):
-            if layer.rule.name == "secret":
-                return layer.groups[0] or ""
-        return ""
-
     @staticmethod
-    def winner(chain: _Chain) -> _Named | None:
-        """The most exact cause of a chain, the first of several."""
-        return max(chain.named, key=lambda n: n.weight, default=None)
+    def choose(winners: list[_Named]) -> _Named | None:
+        """The first that says something. What an image is not (an artifact), what is not pulling, and states come last;
+        a mirror's error outdoes that of an upstream which could not even be reached."""
 
-    def choose(self, winners: list[_Named]) -> _Named | None:
-        def of(named: _Named) -> tuple[bool, bool, bool]:
-            elsewhere = named.cause == "not_a_pull_failure"
-            state = named.cause in ("none", "pull.in_progress")
-            return (state, elsewhere, named.chain.of == "artifact" or named.weight < 2)
+        def order(named: _Named) -> tuple[bool, bool, bool, bool]:
+            return (
+                named.cause in ("none", "pull.in_progress"),
+                named.cause == "not_a_pull_failure",
+                named.chain.of == "artifact" or named.weight < 2,
+                named.chain.of == "mirror" and upstream_reached,
+            )
 
-        return min(winners, key=of, default=None)
+        behind = [w for w in winners if w.chain.of == ""]
+        upstream_reached = any(not w.cause.startswith(("net.", "dns.", "transfer.")) for w in behind)
+        return min(winners, key=order, default=None)
 
     def without_cause(self, image: str | None) -> _Reading:
         shown = printable(image, 1000) if image else None
         if self.sandbox and not self.pulling:
             return _Reading(Classified("not_a_pull_failure", said="pod sandbox"), _ELSEWHERE, 1)
-        if self.pulling:
-            if self.backing_off and not self.cut_off():
-                return _Reading(Classified("backoff.only", (), shown, None, None, "sure", "back-off"), _A_PULL, 1)
-            host, role = self.place(_Named("unknown.insufficient", (), 0, False, 0, 0, self.chain, "", ""), [], image)
-            return _Reading(Classified("unknown.insufficient", (), shown, host, role), _A_PULL, 1)
-        return _Reading(Classified("not_a_pull_failure"), _NOTHING_KNOWN, 0)
-
-    def cut_off(self) -> bool:
-        """An attempt's error begins and does not go on."""
-        return any(c.stage or c.url or c.source for c in self.chains)
+        if not self.pulling:
+            return _Reading(Classified("not_a_pull_failure"), _NOTHING_KNOWN, 0)
+        # An attempt's own words that break off are more than a back-off.
+        broken_off = any(c.stage or c.url or c.source for c in self.chains)
+        if self.backing_off and not broken_off:
+            return _Reading(Classified("backoff.only", (), shown, confidence="sure", said="back-off"), _A_PULL, 1)
+        nothing = _Named("unknown.insufficient", (), 0, False, 0, 0, self.chain, "")
+        host, role = self.place(nothing, [], image)
+        return _Reading(Classified("unknown.insufficient", (), shown, host and printable(host), role), _A_PULL, 1)
 
     def place(self, best: _Named, winners: list[_Named], image: str | None) -> tuple[str | None, str | None]:
+        """On which host it happened, and what that host is on the path."""
         cause, chain = best.cause, best.chain
-        of_image = _registry_of(image) if image else _registry_of(chain.source) if chain.source else ""
+        of_image = _registry_of(image or chain.source)
         if cause.startswith(_ON_NODE):
             return None, "node"
         if cause.startswith("reference."):
             return None, "pod"
         if cause in ("none", "not_a_pull_failure", "pull.in_progress", "backoff.only", "policy.admission"):
-            return (of_image or None, None) if cause == "policy.admission" and image else (None, None)
+            return None, None
         if cause.startswith("auth.secret_"):
             return of_image or None, "pod"
         if not (chain.url or chain.registry):
@@ -629,45 +661,46 @@ class _Reader:
             chain = next((w.chain for w in winners if w.cause == cause and w.chain.url), chain)
         if cause == "net.proxy":
             return best.host or _host_of(chain.url) or of_image or None, "proxy"
-        url_host = _host_of(chain.url)
-        if chain.looked_up and cause.startswith("dns."):
-            host = url_host if url_host.split(":")[0] == chain.looked_up else chain.looked_up
-        else:
-            host = url_host or chain.registry or of_image
-        if cause in ("dns.timeout", "dns.server_failure"):
-            return host or None, "dns-server"
+        host = _host_of(chain.url)
+        if chain.looked_up and cause.startswith("dns.") and host.rpartition(":")[0] != chain.looked_up:
+            host = chain.looked_up
+        host = host or chain.registry or of_image
         if not host:
             return None, None
+        if cause in ("dns.timeout", "dns.server_failure"):
+            return host, "dns-server"
+        if chain.stage == "token":
+            return host, "token"
         if chain.url:
             role = _role_of(chain.url, of_image)
-            if chain.stage == "token":
-                role = "token"
-            elif chain.stage in ("blob", "content") and role == "registry":
-                role = "blob"
-        elif chain.stage == "token":
-            role = "token"
-        elif chain.of == "mirror" or (chain.registry and of_image and not _same_registry(chain.registry, of_image)):
-            role = "mirror"
-        elif chain.stage in ("blob", "copy", "content", "unpack") or cause == "content.corrupt":
-            role = "blob"
-        else:
-            role = "registry"
-        return host, role
+            return host, "blob" if role == "registry" and chain.stage in ("blob", "content") else role
+        if chain.of == "mirror" or (chain.registry and of_image and not _same_registry(chain.registry, of_image)):
+            return host, "blob" if chain.stage in ("blob", "copy") else "mirror"
+        if cause == "content.corrupt" or (chain.stage in ("blob", "copy", "content") and not cause.startswith("image.")):
+            return host, "blob"
+        return host, "registry"
 
 
 _KINDS: dict[str, Callable[[_Reader, Layer], None]] = {
     kind: getattr(_Reader, "on_" + kind)
     for kind in (
-        "kubelet sandbox inspect reference rpc top artifact mirrors stage url host proxy lookup dial io file leaf frame net "
-        "resolver answer status code"
+        "pull sandbox inspect rpc top artifact mirrors stage url host reach proxy lookup dial io file "
+        "leaf frame net tls resolver answer errno status code"
     ).split()
 }
 _SPECIAL: dict[str, Callable[[_Reader, Layer], None]] = {
     "dates": _Reader.on_dates,
     "manifest for": _Reader.on_manifest_for,
+    "repository": _Reader.on_repository,
+    "image not found": _Reader.on_image_not_found,
     "content at": _Reader.on_content_at,
     "not found": _Reader.on_not_found,
 }
+_STANDS_ALONE = frozenset({"none", "pull.in_progress", "image.never_pull_absent", "reference.invalid"})
+_UNKNOWN_WORDS = Rule("unknown", "")
+_LIKE_AN_IMAGE = re.compile(r"[/:@]")
+# ": " and a word, and not the dots of a text that was cut.
+_GOES_ON = re.compile(r"[\"')\]]{0,3}: ?[a-zA-Z(]")
 _ON_NODE = ("runtime.", "storage.", "rate.kubelet_qps", "auth.credential_provider", "image.never_pull_absent", "node.")
 _ALL_AUTH = (
     "auth.bad_credentials",
@@ -683,108 +716,138 @@ _ALL_AUTH = (
 )
 
 # Where another program's words begin again.
-_NOT_THE_REGISTRY = re.compile(r", rpc error|; artifact err|\n\s?\* |\berror response from daemon", re.IGNORECASE)
+_NOT_THE_REGISTRY = re.compile(
+    r", rpc error|; artifact err|\n ?\* |\berror response from daemon"
+    r"|\n(?:denied|unauthorized|manifest unknown|name unknown|blob unknown|toomanyrequests|unknown): ",
+    re.IGNORECASE,
+)
 
 
-def _words(cause: str, weight: int, *patterns: str, also: tuple[str, ...] = ()) -> tuple[str, tuple[str, ...], int, re.Pattern[str]]:
-    return cause, also, weight, re.compile("|".join(patterns))
+class _Words(NamedTuple):
+    """Phrases in a registry's own words and what they mean."""
+
+    cause: str
+    also: tuple[str, ...]
+    weight: int
+    pattern: re.Pattern[str]
+
+
+def _words(cause: str, weight: int, *patterns: str, also: tuple[str, ...] = ()) -> _Words:
+    return _Words(cause, also, weight, re.compile("|".join(patterns)))
 
 
 _WORDS = (
     _words(
         "auth.expired",
         5,
-        r"token (?:has |is )?expired",
-        r"credentials? (?:has|have) expired",
-        r"expired token",
-        r"expiredtoken",
-        r"password (?:has )?expired",
+        r"token (?:has |is |had )?expired",
+        r"credentials? (?:has |have |is |are )?expired",
+        r"expired[ _]?token",
+        r"password (?:has |is )?expired",
+        r"session (?:has |is )?expired",
     ),
-    _words("node.clock_skew", 5, r"used before issued", r"requesttimetooskewed", r"signature not yet current"),
+    _words(
+        "node.clock_skew",
+        5,
+        r"used before issued",
+        r"requesttimetooskewed",
+        r"signature not yet current",
+        r"token is not (?:yet valid|valid yet)",
+    ),
     _words(
         "rate.registry_limit",
         5,
         r"pull rate limit",
-        r"rate limit(?:ed)? (?:reached|exceeded)",
+        r"rate limit(?:ed)?\b",
         r"rate exceeded",
         r"too many requests",
+        r"toomanyrequests",
         r"data limit exceeded",
+        r"too many failed login attempts",
     ),
     _words(
         "auth.bad_credentials",
         5,
-        r"incorrect username or password",
-        r"invalid username or password",
-        r"invalid username/password",
-        r"wrong (?:username|password|credential)",
-        r"bad credentials?\b",
-        r"invalid credentials?\b",
+        r"(?:incorrect|invalid|wrong|bad) (?:username|user name|user|login|email)(?: or |/| and )password",
+        r"username or password (?:is |was )?incorrect",
+        r"(?:wrong|invalid|bad)[ _](?:credentials?|password)",
         r"http basic: access denied",
         r"authentication failed",
         r"personal access token",
-        r"could not login",
-        r"invalid (?:access |bearer )?token",
+        r"(?:cannot|could not) be authenticated",
+        r"could not find (?:robot|user)",
+        r"invalid client(?:id| id)? ?(?:or client)? secret",
+        r"invalid (?:access |bearer |auth )?token\b",
+        r"aadsts7000215",
+        r"login failed",
         also=("auth.expired", "auth.denied_or_missing"),
     ),
     _words(
         "auth.no_credentials",
-        4,
-        r"anonymous (?:users?|access|pull|request)",
-        r"unauthenticated (?:request|user)",
-        r"please login",
-        r"please log in",
+        5,
+        r"anonymous (?:users?|access|pulls?|requests?)",
+        r"unauthenticated requests?\b",
+        r"no valid credential was supplied",
+        r"please log ?in",
         also=WHY_NONE_WERE_SENT,
     ),
     _words(
         "auth.forbidden",
         5,
-        r"permission \"",
-        r"permission '",
+        r"permission [\"']",
+        r"permission_denied",
         r"is not authorized to perform",
         r"not allowed access",
+        r"does not match expected scopes",
+        r"resource not accessible",
         r"\bbilling\b",
         r"past due",
         r"quota has been exceeded",
-        r"quota exceeded",
+        r"quota (?:is )?exceeded",
+        r"exceeded (?:the |your )?quota",
         r"accountproblem",
         r"email must be verified",
-        r"\bfirewall\b",
+        r"/acr/firewall",
         r"ip address",
-        r"account (?:is )?(?:disabled|suspended|blocked|locked)",
+        r"block access from your country",
+        r"(?:account|user|project) (?:is |has been )?(?:disabled|suspended|blocked|locked)",
         r"subscription",
-        r"terms (?:of|and)",
-        r"licen[cs]e",
+        r"token exchange failed",
+        r"due to configured policy",
+        r"blocking policy",
+        r"explicit deny",
+        r"access ?denied ?exception",
         also=("auth.denied_or_missing",),
     ),
     _words(
         "image.name_unknown",
         4,
-        r"repository \S{0,300} ?not found",
-        r"project \S{0,300} ?not found",
+        r"repository (?:with name )?\S{0,300} (?:is )?not found",
         r"repository with name",
         r"repository name not known",
-        r"name invalid",
         r"repository does not exist",
+        r"project \S{0,300} ?(?:is )?not found",
         r"project .{0,40} does not exist",
     ),
     _words(
         "image.tag_unknown",
         4,
-        r"artifact \S{0,300} ?not found",
+        r"artifact \S{0,300} (?:is )?not found",
         r"tag \S{0,200} ?(?:was deleted|has expired|not found|is not found)",
         r"manifest tagged by",
         r"requested image not found",
         also=("image.name_unknown",),
     ),
     _words("image.format_unsupported", 5, r"accept header does not support"),
-    _words("auth.no_credentials", 3, r"authentication required", r"authentication is required", also=_ALL_AUTH),
+    _words("tls.http_on_https", 5, r"http request to an https server", r"plain http request was sent to https port"),
+    _words("auth.no_credentials", 3, r"authentication (?:is )?required", also=_ALL_AUTH),
     _words(
         "auth.denied_or_missing",
         4,
         r"requested access to the resource is denied",
         r"access to the requested resource is not authorized",
         r"unauthorized to access repository",
-        r"does not have permission for manifest",
+        r"does not have permission (?:for manifest|to access)",
         r"verify that it exists",
         r"access forbidden",
         also=PRIVATE_OR_ABSENT,
