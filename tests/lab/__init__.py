@@ -13,6 +13,17 @@ kernel settings stay as they are, one virtual cable apart.
 """
 from __future__ import annotations
 
-from tests.lab.api import Lab, Registry
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.lab.api import Lab, Registry
 
 __all__ = ["Lab", "Registry"]
+
+
+def __getattr__(name: str) -> Any:
+    """``Lab`` and ``Registry`` on demand, so that the command line can say what is missing before anything is imported."""
+    if name not in __all__:
+        raise AttributeError(name)
+    from tests.lab import api
+    return getattr(api, name)

@@ -8,16 +8,15 @@ import os
 import secrets
 import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab import build, control_plane, dns, network, node, registries, settings, workstation
-from tests.lab.common import LabError, Unsupported, say, wait_for, write
+from tests.lab.common import LabError, say, supported, wait_for, write
 from tests.lab.control_plane import Api
-from tests.lab.machine import MARKER, Machine, Service, kill, machines, services, started, strays
+from tests.lab.machine import Machine, Service, kill, machines, services, started, strays
 from tests.lab.network import Segment
 from tests.lab.pki import Authority
 
@@ -177,16 +176,6 @@ def _source() -> str:
     """What tells one version of the lab's code from another."""
     text = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")) if not path.name.startswith("test_"))
     return hashlib.sha256(text).hexdigest()
-
-
-def supported() -> None:
-    """Raises Unsupported where the lab cannot run."""
-    if not sys.platform.startswith("linux"):
-        raise Unsupported("the lab needs Linux: it is made of network, mount and process namespaces")
-    if os.geteuid() != 0:
-        raise Unsupported("the lab needs root: it makes namespaces and mounts")
-    if Path("/", MARKER).exists():
-        raise Unsupported("this is a machine of the lab itself; leave it first")
 
 
 def up() -> Lab:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from tests.lab import api, build, faults, workstation
 from tests.lab.api import Lab
-from tests.lab.common import LabError, Unsupported, say
+from tests.lab.common import LabError, Unsupported, say, supported
 from tests.lab.machine import machines, services
 
 FAULTS = """faults (each with `on` or `off` at the end; `fault clear` undoes all):
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
         "run": lambda: _run(options.command), "fault": lambda: _fault(options.words)}
     try:
         if options.verb in ("up", "down", "build", "fault"):
-            api.supported()
+            supported()
         return actions[options.verb]()
     except Unsupported as error:
         print(f"lab: {error}", file=sys.stderr)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 START = time.monotonic()
+MARKER = "etc/imagepull-lab"   # in the own /etc of a machine of the lab: says which lab a process belongs to
 
 
 class LabError(Exception):
@@ -17,6 +18,16 @@ class LabError(Exception):
 
 class Unsupported(LabError):
     """This machine cannot run the lab (exit code 2)."""
+
+
+def supported() -> None:
+    """Raises Unsupported where the lab cannot be started or stopped."""
+    if not sys.platform.startswith("linux"):
+        raise Unsupported("the lab needs Linux: it is made of network, mount and process namespaces")
+    if os.geteuid() != 0:
+        raise Unsupported("the lab needs root: it makes namespaces and mounts")
+    if Path("/", MARKER).exists():
+        raise Unsupported("this is a machine of the lab itself; leave it first")
 
 
 def say(text: str) -> None:

@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab import build, settings
-from tests.lab.common import LabError, run, tail, wait_for, write
+from tests.lab.common import MARKER, LabError, run, tail, wait_for, write
 
-MARKER = "etc/imagepull-lab"   # in a machine's own /etc: says which lab a process belongs to
 CLEAN_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
 
 
@@ -232,17 +231,11 @@ class Service:
         machine = Machine(str(record["machine"]), self.state)
         argv, env = record["argv"], record["env"]
         assert isinstance(argv, list) and isinstance(env, dict)
-        read, write_end = os.pipe()
-        with self.log.open("ab") as log, open(os.devnull, "rb") as null:
+        with self.log.open("ab") as log:
             # The shell ends at once, so process 1 of the machine inherits (and reaps) the daemon.
-            child = subprocess.Popen(
-                [*machine.argv(), "sh", "-c", f'fd=$1; shift; setsid "$@" {write_end}>&- & eval "echo $! >&$fd"', "sh", str(write_end), *argv],
-                stdin=null, stdout=log, stderr=log, env=env, cwd="/", pass_fds=(write_end,))
-        os.close(write_end)
-        with os.fdopen(read) as pipe:
-            inner = pipe.readline().strip()
-        child.wait()
-        pid = _outside(machine.pid(), int(inner)) if inner else None
+            words = [*machine.argv(), "sh", "-c", 'setsid "$@" >&2 & echo $!', "sh", *argv]
+            inner = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=env, cwd="/", check=False).stdout
+        pid = _outside(machine.pid(), int(inner)) if inner.strip() else None
         if pid is None:
             raise LabError(f"{self.name} ended at once; the end of {self.log}:\n{tail(self.log)}")
         write(self.record, json.dumps({**record, "pid": pid, "start": started(pid), "since": time.time()}), 0o600)

@@ -193,11 +193,12 @@ def pause_archive() -> bytes:
 
 
 def _hierarchies() -> list[Path]:
-    """The mount points of the cgroup controllers: one in version 2, one a controller in version 1."""
+    """The mount points of the cgroup controllers: one in version 2, one a controller in version 1 (and runc uses an empty version 2
+    hierarchy beside them where there is one)."""
     if (CGROUP / "cgroup.controllers").exists():
         return [CGROUP]
     mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return [Path(fields[4]) for fields in mounts if fields[fields.index("-") + 1] == "cgroup"]
+    return [Path(fields[4]) for fields in mounts if fields[fields.index("-") + 1] in ("cgroup", "cgroup2")]
 
 
 def cgroup_up(name: str) -> None:
