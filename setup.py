@@ -14,7 +14,7 @@ from setuptools.command.build_py import build_py
 HERE = pathlib.Path(__file__).parent
 TRAVELS = ("dns", "urllib3")
 # What the probes never ask for: it would only make the ConfigMap larger.
-LEFT_OUT = ("/quic/", "/contrib/", "/http2/", "/_asyncio", "/_trio", "/async", "/__pycache__/", "/trio", "/py.typed")
+LEFT_OUT = ("/contrib/", "/__pycache__/")
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 

@@ -1,8 +1,9 @@
-"""What a registry asks for in WWW-Authenticate, which challenge a container runtime answers, and how it asks for a token.
+"""What a registry asks for in WWW-Authenticate, which challenge a container runtime answers, and how it asks
+for a token.
 
-The runtimes do not read the header as RFC 9110 says it is written: both take one challenge a line. So there are two
-readings here: the standard's (`parse_challenges`), to say what the registry sent, and each runtime's (`answered_by`),
-to say what becomes of it on the node.
+The runtimes do not read the header as RFC 9110 says it is written: both take one challenge a line. So there
+are two readings here: the standard's (`parse_challenges`), to say what the registry sent, and each runtime's
+(`answered_by`), to say what becomes of it on the node.
 
 Every reader here goes over its input once; none raises on anything that is text or bytes.
 """
@@ -33,8 +34,9 @@ _CONTAINERD_RANK = {"bearer": 0, "digest": 1, "basic": 2}
 class Challenge(NamedTuple):
     """One challenge as RFC 9110 section 11 reads it, or the mark of a line that could not be read to its end.
 
-    scheme and the names in params are lower case; of a repeated parameter the first counts. `malformed` is the whole
-    line, then scheme is empty; what could be read before the damage stands as its own Challenge in front of it.
+    scheme and the names in params are lower case; of a repeated parameter the first counts. `malformed` is
+    the whole line, then scheme is empty; what could be read before the damage stands as its own Challenge in
+    front of it.
     """
 
     scheme: str
@@ -46,8 +48,8 @@ class Challenge(NamedTuple):
 class Answer(NamedTuple):
     """What a runtime makes of the challenges. scheme is None when it answers none of them.
 
-    error is the runtime's own reason where it gives up at this point; None with scheme None means that the request
-    goes out again without credentials (CRI-O).
+    error is the runtime's own reason where it gives up at this point; None with scheme None means that the
+    request goes out again without credentials (CRI-O).
     """
 
     scheme: Optional[str]
@@ -56,11 +58,11 @@ class Answer(NamedTuple):
 
 
 class TokenRequest(NamedTuple):
-    """One request for a token. Holds no secret: `secret_field` says which form field the password belongs in, and
-    `basic` whether user name and password go into an Authorization header.
+    """One request for a token. Holds no secret: `secret_field` says which form field the password belongs in,
+    and `basic` whether user name and password go into an Authorization header.
 
-    form is None for a GET. `after` lists the status codes of the request before it that lead to this one; empty for
-    the first request.
+    form is None for a GET. `after` lists the status codes of the request before it that lead to this one;
+    empty for the first request.
     """
 
     method: str
@@ -85,16 +87,19 @@ class BadRealm(ValueError):
 
 
 def parse_challenges(header_lines: Iterable[str]) -> List[Tuple[str, Dict[str, str]]]:
-    """The challenges of all WWW-Authenticate lines, in order, as (scheme, parameters): RFC 9110 section 11.6.1.
+    """The challenges of all WWW-Authenticate lines, in order, as (scheme, parameters): RFC 9110 section
+    11.6.1.
 
-    A line may hold several challenges. Names are lower case, the first of a repeated parameter counts. What follows
-    damage in a line is left out; `read_challenges` says where that happened.
+    A line may hold several challenges. Names are lower case, the first of a repeated parameter counts. What
+    follows damage in a line is left out; `read_challenges` says where that happened.
     """
     return [(c.scheme, c.params) for c in read_challenges(header_lines) if not c.malformed]
 
 
 def read_challenges(header_lines: Iterable[str]) -> List[Challenge]:
-    """As `parse_challenges`, with token68 credentials and a mark for each line that could not be read to its end."""
+    """As `parse_challenges`, with token68 credentials and a mark for each line that could not be read to its
+    end.
+    """
     found: List[Challenge] = []
     for line in header_lines:
         found.extend(_read_line(_text(line)))
@@ -132,7 +137,9 @@ def _read_line(line: str) -> Iterator[Challenge]:
 
 
 def _read_params(line: str, at: int, params: Dict[str, str]) -> Tuple[int, bool]:
-    """Read parameters into params until the next challenge or the end -> (where that is, whether all was readable)."""
+    """Read parameters into params until the next challenge or the end -> (where that is, whether all was
+    readable).
+    """
     comma_before = True
     while at < len(line):
         after_commas = _end(_SPACE_OR_COMMA, line, at)
@@ -144,8 +151,8 @@ def _read_params(line: str, at: int, params: Dict[str, str]) -> Tuple[int, bool]
             return after_commas, False
         equals = _end(_SPACE, line, name.end())
         if equals >= len(line) or line[equals] != "=":
-            # a token without "=" behind a comma is the next scheme; in the first place it is damage, since token68
-            # was tried before
+            # a token without "=" behind a comma is the next scheme; in the first place it is damage, since
+            # token68 was tried before
             return after_commas, bool(params) or "," in line[at:after_commas]
         value, at, closed = _read_value(line, _end(_SPACE, line, equals + 1))
         if not closed:
@@ -164,7 +171,9 @@ def _read_value(line: str, at: int) -> Tuple[str, int, bool]:
 
 
 def _read_quoted(line: str, at: int) -> Tuple[str, int, bool]:
-    """The rest of a quoted string, `at` behind its first quote (RFC 9110 section 5.6.4) -> as `_read_value`."""
+    """The rest of a quoted string, `at` behind its first quote (RFC 9110 section 5.6.4) -> as
+    `_read_value`.
+    """
     parts: List[str] = []
     while True:
         end = _end(_QUOTED_RUN, line, at)
@@ -187,9 +196,9 @@ def _end(pattern: "re.Pattern[str]", line: str, at: int) -> int:
 def runtime_challenges(header_lines: Iterable[str], runtime: str) -> List[Tuple[str, Dict[str, str]]]:
     """The challenges as the runtime extracts them, in the order in which it would try them.
 
-    containerd (core/remotes/docker/auth/parse.go): one a line, only bearer, digest and basic, ranked in that order.
-    CRI-O (containers/image docker/wwwauthenticate.go): one a line, any scheme, header order; an empty parameter value
-    ends the reading of its line. With both, the last of a repeated parameter counts.
+    containerd (core/remotes/docker/auth/parse.go): one a line, only bearer, digest and basic, ranked in that
+    order. CRI-O (containers/image docker/wwwauthenticate.go): one a line, any scheme, header order; an empty
+    parameter value ends the reading of its line. With both, the last of a repeated parameter counts.
     """
     stop_at_empty = runtime == CRIO
     found = []
@@ -227,10 +236,11 @@ def _first_challenge(line: str, stop_at_empty: bool) -> Tuple[str, Dict[str, str
 
 
 def answered_by(header_lines: Iterable[str], runtime: str, has_credentials: bool) -> Answer:
-    """Which challenge the runtime answers. runtime: CONTAINERD or CRIO; has_credentials: user name and password both.
+    """Which challenge the runtime answers. runtime: CONTAINERD or CRIO; has_credentials: user name and
+    password both.
 
-    containerd reads the 401 of the manifest request itself (core/remotes/docker/authorizer.go AddResponses), CRI-O the
-    answer to GET /v2/ (containers/image docker/docker_client.go setupRequestAuth).
+    containerd reads the 401 of the manifest request itself (core/remotes/docker/authorizer.go AddResponses),
+    CRI-O the answer to GET /v2/ (containers/image docker/docker_client.go setupRequestAuth).
     """
     if runtime not in (CONTAINERD, CRIO):
         raise ValueError(f"unknown runtime {runtime!r}")
@@ -253,12 +263,12 @@ def token_requests(
 ) -> List[TokenRequest]:
     """The requests the runtime makes for a token to pull `repository` (the path, without host), in order.
 
-    params are those of the bearer challenge. A later request is made only if the one before ended with a status of its
-    `after`. Raises BadRealm if no request can be made.
+    params are those of the bearer challenge. A later request is made only if the one before ended with a
+    status of its `after`. Raises BadRealm if no request can be made.
 
-    containerd (core/remotes/docker/auth/fetch.go, authorizer.go doBearerAuth): the scopes of the challenge and the
-    pull scope, sorted, without repeats; with a password a POST first. CRI-O (containers/image docker/docker_client.go
-    getBearerToken): always GET, only its own pull scope, the user name as `account`.
+    containerd (core/remotes/docker/auth/fetch.go, authorizer.go doBearerAuth): the scopes of the challenge
+    and the pull scope, sorted, without repeats; with a password a POST first. CRI-O (containers/image
+    docker/docker_client.go getBearerToken): always GET, only its own pull scope, the user name as `account`.
     """
     if "realm" not in params:
         raise BadRealm("the challenge names no realm to ask for a token")
@@ -298,8 +308,8 @@ _NOT_IN_PATH = re.compile(r"[^A-Za-z0-9\-._~!$&'()*+,;=:@/%\[\]]")
 def _split_realm(realm: str) -> Tuple[str, str]:
     """The realm as runtimes write it, up to its query, and the query with its question mark.
 
-    Raises BadRealm unless it is an http or https address. Go's net/url escapes a whole path anew where a character in
-    it must be escaped (EscapedPath), else it leaves it alone.
+    Raises BadRealm unless it is an http or https address. Go's net/url escapes a whole path anew where a
+    character in it must be escaped (EscapedPath), else it leaves it alone.
     """
     address, _, fragment = realm.partition("#")
     parts = _REALM.fullmatch(address)
@@ -318,7 +328,9 @@ def _split_realm(realm: str) -> Tuple[str, str]:
 
 
 def _query_pairs(query: str) -> Iterator[Tuple[str, str]]:
-    """The pairs of a query as Go's net/url reads them: a part with a semicolon or a broken escape is dropped."""
+    """The pairs of a query as Go's net/url reads them: a part with a semicolon or a broken escape is
+    dropped.
+    """
     for part in query[1:].split("&"):
         name, _, value = part.partition("=")
         if part and ";" not in part and not _BROKEN_ESCAPE.search(part):

@@ -1,0 +1,1 @@
+"""Verdict + Case -> something to read: one renderer a format, pure functions."""

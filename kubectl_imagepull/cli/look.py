@@ -1,0 +1,146 @@
+"""Looking from both vantages at once, and clearing up whatever happens."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from ..kube.client import Api
+from ..kube.errors import KubeError
+from ..model import NodeFacts, Observation, ProbeRun, Pull, ReadError
+from ..node.here import Here
+from ..node.ladder import NodeAsked, NodeImages, climb
+from ..node.plan import Login, Plan
+from ..node.trail import Interrupted, Trail
+
+MOST_BUDGET = 25.0
+"""Seconds for the probes of one vantage; the rest of the time-out is for starting and clearing up."""
+STARTING = 5.0
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What both vantages saw."""
+
+    observations: tuple[Observation, ...] = ()
+    probe: ProbeRun = ProbeRun()
+    errors: tuple[ReadError, ...] = ()
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which node to look out of; node None: only from here. namespace: where the probe pod is made."""
+
+    node: NodeFacts | None
+    namespace: str
+    running: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
+    via: str = ""
+
+
+@dataclass
+class _Result:
+    observations: list[Observation] = field(default_factory=list)
+    probe: ProbeRun = field(default_factory=ProbeRun)
+    errors: list[ReadError] = field(default_factory=list)
+
+
+def look(
+    api: Api,
+    where: Where,
+    pulls: Sequence[Pull],
+    logins: dict[str, tuple[Login, ...]],
+    timeout: float,
+    seen: Callable[[Observation], None],
+) -> Looked:
+    """Ask for the pulls from the node and from here; `seen` gets each observation in this thread as it comes.
+
+    Objects made in the cluster are gone when this returns or raises, KeyboardInterrupt included.
+    """
+    if not pulls:
+        return Looked()
+    budget = min(MOST_BUDGET, max(3.0, timeout - STARTING))
+    results: queue.SimpleQueue[Observation | None] = queue.SimpleQueue()
+    gathered = _Result()
+    trail, here = Trail(api), Here()
+
+    def from_node() -> None:
+        try:
+            if where.node is not None:
+                probe, errors = climb(api, trail, _asked(where, where.node), Plan(tuple(pulls), budget), results.put, where.via)
+                errors += trail.clear()
+                gone = not any("delete" in e.message or "removed" in e.message for e in errors)
+                gathered.probe = _deleted(probe, probe.created and gone)
+                gathered.errors += errors
+        except Interrupted:
+            pass
+        except KubeError as error:
+            gathered.errors.append(ReadError("node", str(error)))
+        finally:
+            results.put(None)
+
+    def from_here() -> None:
+        try:
+            trouble = here.run(Plan(tuple(pulls), budget, logins), results.put)
+            if trouble:
+                gathered.errors.append(ReadError("workstation", trouble))
+        except OSError as error:
+            gathered.errors.append(ReadError("workstation", f"the probes could not be started on this machine: {error}"))
+        finally:
+            results.put(None)
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (from_node, from_here)]
+    try:
+        for thread in threads:
+            thread.start()
+        running = len(threads)
+        while running:
+            item = results.get()
+            if item is None:
+                running -= 1
+            else:
+                gathered.observations.append(item)
+                seen(item)
+    finally:
+        # a second Ctrl-C must not leave a pod behind
+        before = _deaf(True)
+        here.stop()
+        trail.clear(close=True)
+        _deaf(False, before)
+    return Looked(tuple(gathered.observations), gathered.probe, tuple(gathered.errors))
+
+
+def _asked(where: Where, node: NodeFacts) -> NodeAsked:
+    return NodeAsked(
+        name=node.name,
+        namespace=where.namespace,
+        ready=node.ready,
+        why_not_ready=node.ready_message,
+        os=node.os,
+        arch=node.arch,
+        os_image=node.os_image,
+        images=NodeImages(where.running, where.listed),
+    )
+
+
+def _deleted(probe: ProbeRun, gone: bool) -> ProbeRun:
+    from dataclasses import replace
+
+    return replace(probe, deleted=gone)
+
+
+Handlers = dict[int, object]
+
+
+def _deaf(on: bool, before: Handlers | None = None) -> Handlers:
+    """Ignore the signals that end us while clearing up, or hear them again. -> what was set before."""
+    kept: Handlers = {}
+    if threading.current_thread() is not threading.main_thread():
+        return kept
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        kept[number] = signal.getsignal(number)
+        signal.signal(number, signal.SIG_IGN if on else (before or {}).get(number, signal.SIG_DFL))  # type: ignore[arg-type]
+    return kept

@@ -1,0 +1,479 @@
+"""Reading what the API server knows about a pod's pulls, everything side by side, as `Facts`."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..image.keyring import BadPullSecret, Credential, Keyring
+from ..image.reference import InvalidReference, Reference
+from ..image.secrets import explain_secrets
+from ..model import (
+    Event,
+    Facts,
+    NodeFacts,
+    Owner,
+    Pull,
+    PullSecret,
+    ReadError,
+    ReferenceFacts,
+    Target,
+)
+from .client import Api
+from .errors import ApiError, KubeError
+
+PULL_REASONS = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "ErrImageNeverPull",
+        "InvalidImageName",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
+)
+"""Waiting reasons of a failed pull (kubernetes: pkg/kubelet/images/types.go, cri-api pkg/errors/errors.go)."""
+NOT_PULLING = frozenset(
+    {
+        "ContainerCreating",
+        "PodInitializing",
+        "CrashLoopBackOff",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+        "PreStartHookError",
+        "PostStartHookError",
+        "StartError",
+    }
+)
+BACK_OFF_FIRST, BACK_OFF_MOST = 10.0, 300.0
+"""Seconds (kubernetes: pkg/kubelet/kubelet.go, the image back-off)."""
+
+
+@dataclass(frozen=True)
+class ContainerRead:
+    """One container: target and facts for its Case, pull for the probes, logins for the workstation (never stored)."""
+
+    target: Target
+    facts: Facts
+    pull: Pull | None
+    credentials: tuple[Credential, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class PodRead:
+    """A pod and all its containers. failing: those whose pull fails or hangs; errors: what could not be read."""
+
+    namespace: str
+    name: str
+    node: NodeFacts | None
+    containers: tuple[ContainerRead, ...]
+    images_running: tuple[str, ...]
+    images_listed: tuple[str, ...]
+    errors: tuple[ReadError, ...]
+
+    @property
+    def failing(self) -> tuple[ContainerRead, ...]:
+        return tuple(c for c in self.containers if c.facts.failing)
+
+
+def read_pod(api: Api, namespace: str, name: str) -> PodRead:
+    """Read a pod and everything around it. Raises ApiError or Unreachable where the pod itself cannot be had."""
+    try:
+        pod = api.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
+    except ApiError as error:
+        if error.gone:
+            _raise_if_no_namespace(api, namespace)
+        raise
+    spec, metadata = pod.get("spec") or {}, pod.get("metadata") or {}
+    errors: list[ReadError] = []
+    secret_names = _names(spec.get("imagePullSecrets"))
+    account = spec.get("serviceAccountName") or ""
+    node_name = spec.get("nodeName") or ""
+    base = f"/api/v1/namespaces/{namespace}"
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        events = pool.submit(
+            _read, api, errors, "list events", f"{base}/events", fieldSelector=f"involvedObject.uid={metadata.get('uid')}"
+        )
+        account_read = pool.submit(
+            _read, api, errors, "get serviceaccounts", f"{base}/serviceaccounts/{account}"
+        ) if account else None
+        node_read = pool.submit(_node, api, errors, node_name) if node_name else None
+        on_node = pool.submit(_images_on, api, node_name) if node_name else None
+        owner_read = pool.submit(_owner, api, namespace, pod)
+        secret_reads = [(s, pool.submit(_secret, api, namespace, s)) for s in secret_names]
+        secrets = {s: read.result() for s, read in secret_reads}
+        node, listed = node_read.result() if node_read else (None, ())
+        account_object = account_read.result() if account_read else None
+        event_list = (events.result() or {}).get("items") or []
+        owner = owner_read.result()
+        running = on_node.result() if on_node else ()
+    for secret, found in secrets.items():
+        if isinstance(found, KubeError):
+            message = f'cannot read pull secret "{secret}": needs get on secrets in {namespace} ({_short(found)})'
+            errors.append(ReadError("api", message))
+    shared = _Shared(
+        pod=pod,
+        events=tuple(sorted((_event(e) for e in event_list), key=lambda e: e.last)),
+        node=node,
+        owner=owner,
+        account=account,
+        account_secrets=_names((account_object or {}).get("imagePullSecrets")),
+        secret_names=secret_names,
+        secrets=secrets,
+        now=_now(),
+    )
+    containers = tuple(shared.container(role, s, number) for number, (role, s) in enumerate(_containers(spec)))
+    return PodRead(namespace, metadata.get("name") or name, node, containers, running, listed, tuple(errors))
+
+
+def read_node(api: Api, name: str) -> tuple[NodeFacts, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """(facts, images of running pods, listed images, image references of all pods there).
+
+    Raises ApiError where the node cannot be read; a missing right to list pods leaves the lists empty.
+    """
+    node = api.get(f"/api/v1/nodes/{name}")
+    pods = _pods_on(api, name)
+    wanted = [c.get("image") or "" for pod in pods for _, c in _containers(pod.get("spec") or {})]
+    return _node_facts(node), _runnable(pods), _listed(node), tuple(dict.fromkeys(w for w in wanted if w))
+
+
+def pull_of(image: str, identifier: str) -> tuple[ReferenceFacts, Pull | None]:
+    """What an image string means, and the pull to ask the registry for; None where it does not parse."""
+    try:
+        reference = Reference.parse(image)
+    except InvalidReference as error:
+        facts = ReferenceFacts(
+            image, False, mistake=error.mistake, advice=str(error), suggestion=getattr(error, "suggestion", None) or ""
+        )
+        return facts, None
+    host, port, scheme = _endpoint(reference.registry_host)
+    facts = ReferenceFacts(
+        image,
+        registry=reference.registry_host,
+        repository=reference.repository,
+        asked=reference.manifest_reference,
+        normalised=reference.normalised,
+    )
+    return facts, Pull(identifier, host, port, reference.path, reference.manifest_reference, scheme)
+
+
+def _endpoint(authority: str) -> tuple[str, int, str]:
+    """(host, port, scheme) of a registry as the runtime dials it: plain HTTP only for the local host with another port.
+
+    containerd: core/remotes/docker/config (MatchLocalhost); localhost may speak both, 443 and no port mean TLS.
+    """
+    text = authority
+    port = 0
+    if ":" in text and not text.endswith("]"):
+        text, _, digits = text.rpartition(":")
+        port = int(digits) if digits.isdigit() and int(digits) < 65536 else 0
+    host = text.strip("[]")
+    local = host == "localhost" or host.startswith("127.") or host == "::1"
+    scheme = "http" if local and port != 443 else "https"
+    return host, port or (80 if scheme == "http" else 443), scheme
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all containers of one pod have in common."""
+
+    pod: Mapping[str, Any]
+    events: tuple[Event, ...]
+    node: NodeFacts | None
+    owner: Owner | None
+    account: str
+    account_secrets: tuple[str, ...]
+    secret_names: tuple[str, ...]
+    secrets: Mapping[str, dict[str, Any] | KubeError | None]
+    now: float
+
+    def container(self, role: str, spec: Mapping[str, Any], number: int) -> ContainerRead:
+        name, image = str(spec.get("name") or ""), str(spec.get("image") or "")
+        reference, pull = pull_of(image, f"p{number}")
+        metadata, status = self.pod.get("metadata") or {}, self.pod.get("status") or {}
+        target = Target(
+            namespace=str(metadata.get("namespace") or ""),
+            pod=str(metadata.get("name") or ""),
+            container=name,
+            role=role,
+            image=image,
+            node=str((self.pod.get("spec") or {}).get("nodeName") or ""),
+            owner=self.owner,
+        )
+        mine = tuple(e for e in self.events if e.container in (name, ""))
+        state = _state(status, role, name)
+        uses, credentials = self._credentials(image, reference)
+        facts = Facts(
+            phase=str(status.get("phase") or ""),
+            policy=str(spec.get("imagePullPolicy") or ""),
+            reference=reference,
+            service_account=self.account,
+            pull_secret_names=self.secret_names,
+            account_secrets=self.account_secrets,
+            secrets=uses,
+            node=self.node,
+            events=mine,
+            pod_reason=str(status.get("reason") or ""),
+            pod_message=str(status.get("message") or ""),
+            created=_time(metadata.get("creationTimestamp")),
+            read_at=self.now,
+            **_pulling(state, mine, image, self.now),
+        )
+        return ContainerRead(target, facts, pull, credentials)
+
+    def _credentials(self, image: str, reference: ReferenceFacts) -> tuple[tuple[PullSecret, ...], tuple[Credential, ...]]:
+        """What each named secret means for the image, and the credentials that the kubelet would use."""
+        readable = {n: s for n, s in self.secrets.items() if isinstance(s, dict)}
+        objects = [readable[n] for n in self.secret_names if n in readable]
+        explained = {u.secret: u for u in explain_secrets(objects, image)} if reference.valid else {}
+        uses = []
+        for name in self.secret_names:
+            found = self.secrets.get(name)
+            from_account = name in self.account_secrets
+            use = explained.get(name)
+            if found is None:
+                why = "does not exist"
+                uses.append(PullSecret(name, "missing", why, "auth.secret_missing", from_service_account=from_account))
+            elif isinstance(found, KubeError):
+                uses.append(PullSecret(name, "forbidden", "cannot be read by you", from_service_account=from_account))
+            elif use is not None:
+                state = "used" if use.applies else "malformed" if use.cause == "auth.secret_malformed" else "unused"
+                uses.append(
+                    PullSecret(name, state, use.why, use.cause or "", use.usernames, use.registry_keys, from_account)
+                )
+            else:
+                uses.append(PullSecret(name, "unused", "not looked at: the image does not parse"))
+        try:
+            credentials = tuple(Keyring.from_secrets(objects).lookup(image)) if reference.valid else ()
+        except BadPullSecret:
+            credentials = ()
+        return tuple(uses), tuple(c for c in credentials if c.username or c.password)
+
+
+def _pulling(state: Mapping[str, Any], events: Sequence[Event], image: str, now: float) -> dict[str, Any]:
+    """The fields of Facts that tell how the pull stands, from the container's state and the events about it."""
+    waiting = state.get("waiting") or {}
+    reason, message = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
+    failures = [e for e in events if e.reason == "Failed" and e.message.startswith("Failed to pull image")]
+    failures += [e for e in events if e.reason in ("InspectFailed", "ErrImageNeverPull")]
+    failures.sort(key=lambda e: e.last)
+    starts = [e for e in events if e.reason == "Pulling"]
+    pulled = [e for e in events if e.reason == "Pulled"]
+    kind = next((k for k in ("running", "terminated", "waiting") if state.get(k)), "absent")
+    started = kind in ("running", "terminated")
+    free_text = bool(reason) and reason not in NOT_PULLING and reason not in PULL_REASONS
+    hangs = kind != "running" and reason in ("ContainerCreating", "PodInitializing", "") and bool(failures)
+    hangs = hangs and not (pulled and pulled[-1].last >= failures[-1].last)
+    failing = kind == "waiting" and (reason in PULL_REASONS or free_text) or kind in ("waiting", "absent") and hangs
+    latest = failures[-1] if failures else None
+    said = message if message and reason in PULL_REASONS else f"{reason}: {message}" if free_text else ""
+    if latest is not None and (not said or said.startswith("Back-off pulling image") and "ErrImagePull:" not in said):
+        said = latest.message
+    attempts = max([e.count for e in starts], default=0)
+    last = latest.last if latest else 0.0
+    retry = None
+    if reason == "ImagePullBackOff" and last:
+        back_off = min(BACK_OFF_MOST, BACK_OFF_FIRST * 2 ** min(10, max(0, attempts - 1)))
+        retry = max(0.0, round(last + back_off - now, 1))
+    in_flight = bool(starts) and starts[-1].last > max([last, *(e.last for e in pulled)], default=0.0)
+    return {
+        "state": kind,
+        "reason": reason,
+        "message": message,
+        "said": said if failing else "",
+        "said_at": last,
+        "failing": failing,
+        "pulled": started or bool(pulled) and not failing,
+        "pulling": kind == "waiting" and in_flight and not failing,
+        "since": min((e.first for e in failures), default=0.0),
+        "attempts": attempts,
+        "next_retry": retry,
+    }
+
+
+def _containers(spec: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """(role, container spec) in the order in which they start."""
+    for entry in spec.get("initContainers") or []:
+        yield ("sidecar" if entry.get("restartPolicy") == "Always" else "init"), entry
+    for entry in spec.get("containers") or []:
+        yield "container", entry
+    for entry in spec.get("ephemeralContainers") or []:
+        yield "ephemeral", entry
+
+
+def _state(status: Mapping[str, Any], role: str, name: str) -> Mapping[str, Any]:
+    key = {"init": "initContainerStatuses", "sidecar": "initContainerStatuses", "ephemeral": "ephemeralContainerStatuses"}
+    for entry in status.get(key.get(role, "containerStatuses")) or []:
+        if entry.get("name") == name:
+            found: Mapping[str, Any] = entry.get("state") or {}
+            return found
+    return {}
+
+
+def _event(event: Mapping[str, Any]) -> Event:
+    series = event.get("series") or {}
+    first = _time(event.get("firstTimestamp") or event.get("eventTime"))
+    last = _time(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime"))
+    path = str((event.get("involvedObject") or {}).get("fieldPath") or "")
+    name = path[path.index("{") + 1 : -1] if path.startswith("spec.") and "{" in path else ""
+    return Event(
+        type=str(event.get("type") or ""),
+        reason=str(event.get("reason") or ""),
+        message=str(event.get("message") or ""),
+        count=int(series.get("count") or event.get("count") or 1),
+        first=first or last,
+        last=last or first,
+        container=name,
+    )
+
+
+def _owner(api: Api, namespace: str, pod: Mapping[str, Any]) -> Owner | None:
+    """The workload at the top of the owner chain; a Node owner means a static pod. Unreadable owners end the chain."""
+    groups = {
+        "ReplicaSet": ("apps/v1", "replicasets"),
+        "Deployment": ("apps/v1", "deployments"),
+        "StatefulSet": ("apps/v1", "statefulsets"),
+        "DaemonSet": ("apps/v1", "daemonsets"),
+        "Job": ("batch/v1", "jobs"),
+        "CronJob": ("batch/v1", "cronjobs"),
+    }
+    current: Mapping[str, Any] = pod
+    owner: Owner | None = None
+    for _ in range(4):
+        references = (current.get("metadata") or {}).get("ownerReferences") or []
+        reference = next((r for r in references if r.get("controller")), None)
+        if reference is None:
+            break
+        kind, name = str(reference.get("kind")), str(reference.get("name"))
+        owner = Owner(kind, name)
+        if kind not in groups:
+            break
+        group, plural = groups[kind]
+        try:
+            current = api.get(f"/apis/{group}/namespaces/{namespace}/{plural}/{name}")
+        except KubeError:
+            break
+        owner = Owner(kind, name, _managers(current.get("metadata") or {}))
+    return owner
+
+
+def _managers(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Who owns the object beyond Kubernetes: a change by hand would be reverted."""
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    found = []
+    if "argocd.argoproj.io/instance" in labels or "argocd.argoproj.io/tracking-id" in annotations:
+        found.append("Argo CD")
+    if any(".toolkit.fluxcd.io/" in key for key in labels):
+        found.append("Flux")
+    if labels.get("app.kubernetes.io/managed-by") == "Helm" or "meta.helm.sh/release-name" in annotations:
+        found.append("Helm")
+    return tuple(found)
+
+
+def _node(api: Api, errors: list[ReadError], name: str) -> tuple[NodeFacts | None, tuple[str, ...]]:
+    try:
+        node = api.get(f"/api/v1/nodes/{name}")
+    except ApiError as error:
+        if error.gone:
+            return NodeFacts(name, found=False, ready=False, ready_message="the node does not exist any more"), ()
+        errors.append(ReadError("api", f"cannot read node {name}: needs get on nodes ({_short(error)})"))
+        return None, ()
+    return _node_facts(node), _listed(node)
+
+
+def _node_facts(node: Mapping[str, Any]) -> NodeFacts:
+    status, info = node.get("status") or {}, (node.get("status") or {}).get("nodeInfo") or {}
+    conditions = {c.get("type"): c for c in status.get("conditions") or []}
+    ready = conditions.get("Ready") or {}
+    return NodeFacts(
+        name=str((node.get("metadata") or {}).get("name") or ""),
+        ready=ready.get("status") == "True",
+        ready_message=str(ready.get("message") or ready.get("reason") or ""),
+        os=str(info.get("operatingSystem") or "linux"),
+        arch=str(info.get("architecture") or ""),
+        os_image=str(info.get("osImage") or ""),
+        runtime=str(info.get("containerRuntimeVersion") or ""),
+        kubelet=str(info.get("kubeletVersion") or ""),
+        disk_pressure=(conditions.get("DiskPressure") or {}).get("status") == "True",
+        unschedulable=bool((node.get("spec") or {}).get("unschedulable")),
+    )
+
+
+def _listed(node: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of images on the node, smallest first: the kubelet lists its largest fifty, and a probe wants a small one."""
+    images = sorted((node.get("status") or {}).get("images") or [], key=lambda i: int(i.get("sizeBytes") or 0))
+    return tuple(name for image in images for name in (image.get("names") or []) if not name.startswith("<none>"))
+
+
+def _pods_on(api: Api, node: str) -> list[Mapping[str, Any]]:
+    try:
+        return list(api.pages("/api/v1/pods", fieldSelector=f"spec.nodeName={node}"))
+    except KubeError:
+        return []
+
+
+def _images_on(api: Api, node: str) -> tuple[str, ...]:
+    return _runnable(_pods_on(api, node))
+
+
+def _runnable(pods: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Images that run on the node now, those of pods without pull secrets first and only: others may be refused to us."""
+    found: list[str] = []
+    for pod in pods:
+        spec, status = pod.get("spec") or {}, pod.get("status") or {}
+        if spec.get("imagePullSecrets"):
+            continue
+        running = {s.get("name") for s in status.get("containerStatuses") or [] if (s.get("state") or {}).get("running")}
+        found.extend(c["image"] for c in spec.get("containers") or [] if c.get("name") in running and c.get("image"))
+    return tuple(dict.fromkeys(found))
+
+
+def _secret(api: Api, namespace: str, name: str) -> dict[str, Any] | KubeError | None:
+    """The secret, None where it does not exist, the error where it cannot be read: absence of a right is not absence."""
+    try:
+        return api.get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
+    except ApiError as error:
+        return None if error.gone else error
+    except KubeError as error:
+        return error
+
+
+def _read(api: Api, errors: list[ReadError], needs: str, path: str, **query: Any) -> dict[str, Any] | None:
+    try:
+        return api.get(path, **query)
+    except ApiError as error:
+        if not error.gone:
+            errors.append(ReadError("api", f"cannot {needs} ({_short(error)})"))
+        return None
+
+
+def _raise_if_no_namespace(api: Api, namespace: str) -> None:
+    try:
+        api.get(f"/api/v1/namespaces/{namespace}")
+    except ApiError as error:
+        if error.gone:
+            raise
+
+
+def _short(error: KubeError) -> str:
+    return "forbidden" if isinstance(error, ApiError) and error.forbidden else str(error)[:120]
+
+
+def _names(entries: Any) -> tuple[str, ...]:
+    return tuple(str(e["name"]) for e in entries or [] if isinstance(e, dict) and e.get("name"))
+
+
+def _time(text: Any) -> float:
+    try:
+        return datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00")).timestamp() if text else 0.0
+    except ValueError:
+        return 0.0
+
+
+def _now() -> float:
+    return datetime.datetime.now(datetime.timezone.utc).timestamp()

@@ -1,0 +1,272 @@
+"""Starting a run's pod and reading what it says while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..model import Observation
+from .frames import FrameReader
+from .pod import MOUNT, RUN_LABEL, Run, bare_pod, config_map, job
+from .trail import Client, Trail, core, jobs
+
+STARTUP_SECONDS = 15.0
+"""A cached image starts in half a second, with a ConfigMap in two; a busy node may need more."""
+POLL = 0.1
+HOPELESS = frozenset(
+    {
+        "ErrImageNeverPull",
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ImageInspectError",
+        "CreateContainerError",
+        "CreateContainerConfigError",
+        "RunContainerError",
+        "CrashLoopBackOff",
+    }
+)
+
+
+class RungFailed(Exception):
+    """This way out of the node does not work here. str(): why, one line, for ProbeRun.why_not."""
+
+
+def refused(error: Exception) -> str:
+    """The API server's refusal in a few words, the policy that refuses named where it is one."""
+    text = " ".join(str(getattr(error, "message", "") or error).split())
+    if "violates PodSecurity" in text:
+        level = text.partition('violates PodSecurity "')[2].partition('"')[0]
+        what = text.partition(f'"{level}": ')[2]
+        return f"the namespace enforces PodSecurity {level}: {what[:160]}"
+    if "exceeded quota" in text:
+        return f"the namespace's quota is used up: {text.partition('exceeded quota: ')[2][:120]}"
+    return text[:220]
+
+
+def try_dry(api: Client, run: Run, spec: dict[str, Any]) -> None:
+    """Ask the API server, without storing anything, whether such a pod is admitted. Raises RungFailed.
+
+    A webhook with side effects refuses every dry run, which says nothing about the real thing, so that is no refusal.
+    """
+    try:
+        api.post(core(run.namespace, "pods"), bare_pod(run, spec), dryRun="All")
+    except Exception as error:
+        text = str(getattr(error, "message", ""))
+        status = getattr(error, "status", 0)
+        if status == 403 and "cannot create resource" not in text or status == 422:
+            raise RungFailed(refused(error)) from None
+        if status in (403, 401):
+            return  # no right to create pods: the Job may still be allowed
+        if "dry run" not in text:
+            raise
+
+
+def start(trail: Trail, run: Run, spec: dict[str, Any]) -> dict[str, Any]:
+    """Create the Job, else a bare pod. -> the object that owns the run. Raises RungFailed where neither is allowed."""
+    try:
+        return trail.create(run, "job", jobs(run.namespace), job(run, spec))
+    except Exception as error:
+        if getattr(error, "status", 0) not in (401, 403):
+            raise
+        no_job = error
+    try:
+        return trail.create(run, "pod", core(run.namespace, "pods"), bare_pod(run, spec))
+    except Exception as error:
+        if getattr(error, "status", 0) not in (401, 403):
+            raise
+        both = f"may not create jobs or pods in {run.namespace}"
+        raise RungFailed(f"{both}: {refused(error if 'violates' in str(error) else no_job)}") from None
+
+
+def deliver(trail: Trail, run: Run, owner: dict[str, Any], bundle: bytes, plan: str) -> None:
+    """Create the ConfigMap that the pod waits for. Raises RungFailed."""
+    try:
+        trail.create(run, "configmap", core(run.namespace, "configmaps"), config_map(run, owner, bundle, plan))
+    except Exception as error:
+        if getattr(error, "status", 0) in (401, 403, 413, 422):
+            raise RungFailed(f"may not create the ConfigMap of the probes: {refused(error)}") from None
+        raise
+
+
+def pod_of(api: Client, run: Run) -> dict[str, Any] | None:
+    """The run's pod as it is now, None while the Job has not made it."""
+    items = api.get(core(run.namespace, "pods"), labelSelector=f"{RUN_LABEL}={run.name}").get("items") or []
+    return items[0] if items else None
+
+
+def statuses(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    return list((pod.get("status") or {}).get("containerStatuses") or [])
+
+
+def why_hopeless(pod: dict[str, Any]) -> str:
+    """Why no container of the pod will run, "" while one may."""
+    status = pod.get("status") or {}
+    if status.get("phase") == "Failed" and not any((s.get("state") or {}).get("terminated") for s in statuses(pod)):
+        return f"the node refused the pod: {status.get('reason', '')} {status.get('message', '')}".strip()[:220]
+    found = statuses(pod)
+    reasons = []
+    for entry in found:
+        state = entry.get("state") or {}
+        waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
+        if waiting.get("reason") in HOPELESS:
+            reasons.append(f"{entry['image']}: {waiting.get('message') or waiting['reason']}")
+        elif ended.get("reason") in ("StartError", "ContainerCannotRun"):
+            reasons.append(f"{entry['image']}: {_start_error(str(ended.get('message') or ended['reason']))}")
+    return "; ".join(r[:160] for r in reasons[:2]) if found and len(reasons) == len(found) else ""
+
+
+def _start_error(text: str) -> str:
+    """The end of runc's chain, which is the part that says something."""
+    return text.split("runc create failed: ")[-1].replace("unable to start container process: ", "")
+
+
+def wait_started(api: Client, run: Run, skip: frozenset[str] = frozenset()) -> tuple[dict[str, Any], str]:
+    """Wait for a container that runs or has ended by itself. -> (pod, container). Raises RungFailed."""
+    deadline = time.monotonic() + STARTUP_SECONDS
+    pod: dict[str, Any] | None = None
+    while time.monotonic() < deadline:
+        pod = pod_of(api, run)
+        if pod is None:
+            _raise_if_job_failed(api, run)
+        else:
+            for entry in statuses(pod):
+                state = entry.get("state") or {}
+                ended = state.get("terminated")
+                ran = state.get("running") or (ended and ended.get("reason") not in ("StartError", "ContainerCannotRun"))
+                if ran and entry["name"] not in skip and (ended or {}).get("exitCode") != 4:
+                    return pod, entry["name"]
+            hopeless = why_hopeless(pod)
+            if hopeless:
+                raise RungFailed(hopeless)
+        time.sleep(POLL)
+    raise RungFailed(_why_silent(api, run, pod))
+
+
+def _raise_if_job_failed(api: Client, run: Run) -> None:
+    """The job controller may be refused what the user was allowed: that shows only as an event of the Job."""
+    with contextlib.suppress(RungFailed, KeyError):
+        for event in _events(api, run, run.name):
+            if event.get("reason") == "FailedCreate":
+                message = str(event.get("message") or "")
+                failed = RungFailed(refused(Exception(message)))
+                break
+        else:
+            return
+    raise failed
+
+
+def _why_silent(api: Client, run: Run, pod: dict[str, Any] | None) -> str:
+    if pod is None:
+        return f"no pod was made within {STARTUP_SECONDS:.0f} s"
+    said = [str(e.get("message") or "") for e in _events(api, run, pod["metadata"]["name"]) if e.get("type") == "Warning"]
+    why = f": {said[-1][:160]}" if said else ": the kubelet does not answer" if not statuses(pod) else ""
+    return f"the pod did not start within {STARTUP_SECONDS:.0f} s{why}"
+
+
+def _events(api: Client, run: Run, name: str) -> list[dict[str, Any]]:
+    try:
+        found = api.get(core(run.namespace, "events"), fieldSelector=f"involvedObject.name={name}")
+    except Exception:
+        return []  # events explain; without them the rest stands
+    return list(found.get("items") or [])
+
+
+def pod_events(api: Client, run: Run, name: str) -> list[dict[str, Any]]:
+    """Events of one of our pods, [] where they may not be read."""
+    return _events(api, run, name)
+
+
+def follow(
+    api: Client, run: Run, reader: FrameReader, seconds: float, seen: Callable[[Observation], None]
+) -> tuple[str, bool]:
+    """Read the frames of the run's walker as they come. -> (pod name, complete). Raises RungFailed if nobody walks.
+
+    A broken log stream is taken up again (frames already told are skipped); without the right to read logs the summary in
+    the termination message is read at the end.
+    """
+    deadline = time.monotonic() + seconds
+    skipped: set[str] = set()
+    while True:
+        pod, container = wait_started(api, run, frozenset(skipped))
+        name = pod["metadata"]["name"]
+        told, walked, complete = 0, False, False
+        while time.monotonic() < deadline:
+            number = 0
+            try:
+                for frame in _frames(api, run, name, container, reader, deadline):
+                    walked = True
+                    if frame.observation is not None:
+                        number += 1
+                        if number > told:
+                            told = number
+                            seen(frame.observation)
+                    complete = complete or (frame.kind == "end" and frame.complete)
+                    if frame.kind == "end":
+                        return name, complete
+            except Exception as error:
+                if getattr(error, "status", 0) in (401, 403):
+                    return name, _from_message(api, run, container, reader, seen, deadline)
+                if getattr(error, "status", 0) == 0:
+                    time.sleep(POLL)
+                    continue
+                if getattr(error, "status", 0) != 400:
+                    raise
+            ended = _ended(api, run, container)
+            if ended is not None:
+                break
+            time.sleep(POLL)
+        if walked:
+            return name, complete
+        skipped.add(container)
+        if time.monotonic() >= deadline:
+            raise RungFailed("the probes did not answer in time")
+
+
+def _frames(
+    api: Client, run: Run, pod: str, container: str, reader: FrameReader, deadline: float
+) -> Iterator[Any]:
+    path = f"{core(run.namespace, 'pods')}/{pod}/log"
+    patience = max(1.0, deadline - time.monotonic())
+    for line in api.lines(path, patience, container=container, follow="true"):
+        frame = reader.read(line)
+        if frame is not None:
+            yield frame
+
+
+def _ended(api: Client, run: Run, container: str) -> dict[str, Any] | None:
+    pod = pod_of(api, run)
+    if pod is None:
+        return {}
+    for entry in statuses(pod):
+        if entry["name"] == container:
+            found: dict[str, Any] | None = (entry.get("state") or {}).get("terminated")
+            return found
+    return None
+
+
+def _from_message(
+    api: Client, run: Run, container: str, reader: FrameReader, seen: Callable[[Observation], None], deadline: float
+) -> bool:
+    """The summary that the probes leave as termination message: outcomes without details."""
+    while time.monotonic() < deadline:
+        ended = _ended(api, run, container)
+        if ended is not None:
+            with contextlib.suppress(ValueError, TypeError):
+                document = json.loads(str(ended.get("message") or ""))
+                for hop, role, host, outcome, pull in document["seen"]:
+                    entry = {"kind": "seen", "hop": hop, "role": role, "host": host, "outcome": outcome, "pull": pull}
+                    line = f"{document['protocol']} {document['nonce']} {json.dumps(entry)}".encode()
+                    frame = reader.read(line)
+                    if frame is not None and frame.observation is not None:
+                        seen(frame.observation)
+                return True
+            return False
+        time.sleep(POLL)
+    return False
+
+
+__all__ = ["MOUNT", "RungFailed", "deliver", "follow", "pod_events", "pod_of", "start", "statuses", "try_dry"]

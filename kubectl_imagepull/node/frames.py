@@ -1,0 +1,106 @@
+"""Reads the framed JSON lines that a vantage writes (the other end is `probes/__main__.py`).
+
+A log is untrusted: anything on the node may write to it, and what a registry said is quoted in it. So a line counts only
+with the run's own nonce, and every string of it is bounded and freed of control characters here, once.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ..model import HOPS, Observation, Subject, Vantage
+
+PROTOCOL = "imagepull/1"
+MOST_LINE = 64 << 10
+MOST_FRAMES = 2000
+MOST_TEXT = 4000
+MOST_ITEMS = 200
+ROLES = frozenset({"registry", "mirror", "token", "blob", "proxy", "dns-server", "node"})
+
+
+@dataclass(frozen=True)
+class Frame:
+    """kind: hello | seen | end. observation: of a "seen" frame. complete: of the "end" frame."""
+
+    kind: str
+    observation: Observation | None = None
+    complete: bool = False
+
+
+class FrameReader:
+    """Turns lines into frames; counts what it drops. vantage is stamped on every observation: a frame cannot choose it."""
+
+    def __init__(self, nonce: str, vantage: Vantage) -> None:
+        self._start = f"{PROTOCOL} {nonce} ".encode()
+        self._vantage = vantage
+        self.frames = 0
+        self.foreign = 0
+
+    def read(self, line: bytes) -> Frame | None:
+        """One line of the log -> its frame, None for anything that is not a well-formed frame of this run."""
+        if not line.startswith(self._start) or len(line) > MOST_LINE or self.frames >= MOST_FRAMES:
+            self.foreign += 1
+            return None
+        try:
+            document = json.loads(line[len(self._start) :])
+        except (ValueError, RecursionError):
+            self.foreign += 1
+            return None
+        if not isinstance(document, dict):
+            return None
+        kind = document.get("kind")
+        if kind == "seen":
+            observation = self._observation(document)
+            if observation is None:
+                self.foreign += 1
+                return None
+            self.frames += 1
+            return Frame("seen", observation)
+        if kind == "end":
+            return Frame("end", complete=document.get("complete") is True)
+        return Frame("hello") if kind == "hello" else None
+
+    def _observation(self, document: dict[str, Any]) -> Observation | None:
+        hop, role = document.get("hop"), document.get("role")
+        if hop not in HOPS or role not in ROLES:
+            return None
+        data = document.get("data")
+        return Observation(
+            hop=hop,
+            subject=Subject(role, _text(document.get("host"), 300)),
+            vantage=self._vantage,
+            outcome=_text(document.get("outcome"), 60),
+            summary=_text(document.get("summary"), 600),
+            data=_clean(data, 0) if isinstance(data, dict) else {},
+            pull=_text(document.get("pull"), 40),
+            ms=_number(document.get("ms")),
+            at=_number(document.get("at")),
+        )
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) and abs(value) < 1e12 else 0.0
+
+
+def _text(value: Any, most: int) -> str:
+    text = value if isinstance(value, str) else ""
+    return "".join(c if c.isprintable() else " " if c in "\r\n\t" else f"\\x{ord(c):02x}" for c in text[:most])
+
+
+def _clean(value: Any, depth: int) -> Any:
+    """A JSON value bounded in depth, length and text."""
+    if isinstance(value, str):
+        return _text(value, MOST_TEXT)
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, (int, float)):
+        return _number(value) if isinstance(value, float) else max(-(10**15), min(10**15, value))
+    if depth >= 5:
+        return None
+    if isinstance(value, list):
+        return [_clean(item, depth + 1) for item in value[:MOST_ITEMS]]
+    if isinstance(value, dict):
+        return {_text(str(k), 100): _clean(v, depth + 1) for k, v in list(value.items())[:MOST_ITEMS]}
+    return None

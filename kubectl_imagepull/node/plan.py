@@ -1,0 +1,62 @@
+"""What a vantage is asked: the plan that `probes/__main__.py` runs."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..model import Pull
+
+
+@dataclass(frozen=True)
+class Login:
+    """A credential on its way to the workstation's probes, in memory only. repr never shows the password."""
+
+    username: str
+    password: str = field(repr=False)
+    secret: str
+    registry_key: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Pulls to ask for, within budget seconds. logins: credentials by pull id; they go nowhere but standard input."""
+
+    pulls: tuple[Pull, ...]
+    budget: float
+    logins: dict[str, tuple[Login, ...]] = field(default_factory=dict, repr=False)
+    nonce: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    def for_node(self, root: str, lock: str) -> str:
+        """The JSON that lies in a ConfigMap: without any credential."""
+        return json.dumps({**self._common(), "place": "node", "root": root, "lock": lock, "pulls": self._pulls({})})
+
+    def for_workstation(self) -> str:
+        """The JSON for a child process's standard input, credentials included."""
+        return json.dumps({**self._common(), "place": "workstation", "pulls": self._pulls(self.logins)})
+
+    def _common(self) -> dict[str, Any]:
+        return {"nonce": self.nonce, "budget": self.budget}
+
+    def _pulls(self, logins: dict[str, tuple[Login, ...]]) -> list[dict[str, Any]]:
+        listed = []
+        for pull in self.pulls:
+            known: Sequence[Login] = logins.get(pull.id, ())
+            entry: dict[str, Any] = {
+                "id": pull.id,
+                "host": pull.host,
+                "port": pull.port,
+                "scheme": pull.scheme,
+                "repository": pull.repository,
+                "asked": pull.asked,
+            }
+            if known:
+                entry["logins"] = [
+                    {"username": k.username, "password": k.password, "secret": k.secret, "registry_key": k.registry_key}
+                    for k in known
+                ]
+            listed.append(entry)
+        return listed

@@ -1,0 +1,129 @@
+"""The machine-readable report: kinds of imagepull.dev/v1alpha1, described by schema.json beside this file."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from .. import __version__
+from ..model import Case, HopLine, Subject, Verdict
+
+API_VERSION = "imagepull.dev/v1alpha1"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema that ships with the package."""
+    found: dict[str, Any] = json.loads(pathlib.Path(__file__).with_name("schema.json").read_text())
+    return found
+
+
+def diagnosis(case: Case, found: Verdict) -> dict[str, Any]:
+    """One Diagnosis: one container of one pod."""
+    target, facts, probe = case.target, case.facts, case.probe
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Diagnosis",
+        "toolVersion": __version__,
+        "generatedAt": utc(facts.read_at),
+        "target": {
+            "namespace": target.namespace,
+            "pod": target.pod,
+            "container": target.container,
+            "role": target.role,
+            "image": target.image,
+            "node": target.node,
+            "owner": (
+                {"kind": target.owner.kind, "name": target.owner.name, "managedBy": list(target.owner.managed_by)}
+                if target.owner
+                else None
+            ),
+        },
+        "state": {
+            "phase": facts.phase,
+            "reason": facts.reason,
+            "since": utc(facts.since) if facts.since else None,
+            "attempts": facts.attempts,
+            "nextRetrySeconds": facts.next_retry,
+            "kubeletMessage": facts.said or facts.message,
+        },
+        "verdict": {
+            "cause": found.cause,
+            "confidence": found.confidence,
+            "subject": subject(found.subject),
+            "title": found.title,
+            "actor": found.actor,
+            "explanation": list(found.explanation),
+            "alternatives": list(found.alternatives),
+        },
+        "hops": [hop(line) for line in found.hops],
+        "findings": [
+            {
+                "cause": f.cause,
+                "confidence": f.confidence,
+                "level": f.level,
+                "hop": f.hop,
+                "subject": subject(f.subject),
+                "reason": f.reason,
+                "also": list(f.also),
+            }
+            for f in found.findings
+        ],
+        "ruledOut": [{"causes": r.cause, "why": r.why} for r in found.ruled_out],
+        "fixes": [
+            {"title": f.title, "commands": list(f.commands), "applicability": f.applicability, "actor": f.actor, "note": f.note}
+            for f in found.fixes
+        ],
+        "probe": probe_document(case),
+        "errors": [{"where": e.where, "message": e.message} for e in case.errors],
+    }
+
+
+def probe_document(case: Case) -> dict[str, Any]:
+    """The way out of the node that was taken."""
+    probe = case.probe
+    return {
+        "rung": probe.rung or "none",
+        "node": probe.node,
+        "namespace": probe.namespace,
+        "pod": probe.pod,
+        "image": probe.image,
+        "created": probe.created,
+        "deleted": probe.deleted,
+        "seconds": probe.seconds,
+        "whyNot": list(probe.why_not),
+        "cannotSee": list(probe.cannot_see),
+    }
+
+
+def hop(line: HopLine) -> dict[str, Any]:
+    return {
+        "hop": line.hop,
+        "subject": subject(line.subject),
+        "status": line.status,
+        "vantage": line.vantage,
+        "summary": line.summary,
+        "evidence": list(line.evidence),
+    }
+
+
+def subject(value: Subject) -> dict[str, str]:
+    return {"role": value.role, "host": value.host}
+
+
+def one_or_list(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A single Diagnosis as it is, several as a DiagnosisList."""
+    if len(items) == 1:
+        return items[0]
+    return {"apiVersion": API_VERSION, "kind": "DiagnosisList", "items": list(items)}
+
+
+def utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def dump(document: dict[str, Any]) -> str:
+    """As kubectl prints JSON: indented by four."""
+    return json.dumps(document, indent=4, ensure_ascii=False)

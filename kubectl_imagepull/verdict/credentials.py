@@ -1,0 +1,134 @@
+"""Rules for credentials: what the API knows of the pull secrets, joined with whom the registry refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..image.messages import classify
+from ..model import Case, Confidence, Finding, Observation, PullSecret, Subject
+from .evidence import decisive, found, rule, where
+
+REFUSED = ("401", "403")
+
+
+def refusals(case: Case) -> list[Observation]:
+    """Where the registry or its token host refused somebody without credentials."""
+    answers = [o for o in decisive(case, "manifest") if o.outcome in REFUSED and o.data.get("via") == "anonymous"]
+    asked = [o for o in decisive(case, "auth") if o.outcome in (*REFUSED, "basic", "no-challenge")]
+    return [*asked, *answers]
+
+
+def registry_subject(case: Case) -> Subject:
+    """The registry of the case's image."""
+    return Subject("registry", case.pull.authority if case.pull else case.facts.reference.registry)
+
+
+def sent(case: Case) -> list[PullSecret]:
+    """The pull secrets whose credentials the kubelet sends for this image."""
+    return [s for s in case.facts.secrets if s.state == "used"]
+
+
+@rule("auth.secret_malformed", hop="credentials")
+def malformed(case: Case) -> Iterator[Finding]:
+    """A pull secret that cannot be decoded fails every image of the pod, whatever the registry thinks.
+
+    kubernetes: pkg/credentialprovider/secrets/secrets.go; the kubelet gives up before it asks the runtime.
+    """
+    for secret in case.facts.secrets:
+        if secret.state == "malformed":
+            subject = Subject("pod", f"secret {secret.name}")
+            yield found(case, "auth.secret_malformed", subject, "credentials", f"pull secret {secret.name}: {secret.why}")
+
+
+@rule(
+    "auth.no_credentials",
+    "auth.denied_or_missing",
+    "auth.secret_missing",
+    "auth.secret_ignored",
+    "auth.secret_wrong_registry",
+    "auth.secret_empty",
+    "auth.secret_added_late",
+    hop="auth",
+)
+def nothing_sent(case: Case) -> Iterator[Finding]:
+    """The registry refuses anonymous pulls and the kubelet has nothing to send: the reason is in the pod's secrets."""
+    if sent(case):
+        return
+    refused = refusals(case)
+    message = classify(case.facts.said) if case.facts.said else None
+    by_message = message is not None and message.cause.startswith("auth.") and not _reached_auth(case)
+    if not refused and not by_message:
+        return
+    if any(o.outcome == "200" for o in decisive(case, "manifest")):
+        return
+    subject, at_most = registry_subject(case), _sure(refused)
+    reason = f"{where(refused[0])}, {refused[0].subject.host}: {refused[0].summary}" if refused else "the runtime was refused"
+    named = case.facts.secrets
+    missing = [s for s in named if s.state == "missing"]
+    unused = [s for s in named if s.state == "unused" and s.cause]
+    if any(s.state == "forbidden" for s in named):
+        why = "the pod's pull secrets cannot be read by you"
+        also = ["auth.bad_credentials", "auth.secret_wrong_registry", "auth.secret_ignored"]
+        yield found(case, "auth.no_credentials", subject, "auth", f"{reason}; {why}", refused, also, "possible")
+    elif missing:
+        names = ", ".join(s.name for s in missing)
+        text = f"{reason}; the pod names pull secret {names}, which does not exist in {case.target.namespace}"
+        yield found(case, "auth.secret_missing", subject, "auth", text, refused, at_most=at_most)
+    elif unused:
+        text = f"{reason}; pull secret {unused[0].name}: {unused[0].why}"
+        yield found(case, unused[0].cause, subject, "auth", text, refused, at_most=at_most)
+    elif not case.facts.pull_secret_names and case.facts.account_secrets:
+        names = ", ".join(case.facts.account_secrets)
+        text = f"{reason}; the pod has no pull secret, but its service account {case.facts.service_account} has {names} now"
+        yield found(case, "auth.secret_added_late", subject, "auth", text, refused, at_most=at_most)
+    elif _tells_apart(refused):
+        yield found(case, "auth.no_credentials", subject, "auth", f"{reason}; the pod has no pull secret", refused)
+    elif refused:
+        also = ["auth.no_credentials", "image.name_unknown"]
+        yield found(case, "auth.denied_or_missing", subject, "auth", f"{reason}; the pod has no pull secret", refused, also)
+
+
+def _reached_auth(case: Case) -> bool:
+    return bool(decisive(case, "manifest") or decisive(case, "auth"))
+
+
+def _sure(refused: list[Observation]) -> Confidence:
+    """The secrets are plain in the API; that they matter is seen only where a refusal was seen."""
+    return "confirmed" if refused else "likely"
+
+
+def _tells_apart(refused: list[Observation]) -> bool:
+    """A Basic challenge comes before anybody looks for the repository, so it says no more than "credentials, please"."""
+    return any(o.outcome == "basic" for o in refused)
+
+
+@rule("auth.bad_credentials", "auth.forbidden", "auth.denied_or_missing", hop="auth")
+def sent_and_refused(case: Case) -> Iterator[Finding]:
+    """Credentials were sent. Those tried from the workstation tell whether the registry takes them."""
+    used = sent(case)
+    if not used:
+        return
+    tried = [o for o in case.seen("auth") if o.data.get("secret")]
+    refused = [o for o in tried if o.outcome in ("refused", *REFUSED)]
+    readings = [o for o in case.seen("manifest") if o.data.get("via") not in ("", "anonymous", None)]
+    if any(o.outcome == "200" for o in readings):
+        return
+    names = ", ".join(f"{s.name} (user {', '.join(s.usernames) or 'unknown'})" for s in used)
+    denied = [o for o in readings if o.outcome in REFUSED]
+    if refused and len(refused) >= len({(o.data.get("secret"), o.data.get("registry_key")) for o in tried}):
+        open_to_all = any(o.outcome == "200" for o in decisive(case, "manifest"))
+        extra = "; without any credentials the image could be pulled" if open_to_all else ""
+        reason = f"{where(refused[0])}, the registry refuses the credentials of {names}: {refused[0].summary}{extra}"
+        subject = refused[0].subject
+        yield found(case, "auth.bad_credentials", subject, "auth", reason, refused, ["auth.expired"])
+    elif denied:
+        codes = {str(e.get("code")) for o in denied for e in o.data.get("errors") or []}
+        cause = "auth.forbidden" if denied[0].outcome == "403" or "DENIED" in codes else "auth.denied_or_missing"
+        reason = f"{where(denied[0])}, with the credentials of {names}: {denied[0].summary}"
+        yield found(case, cause, registry_subject(case), "auth", reason, denied, ["image.name_unknown"], "likely")
+    elif not tried and refusals(case):
+        message = classify(case.facts.said) if case.facts.said else None
+        if message is not None and message.cause.startswith("auth."):
+            reason = f"the kubelet sends the credentials of {names} and is refused; they were not tried from here"
+            also = ["auth.expired", "auth.forbidden", "auth.denied_or_missing"]
+            yield found(case, "auth.bad_credentials", registry_subject(case), "auth", reason, refusals(case), also, "likely")

@@ -1,0 +1,209 @@
+"""From findings to one verdict: what is broken first, how sure, and what the runtime's own words are worth."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from .. import catalogue
+from ..image.messages import Classified, classify
+from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, RuledOut, Subject, Verdict
+
+# the rule modules register themselves
+from . import credentials, network, registry, state  # noqa: F401
+from .evidence import RULES, decisive
+from .fixes import fixes_for, title_of
+from .hops import hop_lines
+
+RECENT = 600.0
+"""Seconds within which a failure that the probes cannot see again counts as passing trouble."""
+
+
+def judge(case: Case) -> Verdict:
+    """The verdict on one container's pull. Pure: the same Case gives the same Verdict."""
+    findings = tuple(sorted((f for rule in RULES for f in rule.look(case)), key=_rank))
+    hops = hop_lines(case)
+    if not case.facts.failing:
+        return _no_failure(case, findings, hops)
+    message = classify(case.facts.said) if case.facts.said else None
+    chosen = next((f for f in findings if f.level == "error"), None)
+    spoken = _from_message(case, message)
+    explanation: list[str] = []
+    if chosen is None and spoken is None:
+        return _unknown(case, message, hops, findings)
+    if chosen is None or (spoken is not None and _message_wins(case, chosen, spoken)):
+        assert spoken is not None
+        if chosen is not None:
+            explanation.append(f"beside it: {chosen.reason}")
+        explanation += _not_reproduced(case, spoken)
+        chosen = spoken
+        findings = (spoken, *findings)
+    elif spoken is not None and not _agree(chosen, spoken):
+        explanation.append(_contradiction(case, chosen, spoken))
+    alternatives = _alternatives(chosen, message)
+    return Verdict(
+        cause=chosen.cause,
+        confidence=chosen.confidence,
+        subject=chosen.subject,
+        title=title_of(case, chosen),
+        actor=catalogue.entry(chosen.cause).actor,
+        hop=chosen.hop,
+        explanation=(chosen.reason, *explanation),
+        findings=findings,
+        hops=hops,
+        fixes=fixes_for(case, chosen),
+        ruled_out=_ruled_out(case, chosen),
+        alternatives=alternatives,
+    )
+
+
+def _rank(finding: Finding) -> tuple[int, int, int]:
+    """Surest first, then the hop that comes first on the path; among equals of one hop, the order of the rules."""
+    return (finding.level != "error", CONFIDENCES.index(finding.confidence), _position(finding))
+
+
+def _position(finding: Finding) -> int:
+    """Where on the path the finding stops the pull. A token host's trouble comes after the registry's own hops."""
+    base = HOPS.index(finding.hop)
+    return HOPS.index("auth") if finding.subject.role == "token" and base < HOPS.index("auth") else base
+
+
+def _from_message(case: Case, message: Classified | None) -> Finding | None:
+    """The runtime's words as a finding: likely where they are plain, possible where they allow more."""
+    if message is None or message.cause in ("unknown.insufficient", "backoff.only", "not_a_pull_failure", "none"):
+        return None
+    entry = catalogue.entry(message.cause)
+    confidence: Confidence = "likely" if not message.also else "possible"
+    host = message.host or (case.pull.authority if case.pull else "")
+    role = message.role or "registry"
+    return Finding(
+        cause=message.cause,
+        subject=Subject(role, case.target.node if role == "node" else host),
+        confidence=confidence,
+        hop=entry.hop,
+        reason="the runtime says so; see its words below",
+        also=message.also,
+    )
+
+
+def _message_wins(case: Case, chosen: Finding, spoken: Finding) -> bool:
+    """A finding that is only possible does not beat plain words of the runtime; neither does one about a hop that the
+    runtime has plainly left behind, where the probes only think it likely."""
+    if chosen.confidence == "confirmed" or _agree(chosen, spoken):
+        return False
+    return CONFIDENCES.index(spoken.confidence) < CONFIDENCES.index(chosen.confidence)
+
+
+def _agree(chosen: Finding, spoken: Finding) -> bool:
+    return spoken.cause == chosen.cause or spoken.cause in chosen.also or chosen.cause in spoken.also
+
+
+def _contradiction(case: Case, chosen: Finding, spoken: Finding) -> str:
+    runtime = case.facts.node.runtime.partition("://")[0] if case.facts.node else ""
+    said = catalogue.entry(spoken.cause).id
+    why = "a message is a minute-old hearsay of the last attempt"
+    if runtime == "containerd":
+        why = "containerd reports the error that got furthest, not the first"
+    if spoken.hop in HOPS and chosen.hop in HOPS and HOPS.index(spoken.hop) < HOPS.index(chosen.hop):
+        why = "that hop passes now"
+    return f"{runtime or 'the runtime'} reports {said}, but what was seen says {chosen.cause}: {why}"
+
+
+def _not_reproduced(case: Case, spoken: Finding) -> list[str]:
+    """What to say of a verdict that rests on the message alone although the node was looked out of."""
+    if not decisive(case, "dns"):
+        return []
+    seen_ok = any(o.outcome == "200" for o in decisive(case, "manifest"))
+    reached = seen_ok and spoken.hop in HOPS and HOPS.index(spoken.hop) <= HOPS.index("manifest")
+    if not reached:
+        return ["the probes saw nothing wrong up to where they can look"]
+    retry = case.facts.next_retry
+    when = f"; the kubelet tries again in about {retry:.0f} s" if retry else ""
+    return [f"the probes do not see it any more, so it has passed or comes and goes{when}"]
+
+
+def _alternatives(chosen: Finding, message: Classified | None) -> tuple[str, ...]:
+    """What else it could be: nothing for a confirmed finding but what the finding itself leaves open."""
+    others = list(chosen.also)
+    if chosen.confidence in ("likely", "possible") and message is not None:
+        others += [message.cause, *message.also]
+    known = (o for o in dict.fromkeys(others) if o not in (chosen.cause, "unknown.insufficient", "backoff.only"))
+    return tuple(known)
+
+
+RULES_OUT = (
+    ("dns", ("ok", "literal", "hosts-file"), "dns.*", "the name resolves"),
+    ("connect", ("open",), "net.refused, net.timeout, net.unreachable", "the port accepts connections"),
+    ("tls", ("ok",), "tls.*", "the certificate is accepted"),
+    ("auth", ("accepted",), "auth.bad_credentials", "the registry accepts the credentials"),
+    ("manifest", ("200",), "image.tag_unknown, image.name_unknown", "the manifest is there"),
+)
+
+
+def _ruled_out(case: Case, chosen: Finding) -> tuple[RuledOut, ...]:
+    """What the vantage that counts has seen working, for the host in question."""
+    out = []
+    host = case.pull.authority if case.pull else ""
+    for hop, good, causes, why in RULES_OUT:
+        seen = [o for o in decisive(case, hop) if o.subject.host == host] or (
+            list(case.seen(hop)) if hop in ("auth", "manifest") else []
+        )
+        if any(o.outcome in good for o in seen) and chosen.hop != hop:
+            out.append(RuledOut(causes, why))
+    return tuple(out)
+
+
+def _no_failure(case: Case, findings: tuple[Finding, ...], hops: tuple[object, ...]) -> Verdict:
+    """Nothing fails now. What the probes found wrong all the same is a warning: a new pod would run into it."""
+    facts = case.facts
+    warnings = tuple(dataclasses.replace(f, level="warning") for f in findings)
+    stopped = next((f for f in findings if f.cause == "node.not_ready" and not facts.pulled), None)
+    if stopped is not None:
+        return _verdict(case, "node.not_ready", stopped.confidence, stopped.subject, (stopped.reason,), findings, hops, stopped)
+    subject = Subject("pod", case.target.pod)
+    if facts.pulled:
+        return _verdict(case, "none", "confirmed", subject, (), warnings, hops)
+    if facts.pulling:
+        return _verdict(case, "pull.in_progress", "likely", subject, ("the kubelet is pulling; nothing has failed",), warnings, hops)
+    reason = facts.pod_message or facts.pod_reason or facts.reason or facts.phase or "nothing has been tried yet"
+    return _verdict(case, "not_a_pull_failure", "likely", subject, (_waiting_for(case, reason),), warnings, hops)
+
+
+def _waiting_for(case: Case, reason: str) -> str:
+    if not case.target.node:
+        return "the pod is not scheduled to a node, so nothing has been pulled"
+    newest = next((e for e in reversed(case.facts.events) if e.type == "Warning"), None)
+    return newest.message[:300] if newest else f"the image has not been asked for yet ({reason})"
+
+
+def _unknown(case: Case, message: Classified | None, hops: tuple[object, ...], findings: tuple[Finding, ...]) -> Verdict:
+    cause = message.cause if message is not None and message.cause in ("backoff.only", "not_a_pull_failure") else "unknown.insufficient"
+    registry = Subject("registry", case.pull.authority if case.pull else "")
+    why = ["the pull fails, and neither the kubelet's words nor the probes say why"]
+    if not decisive(case, "dns"):
+        why = ["the pull fails; the kubelet's words do not say why, and the node could not be looked out of"]
+    return _verdict(case, cause, "unknown", registry, tuple(why), findings, hops)
+
+
+def _verdict(
+    case: Case,
+    cause: str,
+    confidence: Confidence,
+    subject: Subject,
+    explanation: tuple[str, ...],
+    findings: tuple[Finding, ...],
+    hops: tuple[object, ...],
+    finding: Finding | None = None,
+) -> Verdict:
+    stand_in = finding or Finding(cause, subject, confidence, catalogue.entry(cause).hop, "")
+    return Verdict(
+        cause=cause,
+        confidence=confidence,
+        subject=subject,
+        title=title_of(case, stand_in),
+        actor=catalogue.entry(cause).actor,
+        hop=catalogue.entry(cause).hop,
+        explanation=explanation,
+        findings=findings,
+        hops=hops,  # type: ignore[arg-type]
+        fixes=fixes_for(case, stand_in) if cause not in ("none", "pull.in_progress", "pull.queued") else (),
+    )

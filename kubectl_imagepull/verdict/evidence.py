@@ -1,0 +1,97 @@
+"""What a vantage can prove, written down once: rules say what they saw, never how sure they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..model import CONFIDENCES, Case, Confidence, Finding, Observation, Subject
+
+NETWORK = frozenset({"dns", "connect", "tls", "rate", "storage", "runtime"})
+"""Hops whose answer belongs to the place it was seen from; what a registry holds and whom it refuses is the same from anywhere."""
+
+
+def proof(observation: Observation) -> Confidence:
+    """The most that one observation can prove.
+
+    Network facts count from the failing node's own network; from a pod's network they are likely, from the workstation only
+    possible. The kubelet's probes verify no certificate and ignore proxies, so of them a time-out proves little and a
+    handshake nothing about trust.
+    """
+    vantage = observation.vantage
+    if vantage.place == "api":
+        return "confirmed"
+    if observation.hop not in NETWORK:
+        return "confirmed"
+    if vantage.place != "node":
+        return "possible"
+    if vantage.network != "host":
+        return "likely"
+    if vantage.trust == "none" and observation.outcome in ("timeout", "no-answer", "handshake-failed"):
+        return "likely"
+    return "confirmed"
+
+
+def weakest(confidences: Iterable[Confidence]) -> Confidence:
+    """The weakest of several; confirmed for none at all."""
+    return max(confidences, key=CONFIDENCES.index, default="confirmed")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule as it is registered. causes: the ids it may yield; hop: where on the path it looks."""
+
+    causes: tuple[str, ...]
+    hop: str
+    look: Callable[[Case], Iterator[Finding]]
+
+
+RULES: list[Rule] = []
+
+
+def rule(*causes: str, hop: str) -> Callable[[Callable[[Case], Iterator[Finding]]], Callable[[Case], Iterator[Finding]]]:
+    """Register a rule for these causes."""
+
+    def register(look: Callable[[Case], Iterator[Finding]]) -> Callable[[Case], Iterator[Finding]]:
+        RULES.append(Rule(causes, hop, look))
+        return look
+
+    return register
+
+
+def decisive(case: Case, hop: str) -> list[Observation]:
+    """The observations of a hop that say how the pull fares: the node's, where the node was looked out of at all."""
+    node = [o for o in case.observations if o.vantage.place == "node"]
+    if node:
+        return [o for o in node if o.hop == hop]
+    return [o for o in case.observations if o.hop == hop and o.vantage.place == "workstation" and "secret" not in o.data]
+
+
+def found(
+    case: Case,
+    cause: str,
+    subject: Subject,
+    hop: str,
+    reason: str,
+    because: Sequence[Observation] = (),
+    also: Sequence[str] = (),
+    at_most: Confidence = "confirmed",
+) -> Finding:
+    """A finding, as sure as the strongest of its observations allows (an API fact where there are none)."""
+    strongest = min((proof(o) for o in because), key=CONFIDENCES.index, default="confirmed")
+    return Finding(
+        cause=cause,
+        subject=subject,
+        confidence=weakest((strongest, at_most)),
+        hop=hop,
+        reason=reason,
+        because=tuple(case.observations.index(o) for o in because),
+        also=tuple(also),
+    )
+
+
+def where(observation: Observation) -> str:
+    """The vantage in words: "from node-3", "from this machine"."""
+    if observation.vantage.place == "workstation":
+        return "from this machine"
+    return f"from {observation.vantage.name or 'the node'}"

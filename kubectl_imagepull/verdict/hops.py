@@ -1,0 +1,126 @@
+"""The path as it is shown: one line a hop, its status, and which vantage saw it."""
+
+from __future__ import annotations
+
+from ..model import HOPS, Case, HopLine, Observation, Status, Subject
+from .credentials import registry_subject, sent
+
+PASS = {
+    "dns": frozenset({"ok", "literal", "hosts-file"}),
+    "connect": frozenset({"open"}),
+    "tls": frozenset({"ok"}),
+    "registry": frozenset({"200", "401"}),
+    "auth": frozenset({"not-needed", "token", "accepted"}),
+    "rate": frozenset({"ok"}),
+    "manifest": frozenset({"200"}),
+}
+NODE_HOPS = ("dns", "connect", "tls", "registry", "auth", "manifest")
+"""The hops that are always shown for the registry, reached or not."""
+
+
+def status_of(case: Case, seen: Observation) -> Status:
+    """What an observation means for its hop. An anonymous refusal breaks nothing where the kubelet has credentials."""
+    if seen.outcome in PASS.get(seen.hop, ()):
+        tried = seen.data.get("tried") or []
+        some_fail = any(t.get("outcome") != "open" for t in tried if isinstance(t, dict))
+        return "warn" if some_fail else "pass"
+    if seen.outcome in ("not-verified", "not-asked", "not-tried", "no-answer"):
+        return "unknown"
+    if seen.outcome == "not-reached":
+        return "not-reached"
+    anonymous = not seen.data.get("secret") and seen.data.get("via", "anonymous") == "anonymous"
+    if seen.hop in ("auth", "manifest") and anonymous and sent(case) and seen.outcome in ("basic", "401", "403"):
+        return "skipped"
+    if seen.hop == "registry" and seen.outcome.isdigit() and seen.outcome < "500":
+        return "warn"
+    return "fail"
+
+
+def line_of(case: Case, seen: Observation) -> HopLine:
+    """One observation as a line; shown as soon as it is made."""
+    status = status_of(case, seen)
+    summary = seen.summary or seen.outcome
+    if status == "skipped":
+        summary = f"{summary}; the pod's own credentials never leave for the node" if seen.hop == "auth" else summary
+    evidence = tuple(_evidence(seen))
+    return HopLine(seen.hop, seen.subject, status, vantage_name(seen), summary, evidence)
+
+
+def vantage_name(seen: Observation) -> str:
+    """The place in a word: node-3, workstation."""
+    return seen.vantage.name or seen.vantage.place
+
+
+def _evidence(seen: Observation) -> list[str]:
+    """The details that let a reader check the outcome."""
+    if seen.hop == "dns" and seen.outcome not in PASS["dns"]:
+        servers = [s for s in seen.data.get("servers") or [] if isinstance(s, dict)]
+        return [f"{s.get('server')}: {s.get('name')} {s.get('outcome')}" for s in servers[:4]]
+    if seen.hop == "tls" and seen.data.get("chain"):
+        leaf = seen.data["chain"][0]
+        lines = [f"certificate {leaf.get('subject')} by {leaf.get('issuer')}, {leaf.get('not_before')} to {leaf.get('not_after')}"]
+        return [*lines, f"trusted: {seen.data.get('trust')}"] if seen.outcome != "ok" else []
+    if seen.hop == "tls" and seen.data.get("answer"):
+        return [str(seen.data["answer"])]
+    errors = [e for e in seen.data.get("errors") or [] if isinstance(e, dict)]
+    return [" ".join(filter(None, (str(e.get("code", "")), str(e.get("message", ""))))) for e in errors[:2]]
+
+
+def api_lines(case: Case) -> tuple[HopLine, ...]:
+    """The lines that need no probe: reference and credentials."""
+    reference = case.facts.reference
+    subject = registry_subject(case)
+    pod = Subject("pod", case.target.pod)
+    if not reference.valid:
+        return (HopLine("reference", pod, "fail", "api", reference.advice),)
+    first = HopLine("reference", subject, "pass", "api", reference.normalised)
+    return (first, *_credential_lines(case, pod))
+
+
+def _credential_lines(case: Case, pod: Subject) -> list[HopLine]:
+    lines = []
+    for secret in case.facts.secrets:
+        status: Status = {"used": "pass", "forbidden": "unknown", "malformed": "fail"}.get(secret.state, "warn")  # type: ignore[assignment]
+        users = f" (user {', '.join(secret.usernames)})" if secret.usernames else ""
+        lines.append(HopLine("credentials", pod, status, "api", f"secret {secret.name}{users}: {secret.why}"))
+    if not lines:
+        late = case.facts.account_secrets
+        text = "no pull secret named by the pod or its service account"
+        if late:
+            text = f"the pod has none; its service account has {', '.join(late)} since then"
+        lines.append(HopLine("credentials", pod, "warn" if late else "pass", "api", text))
+    return lines
+
+
+def hop_lines(case: Case) -> tuple[HopLine, ...]:
+    """All lines in the order of the path: API, then per host and vantage what was seen, then what was not reached."""
+    lines = list(api_lines(case))
+    if not case.facts.reference.valid or case.pull is None:
+        return tuple(lines)
+    subject = registry_subject(case)
+    node = [o for o in case.observations if o.vantage.place == "node"]
+    rest = [o for o in case.observations if o.vantage.place != "node"]
+    for group in (node, rest):
+        lines += [line_of(case, o) for o in sorted(group, key=_order)]
+    # what no vantage that counts has reached
+    place = case.target.node if case.probe.rung not in ("", "api-only") else ""
+    basis = node or rest
+    seen_hops = {o.hop for o in basis if o.subject == subject} | {o.hop for o in basis if o.hop in ("auth", "manifest")}
+    if basis and any(status_of(case, o) == "fail" for o in basis):
+        for hop in NODE_HOPS:
+            if hop not in seen_hops and not (hop == "tls" and case.pull.scheme == "http"):
+                lines.append(HopLine(hop, subject, "not-reached", place or vantage_name(basis[0]), "not reached"))
+    return tuple(sorted(lines, key=lambda line: _line_order(line, place)))
+
+
+def _order(seen: Observation) -> tuple[int, int]:
+    return (0 if seen.subject.role == "registry" else 1, HOPS.index(seen.hop))
+
+
+def _line_order(line: HopLine, node: str) -> tuple[int, int, int]:
+    """The API's lines, then the node's, then the workstation's; within each the path, a token host before the manifest."""
+    place = 0 if line.vantage == "api" else 1 if line.vantage == node else 2
+    position = HOPS.index(line.hop) * 10
+    if line.subject.role == "token" and line.hop != "auth":
+        position = HOPS.index("auth") * 10 - 5 + HOPS.index(line.hop) - HOPS.index("dns")
+    return (place, position, 0)

@@ -1,0 +1,110 @@
+"""Rules for what the registry and its token host answer: registry, rate, manifest, and the token host's own failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..model import Case, Finding, Observation, Subject
+from .evidence import decisive, found, rule, where
+
+
+@rule("registry.server_error", "registry.unavailable", "registry.not_a_registry", "transfer.interrupted", "net.timeout", hop="registry")
+def greeting(case: Case) -> Iterator[Finding]:
+    """GET /v2/ answered with an error, with nothing, or by something that is no registry."""
+    for seen in decisive(case, "registry"):
+        reason = f"{where(seen)}, https://{seen.subject.host}/v2/: {seen.summary}"
+        cause = _status_cause(seen.outcome)
+        if cause:
+            other = {"registry.server_error": "registry.unavailable", "registry.unavailable": "registry.server_error"}
+            yield found(case, cause, seen.subject, "registry", reason, [seen], [other[cause]])
+        elif seen.outcome in ("closed", "reset"):
+            yield found(case, "transfer.interrupted", seen.subject, "registry", reason, [seen], ["net.reset"])
+        elif seen.outcome == "timeout":
+            yield found(case, "net.timeout", seen.subject, "registry", reason, [seen], ["transfer.timeout"])
+        elif seen.outcome == "garbage" or _no_registry(case, seen):
+            yield found(case, "registry.not_a_registry", seen.subject, "registry", reason, [seen], ["net.proxy"])
+
+
+def _status_cause(outcome: str) -> str:
+    if not (outcome.isdigit() and outcome.startswith("5")):
+        return ""
+    return "registry.unavailable" if outcome == "503" else "registry.server_error"
+
+
+def _no_registry(case: Case, seen: Observation) -> bool:
+    """HTTP that no registry speaks: a page instead of an API, and a manifest that is "not found" without a registry's error."""
+    if seen.vantage.trust == "none" or seen.outcome == "401" or seen.data.get("api_version"):
+        return False
+    answers = [o for o in decisive(case, "manifest") if o.subject == seen.subject]
+    is_page = "html" in str(seen.data.get("content_type", "")).lower()
+    unlike = all(o.outcome == "404" and not o.data.get("errors") for o in answers) and bool(answers)
+    return unlike and (is_page or seen.outcome == "404")
+
+
+@rule("registry.server_error", "registry.unavailable", "net.timeout", "transfer.interrupted", hop="auth")
+def token_host(case: Case) -> Iterator[Finding]:
+    """The token host fails by itself; that it refuses is a matter of credentials."""
+    for seen in decisive(case, "auth"):
+        reason = f"{where(seen)}, {seen.subject.host}: {seen.summary}"
+        if seen.subject.role == "token" and (cause := _status_cause(seen.outcome)):
+            yield found(case, cause, seen.subject, "auth", reason, [seen])
+        elif seen.subject.role == "token" and seen.outcome == "timeout":
+            yield found(case, "net.timeout", seen.subject, "auth", reason, [seen])
+        elif seen.subject.role == "token" and seen.outcome in ("closed", "reset"):
+            yield found(case, "transfer.interrupted", seen.subject, "auth", reason, [seen])
+        elif seen.outcome in ("bad-realm", "no-token", "garbage"):
+            yield found(case, "registry.server_error", seen.subject, "auth", reason, [seen])
+
+
+@rule("rate.registry_limit", hop="rate")
+def throttled(case: Case) -> Iterator[Finding]:
+    """The registry answers 429, or says that no pull is left."""
+    for seen in decisive(case, "rate"):
+        if seen.outcome != "limited":
+            continue
+        reason = f"{where(seen)}, {seen.subject.host} says: {seen.summary}"
+        refused = seen.data.get("status") == 429
+        yield found(case, "rate.registry_limit", seen.subject, "rate", reason, [seen], at_most="confirmed" if refused else "likely")
+    for seen in decisive(case, "manifest") + decisive(case, "registry"):
+        if seen.outcome == "429" and not decisive(case, "rate"):
+            reason = f"{where(seen)}, {seen.subject.host}: {seen.summary}"
+            yield found(case, "rate.registry_limit", seen.subject, "rate", reason, [seen])
+
+
+def attempts(case: Case) -> list[Observation]:
+    """The manifest answers that count: those of a credential that the kubelet would use, else the anonymous ones."""
+    with_login = [o for o in case.seen("manifest") if o.data.get("via") not in ("", "anonymous", None)]
+    return with_login or decisive(case, "manifest")
+
+
+@rule("image.tag_unknown", "image.name_unknown", "image.digest_unknown", hop="manifest")
+def absent(case: Case) -> Iterator[Finding]:
+    """The registry answers 404 for the manifest."""
+    for seen in attempts(case):
+        if seen.outcome != "404":
+            continue
+        codes = {str(e.get("code")) for key in ("errors", "tags_errors") for e in seen.data.get(key) or []}
+        asked = case.pull.asked if case.pull else ""
+        subject = Subject("registry", seen.subject.host)
+        reason = f"{where(seen)}: {seen.summary}"
+        if "NAME_UNKNOWN" in codes:
+            yield found(case, "image.name_unknown", subject, "manifest", reason, [seen])
+        elif ":" in asked:
+            yield found(case, "image.digest_unknown", subject, "manifest", reason, [seen], ["image.name_unknown"])
+        elif seen.data.get("tags_status") == 200:
+            yield found(case, "image.tag_unknown", subject, "manifest", reason, [seen])
+        else:
+            yield found(case, "image.tag_unknown", subject, "manifest", reason, [seen], ["image.name_unknown"], "likely")
+
+
+@rule("registry.server_error", "registry.unavailable", "transfer.interrupted", "net.timeout", hop="manifest")
+def failing(case: Case) -> Iterator[Finding]:
+    """The manifest request fails on the server's side."""
+    for seen in attempts(case):
+        reason = f"{where(seen)}: {seen.summary}"
+        if cause := _status_cause(seen.outcome):
+            yield found(case, cause, seen.subject, "manifest", reason, [seen])
+        elif seen.outcome in ("closed", "reset"):
+            yield found(case, "transfer.interrupted", seen.subject, "manifest", reason, [seen])
+        elif seen.outcome == "timeout":
+            yield found(case, "net.timeout", seen.subject, "manifest", reason, [seen])

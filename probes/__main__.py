@@ -1,0 +1,155 @@
+"""Runs a plan and writes what it sees as framed lines: the one protocol of every vantage.
+
+The plan is a JSON object, in the file named by the first argument or, for "-", on standard input (the only way in for a
+credential). A frame is one line `imagepull/1 NONCE {json}`; the nonce is the plan's, so a line that something else writes
+to the same log is not taken for one of ours. The last frame is of kind "end".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import threading
+import time
+from typing import Any, Dict, Optional
+
+from .dns_lookup import lookup, system_lookup
+from .host_files import ca_bundle, hosts_addresses, read, resolv_conf
+from .seen import Deadline, Seen
+from .tls_handshake import trusting
+from .token import Login
+from .walk import Place, Pull, Walk
+
+PROTOCOL = "imagepull/1"
+MOST_FRAME = 32 << 10
+TERMINATION_MESSAGE = "/dev/termination-log"
+TERMINATION_BYTES = 3900
+"""The kubelet keeps 4 KiB of a termination message."""
+
+
+class Frames:
+    """Writes frames, one at a time, and remembers a short form of them for the termination message."""
+
+    def __init__(self, nonce: str) -> None:
+        self._nonce, self._lock = nonce, threading.Lock()
+        self._short: list = []
+        self.closed = False
+
+    def write(self, frame: Dict[str, Any]) -> None:
+        frame = {**frame, "at": round(time.time(), 3)}
+        line = json.dumps(frame, separators=(",", ":"))
+        if len(line) > MOST_FRAME:
+            line = json.dumps({**frame, "data": {"cut": True}}, separators=(",", ":"))
+        with self._lock:
+            if self.closed:
+                return
+            sys.stdout.write(f"{PROTOCOL} {self._nonce} {line}\n")
+            sys.stdout.flush()
+            if frame["kind"] == "seen":
+                self._short.append([frame[k] for k in ("hop", "role", "host", "outcome", "pull")])
+
+    def emit(self, hop: str, role: str, host: str, seen: Seen, pull: str = "") -> None:
+        """One observation."""
+        about = {"hop": hop, "role": role, "host": host, "pull": pull}
+        self.write(
+            {"kind": "seen", **about, "outcome": seen.outcome, "summary": seen.summary, "data": seen.data, "ms": seen.ms}
+        )
+
+    def end(self, complete: bool) -> None:
+        """The last frame; whatever comes after it is dropped."""
+        self.write({"kind": "end", "complete": complete, "frames": len(self._short)})
+        with self._lock:
+            self.closed = True
+        self._leave_message()
+
+    def _leave_message(self) -> None:
+        """A summary where the kubelet finds it, for readers without the right to read logs."""
+        if not os.path.exists(TERMINATION_MESSAGE):
+            return
+        text = json.dumps({"protocol": PROTOCOL, "nonce": self._nonce, "seen": self._short}, separators=(",", ":"))
+        while len(text) > TERMINATION_BYTES and self._short:
+            self._short.pop()
+            text = json.dumps(
+                {"protocol": PROTOCOL, "nonce": self._nonce, "seen": self._short, "cut": True}, separators=(",", ":")
+            )
+        try:
+            with open(TERMINATION_MESSAGE, "w") as file:
+                file.write(text)
+        except OSError:
+            pass  # not writable for this user: the log says the same and more
+
+
+def on_node(root: str) -> Place:
+    """A node seen from a pod: the host's resolver configuration, hosts file and CA bundle below root."""
+    conf = resolv_conf(read(root, "/etc/resolv.conf"))
+    label = "host"
+    if conf is None:
+        conf, label = resolv_conf(read("", "/etc/resolv.conf")), "kubelet"
+    hosts = read(root, "/etc/hosts")
+    bundle = ca_bundle(root)
+    return Place(
+        resolve=lambda name, deadline: lookup(name, conf, hosts_addresses(hosts, name), deadline, label),
+        context=trusting(bundle[1] if bundle else None),
+        trust=bundle[0] if bundle else "the image's own",
+    )
+
+
+def on_workstation() -> Place:
+    """The machine where the command runs: its own resolver and its own trust store."""
+    return Place(resolve=system_lookup, context=trusting(None), trust="this machine's own")
+
+
+def first_of(lock: Optional[str]) -> bool:
+    """True for the first of several containers that were given the same plan: one of them walks, the others end."""
+    if not lock:
+        return True
+    try:
+        os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def main() -> int:
+    """-> 0: the plan was walked to its end; 3: time ran out; 4: another container walks; 2: no usable plan."""
+    source = sys.argv[1] if len(sys.argv) > 1 else "-"
+    try:
+        if source == "-":
+            plan = json.load(sys.stdin)
+        else:
+            with open(source) as file:
+                plan = json.load(file)
+        pulls = [
+            Pull(**{**p, "logins": tuple(Login(**login) for login in p.get("logins", ()))}) for p in plan["pulls"]
+        ]
+        frames = Frames(str(plan["nonce"]))
+        budget = float(plan["budget"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        print(f"probes: no usable plan: {type(error).__name__}", file=sys.stderr)
+        return 2
+    if not first_of(plan.get("lock")):
+        return 4
+    versions = f"{platform.python_implementation()} {platform.python_version()}"
+    frames.write({"kind": "hello", "python": versions, "machine": platform.machine(), "container": plan.get("container", "")})
+
+    def out_of_time() -> None:
+        frames.end(complete=False)
+        os._exit(3)  # a thread may be stuck in a call that nothing can interrupt
+
+    timer = threading.Timer(budget, out_of_time)
+    timer.daemon = True
+    timer.start()
+    place = on_node(plan.get("root", "")) if plan.get("place") == "node" else on_workstation()
+    Walk(place, frames.emit, Deadline(budget)).run(pulls)
+    timer.cancel()
+    frames.end(complete=True)
+    sys.stdout.flush()
+    os._exit(0)  # name look-ups that were given up on would hold the interpreter
+
+
+if __name__ == "__main__":
+    sys.exit(main())

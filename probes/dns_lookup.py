@@ -1,0 +1,169 @@
+"""Does the name resolve, and what does each resolver say?"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.rcode
+import dns.rdatatype
+
+from .host_files import ResolvConf
+from .seen import Deadline, Seen, Stopwatch, network_outcome, printable
+
+PATIENCE = 2.0
+"""Seconds for one question, asked twice. Go waits 5 s and also asks twice; less is enough to tell silence from an answer."""
+
+
+def is_address(host: str) -> bool:
+    """True for an IPv4 or IPv6 literal, which nobody needs to resolve."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def lookup(
+    host: str, conf: Optional[ResolvConf], hosts: Sequence[str], deadline: Deadline, label: str = "host"
+) -> Seen:
+    """Resolve host as a Go program with this resolv.conf and these hosts-file addresses would.
+
+    -> outcome ok | literal | hosts-file | nxdomain | server-failure | timeout | no-data | no-usable-address |
+    no-resolver. data: addresses, servers (one entry a server and name: server, name, outcome, ms, addresses).
+    Order of names and servers: go src/net/dnsclient_unix.go (goLookupIPCNAMEOrder, tryOneName).
+    """
+    watch = Stopwatch()
+    if is_address(host):
+        return Seen("literal", "an address, nothing to resolve", {"addresses": [host]}, watch.ms)
+    if hosts:
+        return _with_routes("hosts-file", list(hosts), f"{', '.join(hosts)} from /etc/hosts", {}, watch)
+    if conf is None:
+        return Seen("no-resolver", "the resolver configuration cannot be read", {}, watch.ms)
+    tries: List[Dict[str, Any]] = []
+    for name in conf.candidates(host):
+        with ThreadPoolExecutor(max_workers=max(1, len(conf.servers))) as pool:
+            answers = list(pool.map(lambda server, n=name: ask(server, n, deadline), conf.servers))
+        tries.extend(answers)
+        decisive = next((a for a in answers if a["outcome"] in ("ok", "nxdomain", "no-data")), None)
+        if decisive and decisive["outcome"] == "ok":
+            server = f"{decisive['server']}"
+            said = f"{', '.join(decisive['addresses'][:3])} from {server} in {decisive['ms']:.0f} ms"
+            return _with_routes("ok", decisive["addresses"], said, {"servers": tries, "resolver": label}, watch)
+        if deadline.over:
+            break
+    outcome, summary = _why_not(host, tries)
+    return Seen(outcome, summary, {"servers": tries, "resolver": label, "addresses": []}, watch.ms)
+
+
+def _why_not(host: str, tries: Sequence[Dict[str, Any]]) -> Tuple[str, str]:
+    """What the tries amount to, and the line that says it, for the name as it was written."""
+    plain = [t for t in tries if t["name"] == host.rstrip(".") + "."] or list(tries)
+    answered = next((t for t in plain if t["outcome"] in ("nxdomain", "no-data")), None)
+    if answered:
+        words = {"nxdomain": "says that the name does not exist", "no-data": "has no address for the name"}
+        return answered["outcome"], f"{answered['server']} {words[answered['outcome']]}"
+    servers = ", ".join(sorted({t["server"] for t in plain}))
+    if all(t["outcome"] == "timeout" for t in plain):
+        return "timeout", f"no answer from {servers}"
+    said = sorted({f"{t['server']}: {t['outcome']}" for t in plain})
+    return "server-failure", "; ".join(said)
+
+
+def ask(server: str, name: str, deadline: Deadline) -> Dict[str, Any]:
+    """Ask one server for A and AAAA. -> outcome ok | nxdomain | no-data | servfail | refused | port-closed | timeout | …"""
+    watch = Stopwatch()
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        four, six = pool.map(lambda kind: _ask_one(server, name, kind, deadline), ("A", "AAAA"))
+    addresses = [*four[1], *six[1]]
+    outcome = "ok" if addresses else four[0] if four[0] != "no-data" else six[0]
+    return {"server": server, "name": name, "outcome": outcome, "addresses": addresses, "ms": watch.ms}
+
+
+def _ask_one(server: str, name: str, kind: str, deadline: Deadline) -> Tuple[str, List[str]]:
+    """One question over UDP, twice, then TCP where the answer was cut."""
+    outcome = "timeout"
+    for _ in range(2):
+        if deadline.over:
+            break
+        try:
+            answer = _exchange(server, dns.message.make_query(name, kind), deadline.left(PATIENCE))
+        except dns.exception.Timeout:
+            outcome = "timeout"
+            continue
+        except OSError as error:
+            word = network_outcome(error)
+            return {"refused": "port-closed", "no-route": "unreachable"}.get(word, word), []
+        except Exception as error:  # a damaged answer is the server's fault, and untrusted input
+            return f"bad answer ({printable(type(error).__name__, 60)})", []
+        code = answer.rcode()
+        if code == dns.rcode.NXDOMAIN:
+            return "nxdomain", []
+        if code != dns.rcode.NOERROR:
+            return dns.rcode.to_text(code).lower(), []
+        wanted = dns.rdatatype.from_text(kind)
+        found = [item.address for rrset in answer.answer if rrset.rdtype == wanted for item in rrset]
+        return ("ok" if found else "no-data"), found
+    return outcome, []
+
+
+def _exchange(server: str, query: Any, seconds: float) -> Any:
+    """UDP over a connected socket, so that an ICMP "port unreachable" is seen at once instead of as silence."""
+    family = socket.AF_INET6 if ":" in server else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.connect((server, 53))
+        sock.setblocking(False)
+        answer = dns.query.udp(query, server, timeout=seconds, sock=sock, ignore_unexpected=True)
+    if answer.flags & dns.flags.TC:
+        answer = dns.query.tcp(query, server, timeout=seconds)
+    return answer
+
+
+def system_lookup(host: str, deadline: Deadline) -> Seen:
+    """Resolve host as this machine's own programs do (getaddrinfo): hosts file, VPN and split DNS included.
+
+    -> outcome ok | literal | nxdomain | server-failure | timeout | no-usable-address.
+    """
+    watch = Stopwatch()
+    if is_address(host):
+        return Seen("literal", "an address, nothing to resolve", {"addresses": [host]}, watch.ms)
+    pool = ThreadPoolExecutor(max_workers=1)
+    future = pool.submit(socket.getaddrinfo, host, None, 0, socket.SOCK_STREAM)
+    try:
+        found = future.result(timeout=deadline.left(6))
+    except socket.gaierror as error:
+        gone = error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
+        outcome = "nxdomain" if gone else "server-failure"
+        return Seen(outcome, printable(error.strerror or error), {"addresses": []}, watch.ms)
+    except Exception:
+        return Seen("timeout", "the resolver of this machine does not answer", {"addresses": []}, watch.ms)
+    finally:
+        pool.shutdown(wait=False)
+    addresses = list(dict.fromkeys(str(entry[4][0]).split("%")[0] for entry in found))
+    return _with_routes("ok", addresses, ", ".join(addresses[:3]), {}, watch)
+
+
+def _with_routes(outcome: str, addresses: List[str], said: str, data: Dict[str, Any], watch: Stopwatch) -> Seen:
+    """The same, or no-usable-address where there is no route for the family of any address."""
+    usable = [ip for ip in addresses if has_route(ip)]
+    data = {**data, "addresses": addresses, "usable": usable}
+    if usable:
+        return Seen(outcome, said, data, watch.ms)
+    family = "IPv6" if all(":" in ip for ip in addresses) else "these"
+    return Seen("no-usable-address", f"{said}, but there is no route for {family} addresses", data, watch.ms)
+
+
+def has_route(ip: str) -> bool:
+    """True where the kernel has a route for the address; sends nothing."""
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((ip, 443))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,58 @@
+"""Is the image there, may it be read, and how many pulls are left?"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any, Dict, List, Tuple
+from urllib.parse import quote
+
+from .http_ask import Reply
+
+# containerd: core/remotes/docker/resolver.go (the Accept header of a resolve)
+ACCEPT = ", ".join(
+    (
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.oci.image.index.v1+json",
+        "*/*",
+    )
+)
+TAGS_BODY = 1 << 20
+CLOSEST = 30
+
+
+def manifest_path(repository: str, asked: str) -> str:
+    """distribution-spec, "Pulling manifests"."""
+    return f"/v2/{quote(repository)}/manifests/{quote(asked, safe=':')}"
+
+
+def tags_path(repository: str) -> str:
+    """distribution-spec, "Listing tags"."""
+    return f"/v2/{quote(repository)}/tags/list?n=1000"
+
+
+def rate_data(reply: Reply) -> Dict[str, Any]:
+    """The rate-limit headers, as Docker Hub sends them on manifests: limit, remaining, window in seconds, source."""
+    found: Dict[str, Any] = {}
+    for header, name in (("ratelimit-limit", "limit"), ("ratelimit-remaining", "remaining")):
+        match = re.match(r"(\d{1,9})(?:;w=(\d{1,9}))?", reply.headers.get(header, ""))
+        if match:
+            found[name] = int(match.group(1))
+            if match.group(2):
+                found["window"] = int(match.group(2))
+    for header, name in (("docker-ratelimit-source", "source"), ("retry-after", "retry_after")):
+        if header in reply.headers:
+            found[name] = reply.headers[header][:100]
+    return found
+
+
+def closest_tags(reply: Reply, asked: str) -> Tuple[List[str], int]:
+    """The tags of a tag list that look most like the one asked for, best first, and how many there are in all."""
+    document = reply.document
+    listed = document.get("tags") if isinstance(document, dict) else None
+    tags = [t for t in listed if isinstance(t, str) and len(t) <= 128] if isinstance(listed, list) else []
+    plain = asked.lower().lstrip("v")
+    ranked = sorted(tags, key=lambda t: (-difflib.SequenceMatcher(None, t.lower().lstrip("v"), plain).ratio(), t))
+    return ranked[:CLOSEST], len(tags)

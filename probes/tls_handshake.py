@@ -1,0 +1,193 @@
+"""Would the runtime accept the certificate?"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import time
+from typing import Any, Dict, List, Optional, Tuple
+
+from .seen import Address, Deadline, Seen, Stopwatch, network_outcome, printable
+
+PATIENCE = 10.0
+"""Seconds for the handshake: Go's TLSHandshakeTimeout, as containerd sets it."""
+# OpenSSL's X509_V_ERR_* (openssl: include/openssl/x509_vfy.h)
+NOT_YET_VALID, EXPIRED, HOSTNAME, IP_NAME = 9, 10, 62, 64
+UNKNOWN = {2, 18, 19, 20, 21, 27}
+PARTIAL_CHAIN = 0x80000  # ssl.VERIFY_X509_PARTIAL_CHAIN has a name from Python 3.10 on
+NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL")
+
+
+def trusting(bundle: Optional[str]) -> ssl.SSLContext:
+    """A context that trusts this bundle (None: this machine's own store) and checks as Go's crypto/x509 does.
+
+    As Go: TLS 1.2 at least, no fall-back to the common name, any trusted certificate may end a chain, none of RFC 5280's
+    stricter rules that newer Pythons switch on by default.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False
+    context.verify_flags = ssl.VerifyFlags(ssl.VERIFY_X509_TRUSTED_FIRST | PARTIAL_CHAIN)
+    if bundle is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(cafile=bundle)
+    return context
+
+
+def handshake(address: Address, context: ssl.SSLContext, deadline: Deadline, trust: str = "") -> Seen:
+    """Shake hands with verification; where that fails, once more without it to see what certificate is served.
+
+    -> outcome ok | unknown-authority | expired | not-yet-valid | hostname-mismatch | plain-http | handshake-failed |
+    timeout | reset | closed. data: version, chain (leaf first: subject, issuer, names, not_before, not_after), problems (all of
+    them; outcome is the one that Go reports first: dates, then the name, then the authority; go:
+    src/crypto/x509/verify.go Certificate.Verify), trust: the bundle used.
+    """
+    watch = Stopwatch()
+    data: Dict[str, Any] = {"trust": trust, "ip": address.ip}
+    try:
+        with _wrapped(address, context, deadline) as sock:
+            chain = _chain(sock)
+            data.update(version=sock.version(), chain=chain)
+        until = f", valid until {chain[0]['not_after']}" if chain and chain[0].get("not_after") else ""
+        issuer = f", issued by {chain[0]['issuer']}" if chain and chain[0].get("issuer") else ""
+        return Seen("ok", f"{data['version']}{issuer}{until}", data, watch.ms)
+    except ssl.SSLCertVerificationError as error:
+        return _refused_certificate(address, error, data, deadline, watch)
+    except (OSError, ValueError) as error:
+        return _broken(address, error, data, deadline, watch)
+
+
+def _wrapped(address: Address, context: ssl.SSLContext, deadline: Deadline) -> ssl.SSLSocket:
+    sock = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(deadline.left(PATIENCE))
+        sock.connect((address.ip, address.port))
+        return context.wrap_socket(sock, server_hostname=address.host)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _refused_certificate(
+    address: Address, error: ssl.SSLCertVerificationError, data: Dict[str, Any], deadline: Deadline, watch: Stopwatch
+) -> Seen:
+    blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    blind.check_hostname = False
+    blind.verify_mode = ssl.CERT_NONE
+    chain: List[Dict[str, Any]] = []
+    try:
+        with _wrapped(address, blind, deadline) as sock:
+            data["version"] = sock.version()
+            chain = _chain(sock)
+    except OSError:
+        pass  # the refusal itself is the finding; the certificate would only have explained it
+    code = error.verify_code
+    problems = []
+    leaf = chain[0] if chain else {}
+    now = time.time()
+    if code == EXPIRED or leaf.get("ends", now + 1) < now:
+        problems.append("expired")
+    if code == NOT_YET_VALID or leaf.get("begins", now - 1) > now:
+        problems.append("not-yet-valid")
+    if code in (HOSTNAME, IP_NAME):
+        problems.append("hostname-mismatch")
+    if code in UNKNOWN:
+        problems.append("unknown-authority")
+    outcome = problems[0] if problems else "handshake-failed"
+    data.update(chain=chain, problems=problems, detail=printable(error.verify_message), now=_utc(now))
+    said = {
+        "expired": f"the certificate expired on {leaf.get('not_after', 'an unknown date')}",
+        "not-yet-valid": f"the certificate is valid only from {leaf.get('not_before', 'an unknown date')}",
+        "hostname-mismatch": f"the certificate is for {', '.join(leaf.get('names') or []) or 'another name'}",
+        "unknown-authority": f"issued by {leaf.get('issuer') or 'an authority'} which is not trusted here",
+    }.get(outcome, printable(error.verify_message))
+    return Seen(outcome, said, data, watch.ms)
+
+
+def _broken(address: Address, error: Exception, data: Dict[str, Any], deadline: Deadline, watch: Stopwatch) -> Seen:
+    reason = getattr(error, "reason", "") or ""
+    data["detail"] = printable(error)
+    if isinstance(error, ssl.SSLError) and any(word in str(reason) for word in NOT_TLS):
+        answer = _speak_http(address, deadline)
+        if answer:
+            data["answer"] = answer
+            return Seen("plain-http", f"the port answers plain HTTP: {answer}", data, watch.ms)
+        return Seen("handshake-failed", "the port answers, but not with TLS", data, watch.ms)
+    outcome = network_outcome(error)
+    if isinstance(error, ssl.SSLError) and outcome == "error":
+        return Seen("handshake-failed", printable(reason or error), data, watch.ms)
+    said = {
+        "timeout": f"silence during the handshake for {PATIENCE:.0f} s",
+        "reset": "connection reset during the handshake",
+        "closed": "connection closed during the handshake",
+    }
+    return Seen(outcome, said.get(outcome, printable(error)), data, watch.ms)
+
+
+def _speak_http(address: Address, deadline: Deadline) -> str:
+    """The status line that the port answers to plain HTTP, or ""."""
+    try:
+        with socket.create_connection((address.ip, address.port), timeout=deadline.left(3)) as sock:
+            sock.sendall(f"GET /v2/ HTTP/1.1\r\nHost: {address.authority}\r\nConnection: close\r\n\r\n".encode())
+            first = sock.recv(200)
+    except OSError:
+        return ""
+    return printable(first.split(b"\r\n")[0].decode("latin-1"), 80) if first.startswith(b"HTTP/") else ""
+
+
+def _chain(sock: ssl.SSLSocket) -> List[Dict[str, Any]]:
+    """The certificates as served, leaf first, decoded; only the leaf below Python 3.10, which has no call for the rest."""
+    ders: List[bytes] = []
+    newer = getattr(sock, "get_unverified_chain", None)
+    older = getattr(getattr(sock, "_sslobj", None), "get_unverified_chain", None)
+    try:
+        if newer is not None:
+            ders = list(newer())
+        elif older is not None:
+            ders = [ssl.PEM_cert_to_DER_cert(c.public_bytes()) for c in (older() or [])]
+    except (ssl.SSLError, AttributeError, ValueError):
+        ders = []
+    if not ders:
+        leaf = sock.getpeercert(binary_form=True)
+        ders = [leaf] if leaf else []
+    return [decoded for der in ders[:6] for decoded in [_decode(der)] if decoded]
+
+
+def _decode(der: bytes) -> Dict[str, Any]:
+    """A certificate's names and dates, by CPython's own decoder, which wants a file: one in memory is enough."""
+    try:
+        number = os.memfd_create("certificate") if hasattr(os, "memfd_create") else None
+        if number is None:
+            return {}
+        with os.fdopen(number, "w") as file:
+            file.write(ssl.DER_cert_to_PEM_cert(der))
+            file.flush()
+            found: Dict[str, Any] = ssl._ssl._test_decode_cert(f"/proc/self/fd/{number}")  # type: ignore[attr-defined]
+    except (OSError, ssl.SSLError, AttributeError, ValueError):
+        return {}
+    begins, ends = found.get("notBefore"), found.get("notAfter")
+    return {
+        "subject": _name(found.get("subject")),
+        "issuer": _name(found.get("issuer")),
+        "names": [printable(value, 100) for _, value in found.get("subjectAltName", ())][:20],
+        "begins": ssl.cert_time_to_seconds(begins) if begins else 0.0,
+        "ends": ssl.cert_time_to_seconds(ends) if ends else 0.0,
+        "not_before": _utc(ssl.cert_time_to_seconds(begins)) if begins else "",
+        "not_after": _utc(ssl.cert_time_to_seconds(ends)) if ends else "",
+    }
+
+
+def _name(parts: Any) -> str:
+    """The common name, else the organisation, of a decoded distinguished name."""
+    flat: List[Tuple[str, str]] = [pair for group in parts or () for pair in group]
+    for wanted in ("commonName", "organizationName", "organizationalUnitName"):
+        for key, value in flat:
+            if key == wanted:
+                return printable(value, 100)
+    return ""
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))

@@ -1,0 +1,92 @@
+"""Asking a registry's token host for a token."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Dict, Optional, Tuple
+from urllib.parse import urlencode, urlsplit
+
+from .http_ask import Reply
+
+
+@dataclass(frozen=True)
+class Realm:
+    """Where a Bearer challenge sends the client, and with which words. trouble: why it cannot be used, or ""."""
+
+    host: str
+    port: int
+    scheme: str
+    path: str
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Login:
+    """A credential in memory. It is sent to its registry and to that registry's token host, nowhere else."""
+
+    username: str
+    password: str
+    secret: str
+    registry_key: str
+
+    @property
+    def basic(self) -> str:
+        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+    def __repr__(self) -> str:
+        return f"Login(username={self.username!r}, secret={self.secret!r})"
+
+
+def realm_of(params: Dict[str, str], repository: str) -> Realm:
+    """The token request that a challenge's parameters ask for: realm, service and the pull scope of the repository.
+
+    Docker token specification (distribution: docs/content/spec/auth/token.md); the scope is what containerd asks for
+    (containerd: core/remotes/docker/scope.go RepositoryScope).
+    """
+    text = params.get("realm", "")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return Realm("", 0, "", "", f"the realm {text[:100]!r} is not a URL")
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        return Realm("", 0, "", "", f"the realm {text[:100]!r} is not a URL")
+    asked = [("service", params["service"])] if params.get("service") else []
+    asked.append(("scope", f"repository:{repository}:pull"))
+    query = "&".join(q for q in (parts.query, urlencode(asked)) if q)
+    scheme = parts.scheme
+    return Realm(parts.hostname, port or (443 if scheme == "https" else 80), scheme, f"{parts.path or '/'}?{query}")
+
+
+def token_in(reply: Reply) -> Optional[str]:
+    """The token of a token reply: access_token before token, as containerd prefers it (auth/fetch.go)."""
+    document = reply.document
+    if reply.status != 200 or not isinstance(document, dict):
+        return None
+    found = document.get("access_token") or document.get("token")
+    return found if isinstance(found, str) and found and len(found) < 64 << 10 else None
+
+
+# Registries whose token host is on another domain by design; elsewhere a credential follows a realm only to a sibling.
+KNOWN_REALMS: Dict[str, Tuple[str, ...]] = {
+    "registry-1.docker.io": ("auth.docker.io",),
+    "docker.io": ("auth.docker.io",),
+    "registry.gitlab.com": ("gitlab.com",),
+}
+
+
+# Under these second labels everybody may register names (co.uk, com.au, …): a sibling there is a stranger.
+SHARED_SUFFIXES = frozenset({"ac", "co", "com", "edu", "go", "gob", "gov", "ne", "net", "or", "org"})
+
+
+def may_have_credentials(registry: str, realm: Realm) -> bool:
+    """True where a credential of this registry may be shown to this realm: the same host, a sibling below the same
+    domain, or a known pair; never over plain HTTP."""
+    if realm.scheme != "https":
+        return False
+    if realm.host == registry or realm.host in KNOWN_REALMS.get(registry, ()):
+        return True
+    parent = registry.partition(".")[2]
+    shared = parent.count(".") == 1 and parent.partition(".")[0] in SHARED_SUFFIXES
+    return "." in parent and not shared and realm.host.endswith("." + parent)

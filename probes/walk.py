@@ -1,0 +1,325 @@
+"""The path of a pull, walked hop by hop: registry, then the hosts that it sends us to."""
+
+from __future__ import annotations
+
+import email.utils
+import ipaddress
+import ssl
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from urllib.parse import urljoin, urlsplit
+
+from . import manifest as manifests
+from .challenge import parse_challenges
+from .http_ask import Reply, ask
+from .seen import Address, Deadline, Seen, printable
+from .tcp_connect import connect
+from .tls_handshake import handshake
+from .token import Login, Realm, may_have_credentials, realm_of, token_in
+
+Emit = Callable[..., None]
+REDIRECTS = 4
+
+
+@dataclass(frozen=True)
+class Place:
+    """What differs between the places a walk can start from: how a name is resolved, and what is trusted."""
+
+    resolve: Callable[[str, Deadline], Seen]
+    context: ssl.SSLContext
+    trust: str
+
+
+@dataclass(frozen=True)
+class Pull:
+    """One image to ask for. logins: credentials in the kubelet's order, only ever set on the workstation."""
+
+    id: str
+    host: str
+    port: int
+    scheme: str
+    repository: str
+    asked: str
+    logins: Tuple[Login, ...] = ()
+
+
+@dataclass
+class _Host:
+    """A host that was walked to. address is None where the walk ended before it could be spoken to."""
+
+    address: Optional[Address]
+    context: Optional[ssl.SSLContext]
+    local: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    reached: bool = False
+    greeted: bool = False
+
+
+class Walk:
+    """Walks to every host once and to every image once, telling `emit(hop, role, host, seen, pull)` what it saw."""
+
+    def __init__(self, place: Place, emit: Emit, deadline: Deadline) -> None:
+        self._place, self._emit, self._deadline = place, emit, deadline
+        self._hosts: Dict[Tuple[str, int, str], _Host] = {}
+        self._lock = threading.Lock()
+
+    def run(self, pulls: Sequence[Pull]) -> None:
+        """All pulls; hosts side by side, the images of one host one after the other."""
+        groups: Dict[Tuple[str, int], List[Pull]] = {}
+        for pull in pulls:
+            groups.setdefault((pull.host, pull.port), []).append(pull)
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            for done in [pool.submit(self._group, group) for group in groups.values()]:
+                done.result()
+
+    def _group(self, pulls: Sequence[Pull]) -> None:
+        for pull in pulls:
+            self._pull(pull)
+
+    # ---- one host -------------------------------------------------------------------------------------------------
+
+    def host(self, role: str, name: str, port: int, scheme: str, may_be_local: bool = True) -> _Host:
+        """dns, connect and tls of one host, asked once however many ask for it."""
+        with self._lock:
+            known = self._hosts.setdefault((name, port, scheme), _Host(None, None))
+        with known.lock:
+            if not known.reached:
+                known.reached = True
+                self._reach(known, role, name, port, scheme, may_be_local)
+        return known
+
+    def _reach(self, known: _Host, role: str, name: str, port: int, scheme: str, may_be_local: bool) -> None:
+        label = name if port == 443 else f"{name}:{port}"
+        seen = self._place.resolve(name, self._deadline)
+        self._emit("dns", role, label, seen)
+        addresses = seen.data.get("usable") or seen.data.get("addresses") or []
+        if not addresses or seen.outcome == "no-usable-address":
+            return
+        known.local = any(_inward(ip) for ip in addresses)
+        if known.local and not may_be_local:
+            # a hostile registry could make us knock at the node's own doors
+            said = f"{label} is {addresses[0]}, this machine's own or a link-local address: not asked"
+            self._emit("connect", role, label, Seen("not-asked", said))
+            return
+        seen, address = connect([Address(name, port, ip) for ip in addresses], self._deadline)
+        self._emit("connect", role, label, seen)
+        if address is None:
+            return
+        if scheme == "http":
+            known.address = address
+            return
+        seen = handshake(address, self._place.context, self._deadline, self._place.trust)
+        self._emit("tls", role, label, seen)
+        if seen.outcome == "ok":
+            known.address, known.context = address, self._place.context
+
+    # ---- one image ------------------------------------------------------------------------------------------------
+
+    def _pull(self, pull: Pull) -> None:
+        label = pull.host if pull.port == 443 else f"{pull.host}:{pull.port}"
+        first = self.host("registry", pull.host, pull.port, pull.scheme)
+        if first.address is None:
+            return
+        with first.lock:
+            if not first.greeted:
+                first.greeted = True
+                reply = ask("GET", first.address, "/v2/", self._deadline, first.context)
+                self._emit("registry", "registry", label, _greeting(reply))
+        self._anonymous(pull, label, first)
+        for login in pull.logins:
+            if self._with_login(pull, label, first, login):
+                break
+
+    def _anonymous(self, pull: Pull, label: str, first: _Host) -> None:
+        """As a runtime without credentials: ask, answer the challenge, ask again."""
+        reply = self._manifest(pull, first, {})
+        auth: Dict[str, str] = {}
+        if reply.status == 401:
+            token = self._answer(pull, label, first, reply, None)
+            if not token:
+                return
+            auth = {"Authorization": f"Bearer {token}"}
+            reply = self._manifest(pull, first, auth)
+        elif reply.status:
+            self._emit("auth", "registry", label, Seen("not-needed", "no credentials asked for"), pull.id)
+        self._report(pull, label, first, reply, auth, "anonymous")
+
+    def _with_login(self, pull: Pull, label: str, first: _Host, login: Login) -> bool:
+        """The same with one credential. -> True where the image can be read with it."""
+        reply = self._manifest(pull, first, {})
+        if reply.status != 401:
+            return True
+        schemes = [scheme for scheme, _ in parse_challenges(reply.challenges)]
+        about = {"secret": login.secret, "username": login.username, "registry_key": login.registry_key}
+        if "bearer" in schemes:
+            token = self._answer(pull, label, first, reply, login)
+            if not token:
+                return False
+            auth = {"Authorization": f"Bearer {token}"}
+        elif "basic" in schemes and first.context is not None:
+            auth = {"Authorization": login.basic}
+        else:
+            self._emit("auth", "registry", label, Seen("not-tried", "no way to send the credential safely", about), pull.id)
+            return False
+        reply = self._manifest(pull, first, auth)
+        if "bearer" not in schemes:
+            word = "refused" if reply.status == 401 else "accepted" if reply.status else reply.trouble
+            said = f"user {login.username} of secret {login.secret}: {'accepted' if word == 'accepted' else reply.said}"
+            data = {**about, "status": reply.status, "errors": reply.errors}
+            self._emit("auth", "registry", label, Seen(word, said, data, reply.ms), pull.id)
+        if reply.status != 401 or "bearer" in schemes:
+            self._report(pull, label, first, reply, auth, login.secret)
+        return reply.status == 200
+
+    def _answer(self, pull: Pull, label: str, first: _Host, reply: Reply, login: Optional[Login]) -> Optional[str]:
+        """Answer a 401: a token for a Bearer challenge, None for everything else, told as an auth observation."""
+        challenges = parse_challenges(reply.challenges)
+        bearer = next((params for scheme, params in challenges if scheme == "bearer"), None)
+        data: Dict[str, Any] = {"challenges": list(reply.challenges), "status": reply.status, "errors": reply.errors}
+        who = "anonymously"
+        if login is not None:
+            data.update(secret=login.secret, username=login.username, registry_key=login.registry_key)
+            who = f"as {login.username} (secret {login.secret})"
+        if bearer is None:
+            schemes = ", ".join(scheme for scheme, _ in challenges)
+            outcome = "basic" if any(scheme == "basic" for scheme, _ in challenges) else "no-challenge"
+            said = f"credentials asked for ({schemes})" if schemes else "HTTP 401 without a challenge that can be answered"
+            self._emit("auth", "registry", label, Seen(outcome, said, data, reply.ms), pull.id)
+            return None
+        realm = realm_of(bearer, pull.repository)
+        if realm.trouble:
+            self._emit("auth", "registry", label, Seen("bad-realm", realm.trouble, data, reply.ms), pull.id)
+            return None
+        return self._token(pull, first, realm, login, data, who)
+
+    def _token(
+        self, pull: Pull, first: _Host, realm: Realm, login: Optional[Login], data: Dict[str, Any], who: str
+    ) -> Optional[str]:
+        label = realm.host if realm.port == 443 else f"{realm.host}:{realm.port}"
+        headers = {}
+        if login is not None:
+            if not may_have_credentials(pull.host, realm):
+                said = f"secret {login.secret} not tried: {label} is not plainly a host of {pull.host}"
+                self._emit("auth", "token", label, Seen("not-tried", said, data), pull.id)
+                return None
+            headers["Authorization"] = login.basic
+        host = self.host("token", realm.host, realm.port, realm.scheme, may_be_local=first.local)
+        if host.address is None:
+            self._emit("auth", "token", label, Seen("not-reached", f"{label} cannot be spoken to", data), pull.id)
+            return None
+        reply = ask("GET", host.address, realm.path, self._deadline, host.context, headers)
+        token = token_in(reply)
+        outcome = "token" if token else "no-token" if reply.status == 200 else str(reply.status or reply.trouble)
+        said = f"token granted {who}" if token else f"no token {who}: {reply.said}"
+        data.update(token_status=reply.status, errors=reply.errors or data["errors"], detail=reply.detail)
+        self._emit("auth", "token", label, Seen(outcome, said, data, reply.ms), pull.id)
+        return token
+
+    def _manifest(self, pull: Pull, first: _Host, auth: Dict[str, str], method: str = "HEAD") -> Reply:
+        """HEAD (or GET) of the manifest; redirects are followed, without the credential where they leave the host."""
+        path = manifests.manifest_path(pull.repository, pull.asked)
+        host, headers = first, {"Accept": manifests.ACCEPT, **auth}
+        where = f"{pull.scheme}://{pull.host}:{pull.port}{path}"
+        reply = Reply(0, trouble="not-reached")
+        for _ in range(REDIRECTS):
+            if host.address is None:
+                return Reply(0, trouble="not-reached", detail=f"redirected to {printable(where, 200)}, which cannot be reached")
+            reply = ask(method, host.address, path, self._deadline, host.context, headers)
+            location = reply.headers.get("location", "")
+            if reply.status not in (301, 302, 303, 307, 308) or not location:
+                return reply
+            where = urljoin(where, location)
+            try:
+                parts = urlsplit(where)
+                name, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+            except ValueError:
+                return Reply(0, trouble="garbage", detail=f"redirected to {printable(where, 200)}")
+            if parts.scheme not in ("https", "http") or not name:
+                return Reply(0, trouble="garbage", detail=f"redirected to {printable(where, 200)}")
+            if (name, port) != (pull.host, pull.port):
+                headers.pop("Authorization", None)
+            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            host = self.host("registry", name, port, parts.scheme, may_be_local=first.local)
+        return Reply(0, trouble="redirects", detail=f"redirected more than {REDIRECTS} times")
+
+    def _report(self, pull: Pull, label: str, first: _Host, head: Reply, auth: Dict[str, str], via: str) -> None:
+        """The manifest and rate observations of one attempt; a refusal is asked for again by GET for its reasons."""
+        reply = head
+        if head.status >= 400 and head.status != 401 or head.status == 401 and auth:
+            again = self._manifest(pull, first, auth, "GET")
+            reply = again if again.status else head
+        data: Dict[str, Any] = {
+            "status": head.status,
+            "errors": reply.errors,
+            "via": via,
+            "media_type": head.headers.get("content-type", ""),
+            "digest": head.headers.get("docker-content-digest", ""),
+            "detail": reply.detail or (printable(reply.body.decode("utf-8", "replace")) if not reply.errors else ""),
+        }
+        asked = f"{pull.repository}{'@' if ':' in pull.asked else ':'}{pull.asked}"
+        said = f"{asked} is there" if head.status == 200 else f"{asked}: {reply.said}"
+        if head.status == 404 and first.address is not None and ":" not in pull.asked:
+            tags = ask(
+                "GET", first.address, manifests.tags_path(pull.repository), self._deadline, first.context, auth, manifests.TAGS_BODY
+            )
+            data["tags_status"] = tags.status
+            data["tags_errors"] = tags.errors
+            if tags.status == 200:
+                data["closest"], data["tag_count"] = manifests.closest_tags(tags, pull.asked)
+                said += f"; the repository has {data['tag_count']} tag{'s' if data['tag_count'] != 1 else ''}"
+                if data["closest"]:
+                    said += f" ({', '.join(data['closest'][:3])})"
+            elif tags.status == 404:
+                said += "; the repository does not exist"
+        self._emit(
+            "manifest", "registry", label, Seen(str(head.status or head.trouble), said, data, head.ms), pull.id
+        )
+        rate = manifests.rate_data(head) or manifests.rate_data(reply)
+        if rate or head.status == 429:
+            left = f"{rate['remaining']} of {rate.get('limit', '?')} pulls left" if "remaining" in rate else "throttled"
+            source = f" for {rate['source']}" if rate.get("source") else ""
+            limited = head.status == 429 or rate.get("remaining") == 0
+            rate.update(via=via, status=head.status, errors=reply.errors)
+            self._emit("rate", "registry", label, Seen("limited" if limited else "ok", left + source, rate), pull.id)
+
+
+def _greeting(reply: Reply) -> Seen:
+    """What the answer to GET /v2/ says. outcome: the status, or what happened instead of one."""
+    data: Dict[str, Any] = {
+        "status": reply.status,
+        "challenges": list(reply.challenges),
+        "api_version": reply.headers.get("docker-distribution-api-version", ""),
+        "content_type": reply.headers.get("content-type", ""),
+        "server": reply.headers.get("server", ""),
+        "location": reply.headers.get("location", ""),
+        "errors": reply.errors,
+        "detail": reply.detail or printable(reply.body.decode("utf-8", "replace"), 200),
+        "cut": reply.cut,
+    }
+    date = email.utils.parsedate_to_datetime(reply.headers["date"]) if _is_date(reply) else None
+    if date is not None and "age" not in reply.headers:
+        data["skew"] = round(time.time() - date.timestamp(), 1)
+    said = reply.said
+    if reply.status == 401:
+        schemes = ", ".join(scheme.capitalize() for scheme, _ in parse_challenges(reply.challenges))
+        said = f"HTTP 401, asks for {schemes}" if schemes else "HTTP 401 without a challenge"
+    return Seen(str(reply.status or reply.trouble), said, data, reply.ms)
+
+
+def _is_date(reply: Reply) -> bool:
+    try:
+        return email.utils.parsedate_to_datetime(reply.headers.get("date", "")) is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def _inward(ip: str) -> bool:
+    """True for addresses of this machine and its link: the metadata services of clouds are among them."""
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_link_local or address.is_unspecified
