@@ -1,8 +1,9 @@
 """What Go's standard library does, as far as it decides which credentials a kubelet finds.
 
 Go 1.26, which Kubernetes 1.37 is built with: encoding/json, encoding/base64, net/url, net.SplitHostPort and
-path/filepath.Match. A pull secret with a repeated key, a base64 string with a line end in it or a registry key with two
-colons is read differently by Python's own modules. Texts are bytes here where they are bytes in Go.
+path/filepath.Match. A pull secret with a repeated key, a base64 string with a line end in it or a registry
+key with two colons is read differently by Python's own modules. Texts are bytes here where they are bytes in
+Go.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class GoError(ValueError):
     """What the Go function returned as error; str() is Go's own text, which may quote from the input."""
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # encoding/json
 
 
@@ -34,14 +35,14 @@ class Pairs(list[tuple[str, "Json"]]):
     __slots__ = ()
 
 
-Json: TypeAlias = "None | bool | str | Number | list[Json] | Pairs"
+Json: TypeAlias = "bool | str | Number | list[Json] | Pairs | None"
 
 _MAX_DEPTH = 10000
 _WS = re.compile(rb"[ \t\r\n]*")
 _STRING_RUN = re.compile(rb'[^"\\\x00-\x1f]*')
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _HEX4 = re.compile(rb"[0-9A-Fa-f]{4}")
-_LITERALS: dict[bytes, None | bool] = {b"null": None, b"true": True, b"false": False}
+_LITERALS: dict[bytes, bool | None] = {b"null": None, b"true": True, b"false": False}
 _ESCAPES = {34: '"', 92: "\\", 47: "/", 98: "\b", 102: "\f", 110: "\n", 114: "\r", 116: "\t"}
 
 
@@ -61,7 +62,9 @@ def text(raw: bytes) -> str:
 
 
 def read_json(raw: bytes) -> Json:
-    """Parse a whole document; raises GoError with the text of Go's json.SyntaxError. Linear, and no recursion."""
+    """Parse a whole document; raises GoError with the text of Go's json.SyntaxError. Linear, and no
+    recursion.
+    """
     return _JsonReader(raw).document()
 
 
@@ -205,13 +208,15 @@ class _JsonReader:
                 self._fail_inside("in \\u hexadecimal character escape", i)
         return int(self.raw[at : at + 4], 16)
 
-    def _literal(self) -> None | bool:
+    def _literal(self) -> bool | None:
         for word, value in _LITERALS.items():
             if self.raw.startswith(word, self.at):
                 self.at += len(word)
                 return value
         word = next(w for w in _LITERALS if w[0] == self.raw[self.at])
-        wrong = next(i for i in range(len(word)) if self.raw[self.at + i : self.at + i + 1] != word[i : i + 1])
+        wrong = next(
+            i for i in range(len(word)) if self.raw[self.at + i : self.at + i + 1] != word[i : i + 1]
+        )
         self._fail_inside(f"in literal {word.decode()} (expecting '{chr(word[wrong])}')", self.at + wrong)
 
     def _number(self) -> Number:
@@ -235,7 +240,18 @@ _HEX_DIGITS = tuple(bytes([c]) for c in b"0123456789abcdefABCDEF")
 
 def _quote_char(code: int) -> str:
     """A byte as Go's scanner quotes it in errors: as the character of that number."""
-    special = {39: "\\'", 34: '"', 92: "\\\\", 7: "\\a", 8: "\\b", 12: "\\f", 10: "\\n", 13: "\\r", 9: "\\t", 11: "\\v"}
+    special = {
+        39: "\\'",
+        34: '"',
+        92: "\\\\",
+        7: "\\a",
+        8: "\\b",
+        12: "\\f",
+        10: "\\n",
+        13: "\\r",
+        9: "\\t",
+        11: "\\v",
+    }
     if code in special:
         return f"'{special[code]}'"
     char = chr(code)
@@ -249,8 +265,9 @@ _FOLDED = {**{code: code - 32 for code in range(97, 123)}, 0x017F: ord("S"), 0x2
 
 
 def fold(name: str) -> str:
-    """A member name as encoding/json compares it when none fits exactly (fold.go), for field names that are ASCII:
-    the long s and the Kelvin sign fold into ASCII, too."""
+    """A member name as encoding/json compares it when none fits exactly (fold.go), for field names that are
+    ASCII: the long s and the Kelvin sign fold into ASCII, too.
+    """
     return name.translate(_FOLDED)
 
 
@@ -265,21 +282,26 @@ def kind(value: Json) -> str:
     return "bool" if isinstance(value, bool) else "string"
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # encoding/base64, and strings.TrimSpace
 
 # unicode.IsSpace; str.strip() would take the four separators below the space as well
-WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+WHITE_SPACE = (
+    "\t\n\v\f\r "
+    "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
 
 _OUTSIDE_BASE64 = re.compile(rb"[^A-Za-z0-9+/\r\n]")
 
 
 def decode_base64(field: bytes, padded: bool) -> bytes:
-    """base64.StdEncoding (padded) or RawStdEncoding; raises GoError naming the byte. Line ends are skipped."""
+    """base64.StdEncoding (padded) or RawStdEncoding; raises GoError naming the byte. Line ends are
+    skipped.
+    """
     stop = _OUTSIDE_BASE64.search(field)
     end = stop.start() if stop else len(field)
     digits = field[:end].translate(None, b"\r\n")
-    whole, over = divmod(len(digits), 4)
+    over = len(digits) % 4
     if stop is not None:
         _check_padding(field, end, over, padded)
     elif over == 1 or (over and padded):
@@ -309,7 +331,7 @@ def _skip_lines(field: bytes, at: int) -> int:
     return at
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # net/url and net
 
 
@@ -331,7 +353,9 @@ _PORT = re.compile(rb"(?::[0-9]*)?")
 
 
 def split_url(address: bytes) -> HostPath:
-    """url.Parse of an https or http address; raises GoError where Go refuses it (text shortened to the reason)."""
+    """url.Parse of an https or http address; raises GoError where Go refuses it (text shortened to the
+    reason).
+    """
     # the fragment goes first: control characters in it are no error
     whole = address.partition(b"#")
     if _CONTROL.search(whole[0]):
@@ -398,7 +422,11 @@ def _unescape_zone(zone: bytes) -> bytes:
         value = int(escape.group(1), 16)
         plain = bytes([value])
         # shouldEscape: everything outside the host's own characters, which a high byte is, too
-        if escape.group() != b"%25" and value != 32 and (value > 127 or _NOT_HOST.search(plain) or plain == b"%"):
+        if (
+            escape.group() != b"%25"
+            and value != 32
+            and (value > 127 or _NOT_HOST.search(plain) or plain == b"%")
+        ):
             raise GoError("invalid URL escape")
     return _unescape(zone)
 
@@ -412,7 +440,9 @@ def _is_ipv6(address: bytes) -> bool:
 
 
 def split_host_port(address: bytes) -> tuple[bytes, bytes]:
-    """As the keyring uses net.SplitHostPort (keyring.go SplitURL): all of it as host where there is no port."""
+    """As the keyring uses net.SplitHostPort (keyring.go SplitURL): all of it as host where there is no
+    port.
+    """
     colon = address.rfind(b":")
     if colon < 0:
         return address, b""
@@ -427,18 +457,20 @@ def split_host_port(address: bytes) -> tuple[bytes, bytes]:
     return host, port
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # path/filepath.Match
 
-# The longest label in DNS. A pattern with classes or question marks is not tried against a longer one, so that no
-# secret can make the matching slow; a pattern of stars and plain characters has no such bound.
+# The longest label in DNS. A pattern with classes or question marks is not tried against a longer one, so
+# that no secret can make the matching slow; a pattern of stars and plain characters has no such bound.
 _LONGEST_LABEL = 63
 _ANY = ((0, 0x10FFFF),)
 _Set = tuple[bool, tuple[tuple[int, int], ...]]
 
 
 def glob_matches(pattern: bytes, name: bytes) -> bool:
-    """filepath.Match on Unix for a name without a slash; a malformed pattern matches nothing, as in keyring.go."""
+    """filepath.Match on Unix for a name without a slash; a malformed pattern matches nothing, as in
+    keyring.go.
+    """
     if not any(special in pattern for special in (b"[", b"?", b"\\")):
         return _plain_glob(pattern.split(b"*"), name)
     if len(name) > _LONGEST_LABEL:

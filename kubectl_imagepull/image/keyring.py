@@ -1,8 +1,8 @@
 """Which credentials a kubelet finds in a pod's pull secrets, and in which order it tries them.
 
-After kubernetes v1.37 pkg/credentialprovider/{config,keyring}.go and pkg/credentialprovider/secrets/secrets.go. Only
-the pull secrets: what the node's own docker config and its credential provider plugins add comes after them and cannot
-be read from the API.
+After kubernetes v1.37 pkg/credentialprovider/{config,keyring}.go and
+pkg/credentialprovider/secrets/secrets.go. Only the pull secrets: what the node's own docker config and its
+credential provider plugins add comes after them and cannot be read from the API.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ DOCKER_HUB_KEY = "index.docker.io"
 class BadPullSecret(ValueError):
     """A pull secret that the kubelet cannot decode: it then pulls no image of the pod at all.
 
-    secret: its name; kubelet_text: the error as it stands in the pod's status, which may quote a character of the
-    secret. str() holds nothing of the secret's contents.
+    secret: its name; kubelet_text: the error as it stands in the pod's status, which may quote a character of
+    the secret. str() holds nothing of the secret's contents.
     """
 
     def __init__(self, secret: str, kubelet_text: str, reason: str) -> None:
-        super().__init__(f'pull secret "{secret}" cannot be decoded, so no image of the pod is pulled: {reason}')
+        super().__init__(
+            f'pull secret "{secret}" cannot be decoded, so no image of the pod is pulled: {reason}'
+        )
         self.secret = secret
         self.kubelet_text = kubelet_text
         self.reason = reason
@@ -48,8 +50,9 @@ class Entry:
 class Credential:
     """One pair of user name and password, as found for an image.
 
-    secret: name of the pull secret; registry_key: the key of the entry as written in it, less a password in it. Both
-    user name and password may be empty: the kubelet takes that for a credential, and the pull goes out anonymous.
+    secret: name of the pull secret; registry_key: the key of the entry as written in it, less a password in
+    it. Both user name and password may be empty: the kubelet takes that for a credential, and the pull goes
+    out anonymous.
     """
 
     username: str
@@ -89,8 +92,9 @@ class Keyring:
     def from_secrets(cls, secrets: Iterable[Mapping[str, object]]) -> Keyring:
         """Index Secret objects as the API gives them (`data` in base64), in the order of imagePullSecrets.
 
-        Secrets of another type or without data are passed over, as the kubelet does. Raises BadPullSecret for the
-        first that cannot be decoded. Takes time linear in the size of the secrets, but for the sorting of their keys.
+        Secrets of another type or without data are passed over, as the kubelet does. Raises BadPullSecret for
+        the first that cannot be decoded. Takes time linear in the size of the secrets, but for the sorting of
+        their keys.
         """
         by_key: dict[bytes, list[Credential]] = {}
         for secret in secrets:
@@ -107,8 +111,9 @@ class Keyring:
     def lookup(self, image: str) -> list[Credential]:
         """The credentials for an image as written in a pod, in the order in which the kubelet tries them.
 
-        Entries of one secret that differ only in spelling (scheme, /v1/) are in the order of the secret; the kubelet's
-        order among those is random. An image that is no reference never reaches the keyring: no credentials.
+        Entries of one secret that differ only in spelling (scheme, /v1/) are in the order of the secret; the
+        kubelet's order among those is random. An image that is no reference never reaches the keyring: no
+        credentials.
         """
         try:
             return self.lookup_repository(Reference.parse(image).repository)
@@ -136,7 +141,9 @@ def secret_name(secret: object) -> str:
 
 
 def secret_data(secret: object) -> bytes | None:
-    """The document of a pull secret, or None where the kubelet passes the secret over. Raises BadPullSecret."""
+    """The document of a pull secret, or None where the kubelet passes the secret over. Raises
+    BadPullSecret.
+    """
     if not isinstance(secret, Mapping):
         return None
     kind, data = secret.get("type"), secret.get("data")
@@ -179,8 +186,8 @@ _FIELDS = {"USERNAME": "username", "PASSWORD": "password", "EMAIL": "email", "AU
 class _Document:
     """encoding/json.Unmarshal into DockerConfigJSON or DockerConfig.
 
-    A value of the wrong type is remembered and reading goes on; an entry's own decoder that fails ends it at once, and
-    its error then wins over a remembered one.
+    A value of the wrong type is remembered and reading goes on; an entry's own decoder that fails ends it at
+    once, and its error then wins over a remembered one.
     """
 
     def __init__(self) -> None:
@@ -196,7 +203,9 @@ class _Document:
         if nested:
             entries = self._nested(document)
         else:
-            entries = self._entries(document, {}, "Go value of type credentialprovider.DockerConfig", "", where)
+            entries = self._entries(
+                document, {}, "Go value of type credentialprovider.DockerConfig", "", where
+            )
         if self.remembered is not None:
             raise self.remembered
         return entries
@@ -209,7 +218,9 @@ class _Document:
         entries: dict[str, Entry] = {}
         if not isinstance(document, _go.Pairs):
             if document is not None:
-                self._wrong_type(document, "Go value of type credentialprovider.DockerConfigJSON", "the document")
+                self._wrong_type(
+                    document, "Go value of type credentialprovider.DockerConfigJSON", "the document"
+                )
             return entries
         for name, value in document:
             folded = _go.fold(name)
@@ -249,11 +260,17 @@ def _wrong_type(value: _go.Json, into: str, where: str) -> _Undecodable:
 
 
 def _entry(value: _go.Json, context: str) -> Entry:
-    """DockerConfigEntry.UnmarshalJSON. context: where json.Unmarshal says the error was, when it has an opinion."""
+    """DockerConfigEntry.UnmarshalJSON. context: where json.Unmarshal says the error was, when it has an
+    opinion.
+    """
     if value is None:
         return Entry("", "")
     if not isinstance(value, _go.Pairs):
-        into = f"Go struct field {context} of type {_ENTRY_TYPE}" if context else f"Go value of type {_ENTRY_TYPE}"
+        into = (
+            f"Go struct field {context} of type {_ENTRY_TYPE}"
+            if context
+            else f"Go value of type {_ENTRY_TYPE}"
+        )
         raise _wrong_type(value, into, "an entry")
     fields = dict.fromkeys(_FIELDS.values(), "")
     wrong: _Undecodable | None = None
@@ -266,7 +283,9 @@ def _entry(value: _go.Json, context: str) -> Entry:
             fields[known] = member
         elif member is not None and wrong is None:
             path = f"{context}.{known}" if context else f"dockerConfigEntryWithAuth.{known}"
-            wrong = _wrong_type(member, f"Go struct field {path} of type string", f'the field "{known}" of an entry')
+            wrong = _wrong_type(
+                member, f"Go struct field {path} of type string", f'the field "{known}" of an entry'
+            )
     if wrong is not None:
         raise wrong
     if not fields["auth"]:
@@ -299,8 +318,9 @@ def shown_key(key: str) -> str:
 
 
 def index_key(key: str) -> bytes | None:
-    """Under which name the keyring files a registry key: host, and path unless it is / or stands for the API's
-    version (keyring.go Add). None for a key that the kubelet ignores because it is no address."""
+    """Under which name the keyring files a registry key: host, and path unless it is / or stands for the
+    API's version (keyring.go Add). None for a key that the kubelet ignores because it is no address.
+    """
     try:
         host, path = _go.split_url(_with_scheme(key.encode("utf-8", "surrogatepass")))
     except _go.GoError:
@@ -330,7 +350,9 @@ def _matches(pattern: _Pattern, target: _Pattern) -> bool:
         pattern.port == target.port
         and len(pattern.labels) == len(target.labels)
         and target.path.startswith(pattern.path)
-        and all(_go.glob_matches(glob, label) for glob, label in zip(pattern.labels, target.labels, strict=True))
+        and all(
+            _go.glob_matches(glob, label) for glob, label in zip(pattern.labels, target.labels, strict=True)
+        )
     )
 
 
@@ -340,16 +362,3 @@ def _from_docker_hub(repository: str) -> bool:
     if not first:
         return False
     return not slash or first in ("docker.io", DOCKER_HUB_KEY) or not ("." in first or ":" in first)
-
-
-def keyring_matches(key: str, repository: str) -> bool:
-    """Whether one registry key, alone in a keyring, gives its credentials to the repository (host and path)."""
-    indexed = index_key(key)
-    if indexed is None:
-        return False
-    pattern, target = _pattern(indexed), _pattern(repository.encode("utf-8", "surrogateescape"))
-    if pattern is not None and target is not None and _matches(pattern, target):
-        return True
-    return indexed == DOCKER_HUB_KEY.encode() and _from_docker_hub(repository)
-
-

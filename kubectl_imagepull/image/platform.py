@@ -1,8 +1,8 @@
 """Which entry of an image index a node takes, and why none fits.
 
-containerd: github.com/containerd/platforms v1.0.0-rc.5 (compare.go, database.go, platform_windows_compat.go) and
-containerd core/images/image.go Manifest. CRI-O: containers/image internal/pkg/platform/platform_matcher.go and
-internal/manifest/oci_index.go.
+containerd: github.com/containerd/platforms v1.0.0-rc.5 (compare.go, database.go, platform_windows_compat.go)
+and containerd core/images/image.go Manifest. CRI-O: containers/image
+internal/pkg/platform/platform_matcher.go and internal/manifest/oci_index.go.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ CONTAINERD = "containerd"
 CRIO = "cri-o"
 
 _ARCHITECTURES = {"i386": "386", "x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
-_LTSC = (20348, 26100)  # Windows Server 2022 and 2025: from the first on, hosts run containers of older builds
+# Windows Server 2022: hosts from this build on run containers of older builds, down to it
+_STABLE_BUILD = 20348
 _NUMBER = re.compile(r"[+-]?[0-9]+")
 _WINDOWS_BUILD = re.compile(r"([0-9]+)\.([0-9]+)\.([0-9]+)(?:\.|\Z)")
 
@@ -67,8 +68,9 @@ def _text(mapping: Mapping[str, Any], key: str) -> str:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a runtime takes from an index. descriptor is None when nothing fits; available: the platforms on offer,
-    without attestations; why: one sentence when nothing fits, else ""."""
+    """What a runtime takes from an index. descriptor is None when nothing fits; available: the platforms on
+    offer, without attestations; why: one sentence when nothing fits, else "".
+    """
 
     descriptor: Mapping[str, Any] | None
     available: tuple[Platform, ...]
@@ -109,7 +111,11 @@ def rank_containerd(entry: Platform, node: Platform) -> Rank | None:
     for at, wanted in enumerate(_containerd_order(_normalised(node))):
         if _equal(wanted, entry):
             # on Windows the newest build is preferred, compared as text
-            return (at, -len(entry.os_features), _descending(entry.os_version) if node.os == "windows" else ())
+            return (
+                at,
+                -len(entry.os_features),
+                _descending(entry.os_version) if node.os == "windows" else (),
+            )
     return None
 
 
@@ -119,12 +125,12 @@ def _descending(text: str) -> tuple[int, ...]:
 
 
 def _equal(wanted: Platform, entry: Platform) -> bool:
-    features = set(entry.os_features)
-    if wanted.os == "windows":
-        features.discard("win32k")
+    features = list(entry.os_features)
+    if wanted.os == "windows" and "win32k" in features:
+        features.remove("win32k")
     return (
         (entry.os, entry.architecture, entry.variant) == (wanted.os, wanted.architecture, wanted.variant)
-        and features <= set(wanted.os_features)
+        and set(features) <= set(wanted.os_features)
         and (wanted.os != "windows" or windows_build_fits(wanted.os_version, entry.os_version))
     )
 
@@ -191,8 +197,8 @@ def windows_build(version: str) -> tuple[int, int, int] | None:
 def windows_build_fits(host: str, image: str) -> bool:
     """Whether a Windows node runs an image of that build (platform_windows_compat.go).
 
-    Before Windows Server 2022 (20348) the builds must be equal; since then a host runs builds from the long-term
-    release before its own up to its own. A version that is missing fits.
+    Before Windows Server 2022 (20348) the builds must be equal; since then a host runs builds from 20348 up
+    to its own. A version that is missing fits.
     """
     node = windows_build(host)
     if node is None or node == (0, 0, 0) or not image:
@@ -200,13 +206,15 @@ def windows_build_fits(host: str, image: str) -> bool:
     container = windows_build(image) or (0, 0, 0)
     if node[:2] != container[:2]:
         return False
-    if node[2] < _LTSC[0]:
+    if node[2] < _STABLE_BUILD:
         return node[2] == container[2]
-    return _LTSC[0] <= container[2] <= node[2]
+    return _STABLE_BUILD <= container[2] <= node[2]
 
 
 def rank_crio(entry: Platform, node: Platform) -> Rank | None:
-    """How well an entry fits as CRI-O sees it: operating system, architecture and variant as text, no builds."""
+    """How well an entry fits as CRI-O sees it: operating system, architecture and variant as text, no
+    builds.
+    """
     variants = {"arm": ["v7", "v6", "v5"], "arm64": ["v8"]}.get(node.architecture, [])
     if not node.variant:
         order = ["", *(["v8"] if node.architecture == "arm64" else [])]

@@ -1,7 +1,7 @@
 """When an image is pulled, and when one that is on the node may be used: by pull policy and kubelet version.
 
-After kubernetes pkg/apis/core/v1/defaults.go, pkg/kubelet/images/image_manager.go, pkg/kubelet/images/pullmanager and
-pkg/features/kube_features.go, versions as named at each place.
+After kubernetes pkg/apis/core/v1/defaults.go, pkg/kubelet/images/image_manager.go,
+pkg/kubelet/images/pullmanager and pkg/features/kube_features.go, versions as named at each place.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ NEVER = "Never"
 def default_pull_policy(image: str) -> str:
     """The policy that the API server fills in when a pod names none (SetDefaults_Container).
 
-    Always for the tag latest, written or implied, also beside a digest; IfNotPresent else, also for a text that is no
-    reference. It is not worked out anew when the image is edited later.
+    Always for the tag latest, written or implied, also beside a digest; IfNotPresent else, also for a text
+    that is no reference. It is not worked out anew when the image is edited later.
     """
     try:
         reference = Reference.parse(image)
@@ -33,7 +33,7 @@ def default_pull_policy(image: str) -> str:
     return ALWAYS if tag == "latest" else IF_NOT_PRESENT
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # What a kubelet of a version does
 
 _VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})")
@@ -41,7 +41,8 @@ _VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})")
 
 @dataclass(frozen=True)
 class KubeletTraits:
-    """What about pulling depends on the kubelet's version. A feature gate that is set differs from its default.
+    """What about pulling depends on the kubelet's version. A feature gate that is set differs from its
+    default.
 
     minor: of version 1.x, None when it is not known; then the traits are those of the newest version.
     """
@@ -79,12 +80,16 @@ class KubeletTraits:
 
     @property
     def secret_error_is_reason(self) -> bool:
-        """Whether the error about a malformed pull secret stands as waiting reason instead of ErrImagePull (1.33)."""
+        """Whether the error about a malformed pull secret stands as waiting reason instead of ErrImagePull
+        (1.33).
+        """
         return self._since(33)
 
     @property
     def plugins_come_last(self) -> bool:
-        """Whether credential provider plugins are a source of their own behind the node's docker config (1.33)."""
+        """Whether credential provider plugins are a source of their own behind the node's docker config
+        (1.33).
+        """
         return self._since(33)
 
     @property
@@ -94,16 +99,20 @@ class KubeletTraits:
 
     @property
     def checks_cached_images(self) -> str:
-        """Gate KubeletEnsureSecretPulledImages (KEP-2535): "absent", "off" (1.33) or "on" by default (1.35)."""
+        """Gate KubeletEnsureSecretPulledImages (KEP-2535): "absent", "off" (1.33) or "on" by default
+        (1.35).
+        """
         return "on" if self._since(35) else "off" if self._since(33) else "absent"
 
     @property
     def reads_secrets_of_present_images(self) -> bool:
-        """Whether, with KEP-2535 on, a malformed secret fails a pod whose image is on the node (1.33 and 1.34)."""
+        """Whether, with KEP-2535 on, a malformed secret fails a pod whose image is on the node (1.33 and
+        1.34).
+        """
         return self.minor in (33, 34)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # KEP-2535: who may use an image that is on the node
 
 
@@ -130,21 +139,25 @@ def may_use_present_image(
 ) -> bool:
     """Whether a pod may use an image on the node without a new pull, with KubeletEnsureSecretPulledImages on.
 
-    verification and allowlist: imagePullCredentialsVerificationPolicy and preloadedImagesVerificationAllowlist of the
-    kubelet's configuration (image_pull_policies.go); an entry is a name without tag, or a beginning with /* behind it.
+    image: as written in the pod; the records, too, go by the name as written, so that nginx and
+    docker.io/library/nginx are two. verification and allowlist: imagePullCredentialsVerificationPolicy and
+    preloadedImagesVerificationAllowlist of the kubelet's configuration (image_pull_policies.go): an entry is
+    a name without tag, or a beginning with /* behind it.
     """
-    if verification == NEVER_VERIFY or pulled_by in (PulledBy.ANYONE, PulledBy.SAME_SECRET):
-        return True
-    if pulled_by is PulledBy.OTHER_SECRET or verification == ALWAYS_VERIFY:
-        return False
-    return verification == NEVER_VERIFY_PRELOADED or _allowlisted(image, allowlist)
+    asks_for_proof = {
+        NEVER_VERIFY: False,
+        NEVER_VERIFY_PRELOADED: pulled_by is not PulledBy.NOT_RECORDED,
+        NEVER_VERIFY_ALLOWLISTED: not _allowlisted(image, allowlist),
+    }.get(verification, True)
+    return not asks_for_proof or pulled_by in (PulledBy.ANYONE, PulledBy.SAME_SECRET)
 
 
 def _allowlisted(image: str, allowlist: Sequence[str]) -> bool:
     try:
-        name = Reference.parse(image).repository
+        reference = Reference.parse(image)
     except InvalidReference:
         return False
+    name = image.removesuffix(f"@{reference.digest}").removesuffix(f":{reference.tag}")
     return any(name.startswith(e[:-1]) if e.endswith("/*") else name == e for e in allowlist)
 
 
@@ -160,7 +173,8 @@ class Step(Enum):
 def step(policy: str, present: bool, may_use: bool = True) -> Step:
     """What follows from pull policy, presence, and whether the pod may use what is there (image_manager.go).
 
-    With PULL_TO_PROVE a registry that is down or a token that expired breaks a pod whose image is on the node.
+    With PULL_TO_PROVE a registry that is down or a token that expired breaks a pod whose image is on the
+    node.
     """
     if policy == NEVER:
         return Step.USE if present and may_use else Step.REFUSE
@@ -169,7 +183,7 @@ def step(policy: str, present: bool, may_use: bool = True) -> Step:
     return Step.USE if may_use else Step.PULL_TO_PROVE
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # What is pulled when
 
 
@@ -187,9 +201,10 @@ class Role(Enum):
 class PulledImage:
     """One image of a pod.
 
-    turn: images of a smaller turn must be there first, those of one turn do not wait for each other. policy: as in the
-    pod, or the default. needed_by: for a volume the containers that mount it, else the container itself. field_path:
-    that of its events' involvedObject, "" for a volume. blocking: whether later turns wait for it.
+    turn: images of a smaller turn must be there first, those of one turn do not wait for each other. policy:
+    as in the pod, or the default. needed_by: for a volume the containers that mount it, else the container
+    itself. field_path: that of its events' involvedObject, "" for a volume. blocking: whether later turns
+    wait for it.
     """
 
     role: Role
@@ -205,16 +220,20 @@ class PulledImage:
 def pulled_images(pod: Mapping[str, Any]) -> list[PulledImage]:
     """The images of a pod object in the order in which the kubelet comes to them (kuberuntime_manager.go).
 
-    Image volumes before any container, then ephemeral containers, init containers one by one, containers last. A
-    sidecar (init container that restarts always) and an ephemeral container that fail hold up nothing. Damaged parts
-    of the object are left out; never raises.
+    Image volumes before any container, then ephemeral containers, init containers one by one, containers
+    last. A sidecar (init container that restarts always) and an ephemeral container that fail hold up
+    nothing. Damaged parts of the object are left out; never raises.
     """
     spec = pod.get("spec") if isinstance(pod, Mapping) else None
     if not isinstance(spec, Mapping):
         return []
-    containers = {key: list(_objects(spec, key)) for key in ("ephemeralContainers", "initContainers", "containers")}
+    containers = {
+        key: list(_objects(spec, key)) for key in ("ephemeralContainers", "initContainers", "containers")
+    }
     found = list(_volumes(spec, [c for group in containers.values() for c in group]))
-    found += [_container(c, Role.EPHEMERAL, "ephemeralContainers", 1) for c in containers["ephemeralContainers"]]
+    found += [
+        _container(c, Role.EPHEMERAL, "ephemeralContainers", 1) for c in containers["ephemeralContainers"]
+    ]
     turn = 1
     for container in containers["initContainers"]:
         turn += 1
@@ -250,7 +269,9 @@ def _volumes(spec: Mapping[str, Any], containers: Sequence[Mapping[str, Any]]) -
             continue
         name, image = _string(volume, "name"), _string(source, "reference")
         users = tuple(
-            _string(c, "name") for c in containers if any(m.get("name") == name for m in _objects(c, "volumeMounts"))
+            _string(c, "name")
+            for c in containers
+            if any(m.get("name") == name for m in _objects(c, "volumeMounts"))
         )
         policy = _string(source, "pullPolicy") or default_pull_policy(image)
         yield PulledImage(Role.VOLUME, name, image, policy, 0, users, "")

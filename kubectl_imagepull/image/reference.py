@@ -1,7 +1,8 @@
 """Image references: what the string in a pod's `image` means, and which mistake is in one that means nothing.
 
-The grammar is that of github.com/distribution/reference v0.6.0 (kubelet 1.30 and later, containerd 1.7.27 and later),
-on request the one before it (docker/distribution 2.8, kubelet up to 1.28, and containers/image, which CRI-O uses).
+The grammar is that of github.com/distribution/reference v0.6.0 (kubelet 1.30 and later, containerd 1.7.27 and
+later), on request the one before it (docker/distribution 2.8, kubelet up to 1.28, and containers/image, which
+CRI-O uses).
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ _DIGEST_ALGORITHM = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*")
 class InvalidReference(ValueError):
     """The text is no image reference.
 
-    mistake: kebab-case id of what is wrong; text: the input; suggestion: a reference that parses and can only be what
-    was meant, or None; grammar_error: what the runtime's parser says, as it stands in kubelet messages behind
-    `couldn't parse image name "…": `. str() is one line for a person: what is wrong and the way out.
+    mistake: kebab-case id of what is wrong; text: the input; suggestion: a reference that parses and can only
+    be what was meant, or None; grammar_error: what the runtime's parser says, as it stands in kubelet
+    messages behind `couldn't parse image name "…": `. str() is one line for a person: what is wrong and the
+    way out.
     """
 
     def __init__(
@@ -64,8 +66,8 @@ class Remark:
 class Reference:
     """An image reference taken apart. tag and digest are "" when not written; digest is `algorithm:hex`.
 
-    domain is "" for a first component that the grammar takes for a host by its dot or colon but does not accept as
-    one (an underscore in it): it is then part of path.
+    domain is "" for a first component that the grammar takes for a host by its dot or colon but does not
+    accept as one (an underscore in it): it is then part of path.
     """
 
     domain: str
@@ -79,11 +81,14 @@ class Reference:
     def parse(cls, text: str, legacy: bool = False) -> Reference:
         """Parse text as the kubelet does; with legacy, as kubelets up to 1.28 and CRI-O do.
 
-        Raises InvalidReference, for anything at all that is not a reference. Takes time linear in the length of text.
+        Raises InvalidReference, for anything at all that is not a reference. Takes time linear in the length
+        of text.
         """
         if not isinstance(text, str):
             shown = type(text).__name__
-            raise InvalidReference("", "not-text", f"the image is not text but {shown}", "invalid reference format")
+            raise InvalidReference(
+                "", "not-text", f"the image is not text but {shown}", "invalid reference format"
+            )
         try:
             domain, path, tag, digest = _parse(text, legacy)
         except _GrammarError as wrong:
@@ -97,8 +102,12 @@ class Reference:
 
     @property
     def normalised(self) -> str:
-        """What containerd resolves (distribution/reference ParseDockerRef): a digest drops the tag, neither adds :latest."""
-        return f"{self.repository}@{self.digest}" if self.digest else f"{self.repository}:{self.tag or 'latest'}"
+        """What containerd resolves (distribution/reference ParseDockerRef): a digest drops the tag, neither
+        adds :latest.
+        """
+        return (
+            f"{self.repository}@{self.digest}" if self.digest else f"{self.repository}:{self.tag or 'latest'}"
+        )
 
     @property
     def familiar(self) -> str:
@@ -112,7 +121,9 @@ class Reference:
 
     @property
     def registry_host(self) -> str:
-        """The host, with port if written, that is asked when no mirror is configured (containerd DefaultHost)."""
+        """The host, with port if written, that is asked when no mirror is configured (containerd
+        DefaultHost).
+        """
         host = self.domain or self.path.partition("/")[0]
         return _DOCKER_HUB_HOST if host == DOCKER_HUB else host
 
@@ -128,7 +139,9 @@ class Reference:
 
     @property
     def remarks(self) -> tuple[Remark, ...]:
-        """What in this valid reference is often a slip: a forgotten registry, a port read as tag, and the like."""
+        """What in this valid reference is often a slip: a forgotten registry, a port read as tag, and the
+        like.
+        """
         return tuple(_remarks(self))
 
     def __str__(self) -> str:
@@ -143,7 +156,9 @@ _FORMAT = "invalid reference format"
 
 
 def _parse(text: str, legacy: bool) -> tuple[str, str, str, str]:
-    """distribution/reference ParseNormalizedNamed -> domain, path, tag, digest; raises _GrammarError with its words."""
+    """distribution/reference ParseNormalizedNamed -> domain, path, tag, digest; raises _GrammarError with its
+    words.
+    """
     if _IDENTIFIER.fullmatch(text):
         raise _GrammarError(f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings")
     domain, remainder = _split_domain(text, legacy)
@@ -225,10 +240,10 @@ def _check_digest(digest: str) -> None:
         raise _GrammarError("invalid checksum digest format")
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What is wrong with a text that does not parse. Each check looks for one mistake and may mend it; the first that
-# applies names the mistake, and what is left to mend is mended in the same way, so that several slips at once still
-# lead to one suggestion.
+# ------------------------------------------------------------------------------------------------------------
+# What is wrong with a text that does not parse. Each check looks for one mistake and may mend it; the first
+# that applies names the mistake, and what is left to mend is mended in the same way, so that several slips at
+# once still lead to one suggestion.
 
 _SHOWN = 80
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
@@ -282,7 +297,9 @@ def _diagnose(text: str, legacy: bool, grammar_error: str, depth: int = 0) -> In
 def _empty(text: str, error: str) -> _Mistake | None:
     if text.strip().strip(_INVISIBLE):
         return None
-    return _Mistake("empty", "the image is empty: it needs at least a name, such as registry.example.com/team/app:1.0")
+    return _Mistake(
+        "empty", "the image is empty: it needs at least a name, such as registry.example.com/team/app:1.0"
+    )
 
 
 def _white_space_around(text: str, error: str) -> _Mistake | None:
@@ -294,7 +311,9 @@ def _white_space_around(text: str, error: str) -> _Mistake | None:
         return _Mistake("line-break", f'a line break is part of the image "{_shown(text)}"', stripped)
     if around:
         return _Mistake("white-space", f'a space is part of the image "{_shown(text)}"', stripped)
-    return _Mistake("invisible-character", f'an invisible character is part of the image "{_shown(text)}"', stripped)
+    return _Mistake(
+        "invisible-character", f'an invisible character is part of the image "{_shown(text)}"', stripped
+    )
 
 
 def _quoted(text: str, error: str) -> _Mistake | None:
@@ -310,8 +329,9 @@ def _placeholder(text: str, error: str) -> _Mistake | None:
         return None
     return _Mistake(
         "placeholder",
-        f'"{_shown(text)}" still has a placeholder in it ({_shown(text[found.start() : found.start() + 24])}): '
-        "what should have filled it in (Helm, kustomize, envsubst, the pipeline) did not",
+        f'"{_shown(text)}" still has a placeholder in it '
+        f"({_shown(text[found.start() : found.start() + 24])}): what should have filled it in (Helm, "
+        "kustomize, envsubst, the pipeline) did not",
     )
 
 
@@ -321,7 +341,9 @@ def _scheme(text: str, error: str) -> _Mistake | None:
         return None
     rest = text[found.end() :].rstrip("/")
     return _Mistake(
-        "scheme", f"an image has no scheme in front: {_shown(found.group())} does not belong there", _web_address(rest)
+        "scheme",
+        f"an image has no scheme in front: {_shown(found.group())} does not belong there",
+        _web_address(rest),
     )
 
 
@@ -339,7 +361,9 @@ def _credentials(text: str, error: str) -> _Mistake | None:
         return None
     # never repeat what stands before the @: it is a user name and perhaps a password
     return _Mistake(
-        "credentials", "a user name or password stands in the image: credentials belong in a pull secret", after
+        "credentials",
+        "a user name or password stands in the image: credentials belong in a pull secret",
+        after,
     )
 
 
@@ -357,7 +381,8 @@ def _control_character(text: str, error: str) -> _Mistake | None:
     if found is None:
         return None
     return _Mistake(
-        "control-character", f'the control character U+{ord(found.group()):04X} is in the image "{_shown(text)}"'
+        "control-character",
+        f'the control character U+{ord(found.group()):04X} is in the image "{_shown(text)}"',
     )
 
 
@@ -369,7 +394,8 @@ def _not_ascii(text: str, error: str) -> _Mistake | None:
     shown = first if first.isprintable() else ""
     return _Mistake(
         "not-ascii",
-        f'the character {shown}{" " if shown else ""}(U+{ord(first):04X}) in "{_shown(text)}" cannot be part of an image',
+        f'the character {shown}{" " if shown else ""}(U+{ord(first):04X}) in "{_shown(text)}" cannot be '
+        "part of an image",
         mended if mended.isascii() else None,
     )
 
@@ -381,7 +407,9 @@ def _digest_part(text: str, error: str) -> _Mistake | None:
     if not name:
         return _Mistake("no-name", f'there is no name before the digest in "{_shown(text)}"')
     if not digest:
-        return _Mistake("empty-digest", f'nothing follows the @ in "{_shown(text)}": a digest is @sha256: and 64 digits')
+        return _Mistake(
+            "empty-digest", f'nothing follows the @ in "{_shown(text)}": a digest is @sha256: and 64 digits'
+        )
     if "@" in digest:
         return _Mistake("two-digests", f'there is more than one @ in "{_shown(text)}"')
     algorithm, colon, encoded = digest.partition(":")
@@ -389,7 +417,11 @@ def _digest_part(text: str, error: str) -> _Mistake | None:
         return _digest_without_colon(text, name, digest)
     if ":" in encoded:
         encoded, _, tag = encoded.partition(":")
-        fits = _HEX_LENGTH.get(algorithm) == len(encoded) and _LOWER_HEX.fullmatch(encoded) and _TAG.fullmatch(tag)
+        fits = (
+            _HEX_LENGTH.get(algorithm) == len(encoded)
+            and _LOWER_HEX.fullmatch(encoded)
+            and _TAG.fullmatch(tag)
+        )
         return _Mistake(
             "tag-after-digest",
             f'the tag stands behind the digest in "{_shown(text)}": the order is name:tag@digest',
@@ -399,7 +431,8 @@ def _digest_part(text: str, error: str) -> _Mistake | None:
     if length is None:
         return _Mistake(
             "digest-algorithm",
-            f'"{_shown(algorithm)}" in "{_shown(text)}" is no digest algorithm that runtimes know: sha256, sha384, sha512',
+            f'"{_shown(algorithm)}" in "{_shown(text)}" is no digest algorithm that runtimes know: sha256, '
+            "sha384, sha512",
         )
     if not re.fullmatch(r"[0-9A-Fa-f]*", encoded):
         bad = re.search(r"[^0-9A-Fa-f]", encoded)
@@ -408,11 +441,14 @@ def _digest_part(text: str, error: str) -> _Mistake | None:
     if len(encoded) != length:
         return _Mistake(
             "digest-length",
-            f'the digest in "{_shown(text)}" has {len(encoded)} digits, {algorithm.lower()} has {length}: copy all of it',
+            f'the digest in "{_shown(text)}" has {len(encoded)} digits, {algorithm.lower()} has {length}: '
+            "copy all of it",
         )
     if digest != digest.lower():
         return _Mistake(
-            "digest-upper-case", f'a digest is lower case, not as in "{_shown(text)}"', f"{name}@{digest.lower()}"
+            "digest-upper-case",
+            f'a digest is lower case, not as in "{_shown(text)}"',
+            f"{name}@{digest.lower()}",
         )
     return None
 
@@ -421,7 +457,9 @@ def _digest_without_colon(text: str, name: str, digest: str) -> _Mistake:
     separated = _SEPARATED_DIGEST.fullmatch(digest)
     if separated:
         mended = f"{name}@{separated.group(1)}:{separated.group(2)}".lower() if name.islower() else None
-        return _Mistake("digest-separator", f'a colon belongs behind the algorithm in "{_shown(text)}"', mended)
+        return _Mistake(
+            "digest-separator", f'a colon belongs behind the algorithm in "{_shown(text)}"', mended
+        )
     if re.fullmatch(r"[0-9A-Fa-f]{32,}", digest):
         known = {length: algorithm for algorithm, length in _HEX_LENGTH.items()}.get(len(digest))
         return _Mistake(
@@ -447,7 +485,9 @@ def _tag_part(text: str, error: str) -> _Mistake | None:
     if not colon:
         return None
     before = left[: slash + 1] + name
-    if not name or (slash < 0 and (left.startswith("[") or _IPV6_HOST.fullmatch(f"[{left}]") and left.count(":") > 2)):
+    if not name or (
+        slash < 0 and (left.startswith("[") or (_IPV6_HOST.fullmatch(f"[{left}]") and left.count(":") > 2))
+    ):
         return None
     if not tag:
         return _Mistake(
@@ -455,7 +495,7 @@ def _tag_part(text: str, error: str) -> _Mistake | None:
             f'nothing follows the colon in "{_shown(text)}": the tag is empty (was a variable not set?), '
             "or the colon is too much",
         )
-    algorithm, second, encoded = tag.partition(":")
+    algorithm, second, _ = tag.partition(":")
     if second and algorithm.lower() in _HEX_LENGTH:
         return _Mistake(
             "digest-for-tag",
@@ -475,7 +515,9 @@ def _tag_part(text: str, error: str) -> _Mistake | None:
     if tag[0] in ".-":
         return _Mistake("tag-start", f'a tag cannot begin with "{tag[0]}" as in "{_shown(text)}"')
     if len(tag) > 128:
-        return _Mistake("tag-length", f'the tag in "{_shown(text)}" has {len(tag)} characters, 128 are allowed')
+        return _Mistake(
+            "tag-length", f'the tag in "{_shown(text)}" has {len(tag)} characters, 128 are allowed'
+        )
     return None
 
 
@@ -488,17 +530,23 @@ def _slashes(text: str, error: str) -> _Mistake | None:
         # "docker.io/" and "nginx/": what stays must not turn a host into an image on Docker Hub
         host = "/" not in head and ("." in head or ":" in head or head == "localhost")
         mended = None if host else f"{head.rstrip('/')}{last}{at}{digest}"
-        words = f'"{_shown(text)}" names a registry but no image' if host else f'"{_shown(text)}" ends with a slash'
+        words = (
+            f'"{_shown(text)}" names a registry but no image'
+            if host
+            else f'"{_shown(text)}" ends with a slash'
+        )
         return _Mistake("no-image" if host else "trailing-slash", words, mended)
     if "//" in left:
         return _Mistake(
-            "double-slash", f'there are two slashes in a row in "{_shown(text)}"', re.sub("/{2,}", "/", left) + at + digest
+            "double-slash",
+            f'there are two slashes in a row in "{_shown(text)}"',
+            re.sub("/{2,}", "/", left) + at + digest,
         )
     return None
 
 
 def _host_part(text: str, error: str) -> _Mistake | None:
-    first, slash, rest = text.partition("/")
+    first, slash, _ = text.partition("/")
     if not slash:
         bare = text.strip("[]")
         if text.startswith("[") or (text.count(":") > 1 and _IPV6_HOST.fullmatch(f"[{bare}]")):
@@ -506,7 +554,8 @@ def _host_part(text: str, error: str) -> _Mistake | None:
         return None
     if first.count(":") > 1 and not first.startswith("["):
         return _Mistake(
-            "ipv6-brackets", f'an IPv6 address stands in brackets, not as in "{_shown(text)}": [address]:port/image'
+            "ipv6-brackets",
+            f'an IPv6 address stands in brackets, not as in "{_shown(text)}": [address]:port/image',
         )
     if first.startswith("["):
         return None if _is_domain(first, False) and error != _FORMAT else _ipv6(text, first)
@@ -520,7 +569,9 @@ def _host_part(text: str, error: str) -> _Mistake | None:
             f'and "{_shown(port)}" is no port number; a tag stands at the end and holds no slash',
         )
     if "_" in host and _is_domain(host.replace("_", "-"), False):
-        return _Mistake("host-underscore", f'"{_shown(host)}" is no host name: an underscore cannot be in one')
+        return _Mistake(
+            "host-underscore", f'"{_shown(host)}" is no host name: an underscore cannot be in one'
+        )
     if not _is_domain(first, False):
         return _Mistake("host", f'"{_shown(host)}" in "{_shown(text)}" is no host name')
     return None
@@ -529,11 +580,14 @@ def _host_part(text: str, error: str) -> _Mistake | None:
 def _ipv6(text: str, first: str) -> _Mistake | None:
     if _is_domain(first, False) and _is_domain(first, True) is False and _match(f"{text}", False) is not None:
         return _Mistake(
-            "ipv6-not-supported", f'kubelets up to 1.28 and CRI-O take no IPv6 address as registry: "{_shown(text)}"'
+            "ipv6-not-supported",
+            f'kubelets up to 1.28 and CRI-O take no IPv6 address as registry: "{_shown(text)}"',
         )
     if not _is_domain(first, False):
         return _Mistake(
-            "ipv6", f'"{_shown(first)}" is no IPv6 address that an image can name (no zone, no IPv4 part): [fd00::1]:5000'
+            "ipv6",
+            f'"{_shown(first)}" is no IPv6 address that an image can name (no zone, no IPv4 part): '
+            "[fd00::1]:5000",
         )
     return None
 
@@ -553,7 +607,9 @@ def _path_part(text: str, error: str) -> _Mistake | None:
     name = path if colon < 0 else path[:colon]
     bad = re.search(r"[^A-Za-z0-9._/-]", name)
     if bad:
-        return _Mistake("path-characters", f'"{_shown(bad.group())}" in "{_shown(text)}" cannot be part of an image name')
+        return _Mistake(
+            "path-characters", f'"{_shown(bad.group())}" in "{_shown(text)}" cannot be part of an image name'
+        )
     if "lowercase" in error:
         mended = text[: len(text) - len(text if not hosted else text[len(first) + 1 :])] + name.lower()
         mended += text[len(mended) :]
@@ -561,7 +617,8 @@ def _path_part(text: str, error: str) -> _Mistake | None:
     if "64-byte" in error:
         return _Mistake(
             "hex-name",
-            f'"{_shown(text)}" looks like an image ID: 64 hexadecimal digits are no name, a digest goes behind name@sha256:',
+            f'"{_shown(text)}" looks like an image ID: 64 hexadecimal digits are no name, a digest goes '
+            "behind name@sha256:",
         )
     if "255" in error:
         return _Mistake("name-length", f'the name in "{_shown(text)}" is longer than 255 characters')
@@ -569,8 +626,9 @@ def _path_part(text: str, error: str) -> _Mistake | None:
         if not component or component[0] in "._-" or component[-1] in "._-" or _NAME_BAD.search(component):
             return _Mistake(
                 "path-component",
-                f'"{_shown(component)}" in "{_shown(text)}" is no name: letters and digits, with single ".", "_", "__" '
-                'or dashes between them, never at its ends',
+                f'"{_shown(component)}" in "{_shown(text)}" is no name: letters and digits, with single ".", '
+                '"_", "__" '
+                "or dashes between them, never at its ends",
             )
     return None
 
@@ -603,17 +661,19 @@ def _remarks(reference: Reference) -> Iterator[Remark]:
         if "." in name or name == "localhost" or reference.tag in _PORT_TAGS:
             yield Remark(
                 "no-image",
-                f'"{_shown(text)}" is read as the image library/{_shown(name)} on Docker Hub, not as a registry, '
-                "because no slash follows",
+                f'"{_shown(text)}" is read as the image library/{_shown(name)} on Docker Hub, not as a '
+                "registry, because no slash follows",
             )
     if reference.domain == DOCKER_HUB and first not in (DOCKER_HUB, _DOCKER_HUB_LEGACY):
         yield Remark(
             "docker-hub-default",
-            f'"{_shown(text)}" names no registry, so {_shown(reference.repository)} is asked for on Docker Hub',
+            f'"{_shown(text)}" names no registry, so {_shown(reference.repository)} is asked for on Docker '
+            "Hub",
         )
     if not reference.domain:
         yield Remark(
-            "host-underscore", f'"{_shown(first)}" is no host name: an underscore or the like cannot be in one'
+            "host-underscore",
+            f'"{_shown(first)}" is no host name: an underscore or the like cannot be in one',
         )
     if reference.domain.lower() != reference.domain and "." not in first and ":" not in first:
         yield Remark(
@@ -624,7 +684,9 @@ def _remarks(reference: Reference) -> Iterator[Remark]:
     if reference.domain == "hub.docker.com":
         mended = _web_address(text)
         yield Remark(
-            "web-address", "hub.docker.com is Docker Hub's web site, no registry", mended if mended != text else None
+            "web-address",
+            "hub.docker.com is Docker Hub's web site, no registry",
+            mended if mended != text else None,
         )
     if reference.tag and reference.digest:
         yield Remark("tag-not-used", f"with a digest the tag {_shown(reference.tag)} is not looked up")

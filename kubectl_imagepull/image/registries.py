@@ -1,7 +1,7 @@
 """What kind of registry a host is, and what that implies for the credentials of a pull.
 
-A table: by the host's name, and where the name says nothing, by the realm of its challenge. What a registry answers
-counts for more than what stands here.
+A table: by the host's name, and where the name says nothing, by the realm of its challenge. What a registry
+answers counts for more than what stands here.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ _HOUR = 3600
 class RegistryKind:
     """One kind of registry, as it concerns credentials.
 
-    id: stable, kebab-case. credentials: how they normally come, best first: PULL_SECRET, NODE_ROLE (the cloud's own
-    credential provider plugin asks with the node's identity), PROVIDER_PLUGIN (one that must be set up), NOTHING.
-    username: what a pull secret's user name must be, "" where it is an account's. password_lifetime: seconds after
-    which a password of the usual kind stops working, None where it does not by itself. token_lifetime: seconds of a
-    bearer token, None where there is none or it is not known. anonymous: "always", "public" (public repositories),
-    "if-enabled" or "never". token_realm: where the challenge sends for a token, "" for none or not known.
-    advice: one sentence on credentials. by_name: False where the host's name only suggests the kind.
+    id: stable, kebab-case. credentials: how they normally come, best first: PULL_SECRET, NODE_ROLE (the
+    cloud's own credential provider plugin asks with the node's identity), PROVIDER_PLUGIN (one that must be
+    set up), NOTHING. username: what a pull secret's user name must be, "" where it is an account's.
+    password_lifetime: seconds after which a password of the usual kind stops working, None where it does not
+    by itself. token_lifetime: seconds of a bearer token, None where there is none or it is not known.
+    anonymous: "always", "public" (public repositories), "if-enabled" or "never". token_realm: where the
+    challenge sends for a token, "" for none or not known. advice: one sentence on credentials. by_name: False
+    where the host's name only suggests the kind.
     """
 
     id: str
@@ -47,7 +48,8 @@ _DOCKER_HUB = RegistryKind(
     "Docker Hub",
     (PULL_SECRET,),
     "public",
-    "user name and a personal or organisation access token, under https://index.docker.io/v1/ in the pull secret",
+    "user name and a personal or organisation access token, under https://index.docker.io/v1/ in the pull "
+    "secret",
     token_lifetime=300,
     token_realm="https://auth.docker.io/token",
 )
@@ -56,8 +58,8 @@ _GHCR = RegistryKind(
     "GitHub Container Registry",
     (PULL_SECRET,),
     "public",
-    "a GitHub user name and a classic personal access token with read:packages; a private package is not public "
-    "because its repository is",
+    "a GitHub user name and a classic personal access token with read:packages; a private package is not "
+    "public because its repository is",
     token_realm="https://ghcr.io/token",
 )
 _ECR = RegistryKind(
@@ -65,8 +67,8 @@ _ECR = RegistryKind(
     "Amazon ECR",
     (NODE_ROLE, PULL_SECRET),
     "never",
-    "on EKS the node's role pulls (AmazonEC2ContainerRegistryPullOnly); a pull secret holds the user AWS and a "
-    "password that works for 12 hours",
+    "on EKS the node's role pulls (AmazonEC2ContainerRegistryPullOnly); a pull secret holds the user AWS and "
+    "a password that works for 12 hours",
     username="AWS",
     password_lifetime=12 * _HOUR,
 )
@@ -85,8 +87,8 @@ _GAR = RegistryKind(
     "Google Artifact Registry",
     (NODE_ROLE, PULL_SECRET),
     "public",
-    "on GKE the node's service account pulls (roles/artifactregistry.reader); a pull secret holds the user _json_key "
-    "and a key file, or oauth2accesstoken and a token that works for an hour",
+    "on GKE the node's service account pulls (roles/artifactregistry.reader); a pull secret holds the user "
+    "_json_key and a key file, or oauth2accesstoken and a token that works for an hour",
     username="_json_key",
     token_realm="https://{host}/v2/token",
 )
@@ -95,16 +97,17 @@ _GCR = replace(
     id="gcr",
     title="Google Container Registry",
     advice="served by Artifact Registry since 2025: on GKE the node's service account pulls "
-    "(roles/artifactregistry.reader); a pull secret holds the user _json_key and a key file, or oauth2accesstoken "
-    "and a token that works for an hour",
+    "(roles/artifactregistry.reader); a pull secret holds the user _json_key and a key file, or "
+    "oauth2accesstoken and a token that works for an hour",
 )
 _ACR = RegistryKind(
     "acr",
     "Azure Container Registry",
     (NODE_ROLE, PULL_SECRET),
     "if-enabled",
-    "on AKS the kubelet's identity pulls (AcrPull, `az aks update --attach-acr`); a pull secret holds a service "
-    "principal or a repository token, or the user 00000000-0000-0000-0000-000000000000 and a token of 3 hours",
+    "on AKS the kubelet's identity pulls (AcrPull, `az aks update --attach-acr`); a pull secret holds a "
+    "service principal or a repository token, or the user 00000000-0000-0000-0000-000000000000 and a token "
+    "of 3 hours",
     token_realm="https://{host}/oauth2/token",
 )
 _QUAY = RegistryKind(
@@ -120,8 +123,8 @@ _OPENSHIFT = RegistryKind(
     "OpenShift's internal registry",
     (PULL_SECRET,),
     "if-enabled",
-    "the service account's own dockercfg secret pulls within its namespace; for another namespace it needs the role "
-    "system:image-puller there",
+    "the service account's own dockercfg secret pulls within its namespace; for another namespace it needs "
+    "the role system:image-puller there",
     token_realm="https://{host}/openshift/token",
 )
 _GITLAB = RegistryKind(
@@ -129,7 +132,8 @@ _GITLAB = RegistryKind(
     "GitLab container registry",
     (PULL_SECRET,),
     "public",
-    "a deploy token or access token with read_registry; the password of a CI job works only while the job runs",
+    "a deploy token or access token with read_registry; the password of a CI job works only while the job "
+    "runs",
     token_lifetime=300,
 )
 _HARBOR = RegistryKind(
@@ -146,8 +150,8 @@ _ARTIFACTORY = RegistryKind(
     "JFrog Artifactory",
     (PULL_SECRET,),
     "if-enabled",
-    "a user name and an identity or access token with read on the repository; the repository may be part of the host "
-    "name or of the path",
+    "a user name and an identity or access token with read on the repository; the repository may be part of "
+    "the host name or of the path",
 )
 _NEXUS = RegistryKind(
     "nexus",
@@ -157,7 +161,11 @@ _NEXUS = RegistryKind(
     "a user name and password; anonymous pulls need the Docker bearer token realm switched on",
 )
 _MCR = RegistryKind(
-    "mcr", "Microsoft Artifact Registry", (NOTHING,), "always", "nothing is needed, and credentials are of no use"
+    "mcr",
+    "Microsoft Artifact Registry",
+    (NOTHING,),
+    "always",
+    "nothing is needed, and credentials are of no use",
 )
 _K8S = RegistryKind(
     "registry-k8s",
@@ -171,13 +179,14 @@ _UNKNOWN = RegistryKind(
     "registry",
     (PULL_SECRET, PROVIDER_PLUGIN),
     "if-enabled",
-    "a pull secret with an entry for exactly this host and port, unless the node has a credential provider for it",
+    "a pull secret with an entry for exactly this host and port, unless the node has a credential provider "
+    "for it",
     by_name=False,
 )
 
 KINDS = (
-    _DOCKER_HUB, _GHCR, _ECR, _ECR_PUBLIC, _GAR, _GCR, _ACR, _QUAY, _OPENSHIFT, _GITLAB, _HARBOR, _ARTIFACTORY, _NEXUS,
-    _MCR, _K8S, _UNKNOWN,
+    _DOCKER_HUB, _GHCR, _ECR, _ECR_PUBLIC, _GAR, _GCR, _ACR, _QUAY, _OPENSHIFT, _GITLAB, _HARBOR, _ARTIFACTORY,
+    _NEXUS, _MCR, _K8S, _UNKNOWN,
 )  # fmt: skip
 
 _BY_NAME: tuple[tuple[re.Pattern[str], RegistryKind], ...] = tuple(
@@ -209,8 +218,8 @@ _BY_NAME: tuple[tuple[re.Pattern[str], RegistryKind], ...] = tuple(
 )
 # Labels that people give to hosts of their own; such a name suggests the kind and proves nothing
 _BY_LABEL = (
-    ("harbor", _HARBOR), ("gitlab", _GITLAB), ("artifactory", _ARTIFACTORY), ("jfrog", _ARTIFACTORY), ("nexus", _NEXUS),
-    ("quay", _QUAY),
+    ("harbor", _HARBOR), ("gitlab", _GITLAB), ("artifactory", _ARTIFACTORY), ("jfrog", _ARTIFACTORY),
+    ("nexus", _NEXUS), ("quay", _QUAY),
 )  # fmt: skip
 # What the challenge of a host with any name gives away
 _BY_REALM: tuple[tuple[re.Pattern[str], RegistryKind], ...] = (
@@ -227,8 +236,8 @@ _BY_REALM: tuple[tuple[re.Pattern[str], RegistryKind], ...] = (
 def kind_of(host: str, realm: str = "") -> RegistryKind:
     """The kind of registry behind a host (with or without port), with `{host}` in its token realm filled in.
 
-    realm: that of the challenge it sent, if known; it decides for hosts whose name does not. Never raises; a host that
-    fits nothing is of the kind "unknown".
+    realm: that of the challenge it sent, if known; it decides for hosts whose name does not. Never raises; a
+    host that fits nothing is of the kind "unknown".
     """
     named = host.strip().lower()[:300]
     name = re.sub(r":[0-9]*\Z", "", named)
@@ -237,7 +246,9 @@ def kind_of(host: str, realm: str = "") -> RegistryKind:
             return _filled_in(kind, named)
     for pattern, kind in _BY_REALM:
         if realm and pattern.match(realm[:500]):
-            return replace(_filled_in(kind, named), by_name=False, token_realm=realm if "://" in realm else "")
+            return replace(
+                _filled_in(kind, named), by_name=False, token_realm=realm if "://" in realm else ""
+            )
     parts = {part.rstrip("0123456789") for label in name.split(".")[:-1] for part in label.split("-")}
     for word, kind in _BY_LABEL:
         if word in parts:

@@ -1,7 +1,8 @@
-"""Whether each pull secret of a pod gives credentials for an image, and if not, why: in words a person can act on.
+"""Whether each pull secret of a pod gives credentials for an image, and if not, why: in words a person can
+act on.
 
-The matching itself is the keyring's; here stands what is nearly right about a key that does not match. Nothing said
-here holds a password, a token or a character of either.
+The matching itself is the keyring's; here stands what is nearly right about a key that does not match.
+Nothing said here holds a password, a token or a character of either.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ _SHOWN_KEYS = 3
 class SecretUse:
     """What one pull secret does for one image.
 
-    applies: the kubelet takes a user name and password from it. cause: an id of the vocabulary, None where it applies
-    or is only not needed. why: one sentence. registry_keys: the entries that match, or all where none does, as written
-    but for a password in one; usernames: one for each of them.
+    applies: the kubelet takes a user name and password from it. cause: an id of the vocabulary, None where it
+    applies or is only not needed. why: one sentence. registry_keys: the entries that match, or all where none
+    does, as written but for a password in one; usernames: one for each of them.
     """
 
     secret: str
@@ -56,7 +57,8 @@ class SecretUse:
 
 
 def explain_secrets(secrets: Sequence[Mapping[str, object]], image: str) -> list[SecretUse]:
-    """One SecretUse for each Secret object, in the order given (that of imagePullSecrets); image as written in the pod.
+    """One SecretUse for each Secret object, in the order given (that of imagePullSecrets); image as written
+    in the pod.
 
     Never raises. An image that is no reference is never looked up, so no secret applies to it.
     """
@@ -80,7 +82,9 @@ def _explain(secret: Mapping[str, object], reference: Reference | None, found: l
     try:
         raw, entries = secret_data(secret), decode_secret(secret)
     except BadPullSecret as error:
-        return SecretUse(name, False, MALFORMED, f"it cannot be decoded ({error.reason}): no image of the pod is pulled")
+        return SecretUse(
+            name, False, MALFORMED, f"it cannot be decoded ({error.reason}): no image of the pod is pulled"
+        )
     if raw is None:
         return SecretUse(name, False, IGNORED, _why_ignored(secret))
     if not entries:
@@ -89,7 +93,9 @@ def _explain(secret: Mapping[str, object], reference: Reference | None, found: l
     keys = tuple(shown_key(key) for key in entries)
     users = tuple(_printable(entry.username) for entry in entries.values())
     if reference is None:
-        return SecretUse(name, False, WRONG_REGISTRY, "the image is no reference, so nothing is looked up", keys, users)
+        return SecretUse(
+            name, False, WRONG_REGISTRY, "the image is no reference, so nothing is looked up", keys, users
+        )
     mine = [c for c in found if c.secret == name]
     if not mine:
         mine = Keyring.from_secrets([secret]).lookup_repository(reference.repository)
@@ -100,20 +106,30 @@ def _explain(secret: Mapping[str, object], reference: Reference | None, found: l
     users = tuple(_printable(c.username) for c in mine)
     if any(c.usable for c in mine):
         usable = next(c for c in mine if c.usable)
-        why = f'its entry "{_short(usable.registry_key)}" matches, with user name "{_short(_printable(usable.username))}"'
+        why = (
+            f'its entry "{_short(usable.registry_key)}" matches, with user name '
+            f'"{_short(_printable(usable.username))}"'
+        )
         return SecretUse(name, True, None, why, keys, users)
     return SecretUse(name, False, EMPTY, _why_empty(entries, mine), keys, users)
 
 
 def _not_needed(name: str, mine: list[Credential], found: list[Credential]) -> SecretUse:
-    """Docker Hub's special key is looked at only when no other key of any secret matched (keyring.go Lookup)."""
+    """Docker Hub's special key is looked at only when no other key of any secret matched (keyring.go
+    Lookup).
+    """
     other = found[0] if found else mine[0]
     why = (
         f'its entry "{_short(mine[0].registry_key)}" is for Docker Hub at large and is not tried, because '
         f'"{_short(other.registry_key)}" in secret "{other.secret}" matches the image itself'
     )
     return SecretUse(
-        name, False, None, why, tuple(c.registry_key for c in mine), tuple(_printable(c.username) for c in mine)
+        name,
+        False,
+        None,
+        why,
+        tuple(c.registry_key for c in mine),
+        tuple(_printable(c.username) for c in mine),
     )
 
 
@@ -124,14 +140,16 @@ def _why_ignored(secret: object) -> str:
     if not isinstance(kind, str) or kind not in PULL_SECRET_TYPES:
         shown = _short(kind) if isinstance(kind, str) and kind else "Opaque"
         return (
-            f"its type is {shown}: the kubelet reads kubernetes.io/dockerconfigjson and kubernetes.io/dockercfg, "
-            "and passes over others in silence"
+            f"its type is {shown}: the kubelet reads kubernetes.io/dockerconfigjson and "
+            "kubernetes.io/dockercfg, and passes over others in silence"
         )
     key = PULL_SECRET_TYPES[kind]
     data = secret.get("data")
     if isinstance(data, Mapping) and key in data:
         return f"its {key} is empty, which the kubelet passes over in silence"
-    return f"it has no {key} in its data, which its type {kind} needs, so the kubelet passes over it in silence"
+    return (
+        f"it has no {key} in its data, which its type {kind} needs, so the kubelet passes over it in silence"
+    )
 
 
 def _why_no_entries(raw: bytes) -> tuple[str, str]:
@@ -141,8 +159,8 @@ def _why_no_entries(raw: bytes) -> tuple[str, str]:
     helpers = [name for name in ("credsStore", "credHelpers") if members.get(name.lower())]
     if helpers:
         return EMPTY, (
-            f"it only names a credential helper ({helpers[0]}): user name and password stayed on the machine where "
-            "it was written, and the kubelet runs no helper"
+            f"it only names a credential helper ({helpers[0]}): user name and password stayed on the machine "
+            "where it was written, and the kubelet runs no helper"
         )
     flat = [value for value in members.values() if isinstance(value, _go.Pairs)]
     if "auths" not in members and any(
@@ -162,12 +180,15 @@ def _why_empty(entries: Mapping[str, Entry], mine: list[Credential]) -> str:
     tail = "so the pull goes out without credentials"
     for field in ("identitytoken", "registrytoken"):
         if field.upper() in dropped:
-            return f'its entry "{_short(key)}" holds only {article(field)} {field}, which the kubelet drops, {tail}'
+            return (
+                f'its entry "{_short(key)}" holds only {article(field)} {field}, which the kubelet '
+                f"drops, {tail}"
+            )
     if any(c.password for c in mine):
         return f'its entry "{_short(key)}" has a password but no user name, {tail}'
     return (
-        f'its entry "{_short(key)}" matches but holds no user name and password (Docker Desktop and other credential '
-        f"stores write such entries), {tail}"
+        f'its entry "{_short(key)}" matches but holds no user name and password (Docker Desktop and other '
+        f"credential stores write such entries), {tail}"
     )
 
 
@@ -176,7 +197,7 @@ def article(word: str) -> str:
     return "an" if word[:1] in "aeio" else "a"
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # Why no key matches: the nearest one tells
 
 
@@ -238,10 +259,18 @@ def _near_miss(raw: str, key: _Key, target: _Key, reference: Reference) -> tuple
     if any(c in key.host for c in "*?[") and _fits_loosely(key.host, target.host):
         want, have = key.host.count(".") + 1, target.host.count(".") + 1
         if want != have:
-            return 55, f'"{written}" covers names of {want} parts, {_short(target.host)} has {have}: a * stands for one part'
+            return (
+                55,
+                f'"{written}" covers names of {want} parts, {_short(target.host)} has {have}: a * stands '
+                "for one part",
+            )
         return _same_host(raw, written, key, target)
     if target.host.endswith(f".{key.host}") and "." in key.host:
-        return 50, f'"{written}" does not cover the names below it: write {_short(target.host)} or *.{_short(key.host)}'
+        return (
+            50,
+            f'"{written}" does not cover the names below it: write {_short(target.host)} or '
+            f"*.{_short(key.host)}",
+        )
     if key.host.endswith(f".{target.host}") and "." in target.host:
         return 40, f'"{written}" is another host'
     return 0, ""
@@ -257,7 +286,10 @@ def _hub_miss(written: str, key: _Key) -> str:
     if key.host == "index.docker.io" and not key.port:
         if key.path in ("/v1", "/v2"):
             return f'"{written}" lacks its last slash: the kubelet knows Docker Hub by {_HUB_KEY}'
-        return f'"{written}" has "{_short(key.path)}" behind the host: the kubelet knows Docker Hub by {_HUB_KEY}'
+        return (
+            f'"{written}" has "{_short(key.path)}" behind the host: the kubelet knows Docker Hub by '
+            f"{_HUB_KEY}"
+        )
     return f'"{written}" is not how the kubelet knows Docker Hub: write {_HUB_KEY} or docker.io'
 
 
@@ -270,21 +302,32 @@ def _same_host(raw: str, written: str, key: _Key, target: _Key) -> tuple[int, st
         return 96, f'"{written}" is no address (is the port a number?), so the kubelet ignores it'
     if key.port != target.port:
         if not target.port:
-            return 90, f'"{written}" names port {_short(key.port)}, the image names none, and the kubelet compares the text'
+            return (
+                90,
+                f'"{written}" names port {_short(key.port)}, the image names none, and the kubelet compares '
+                "the text",
+            )
         have = f"names port {_short(key.port)}" if key.port else "names no port"
         return 90, f'"{written}" {have}, the image has port {target.port}'
     if not key.path.strip("/") or target.path.startswith(key.path):
         if key.host != target.host and key.host.lower() == target.host.lower():
             return 92, f'"{written}" and {_short(target.host)} differ in upper and lower case'
         if key.host.startswith("["):
-            return 91, f'"{written}" is an IPv6 address without a port, which the kubelet takes for a pattern: add the port'
+            return (
+                91,
+                f'"{written}" is an IPv6 address without a port, which the kubelet takes for a pattern: add '
+                "the port",
+            )
         return 0, ""
     return 80, _path_miss(written, key.path, target.path)
 
 
 def _path_miss(written: str, path: str, target: str) -> str:
     if path in ("/v1", "/v2"):
-        return f'"{written}" lacks its last slash: without it {path} is taken for the beginning of the image\'s path'
+        return (
+            f'"{written}" lacks its last slash: without it {path} is taken for the beginning of the '
+            "image's path"
+        )
     if any(c in path for c in "*?["):
         return f'"{written}" has a wildcard in its path, where the kubelet knows none'
     if path.endswith("/") and target == path.rstrip("/"):
@@ -295,7 +338,9 @@ def _path_miss(written: str, path: str, target: str) -> str:
 
 
 def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
+    )
 
 
 def _short(text: str) -> str:
@@ -304,7 +349,7 @@ def _short(text: str) -> str:
     return _printable(cut)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # The service account's secrets
 
 
@@ -312,8 +357,8 @@ def _short(text: str) -> str:
 class AccountSecrets:
     """Pull secrets that a service account has and a pod does not.
 
-    late: a pod made now would get them; the account got them after this pod was admitted. not_copied: no such pod gets
-    them, because it names pull secrets of its own.
+    late: a pod made now would get them; the account got them after this pod was admitted. not_copied: no such
+    pod gets them, because it names pull secrets of its own.
     """
 
     late: tuple[str, ...] = ()
@@ -323,11 +368,12 @@ class AccountSecrets:
 def account_secrets(
     pod: Sequence[str], account: Sequence[str], template: Sequence[str] | None = None
 ) -> AccountSecrets:
-    """Compare names of imagePullSecrets: of the pod, of its service account now, of its owner's pod template if known.
+    """Compare names of imagePullSecrets: of the pod, of its service account now, of its owner's pod template
+    if known.
 
     Admission copies the account's list into a pod that has none, once (kubernetes
-    plugin/pkg/admission/serviceaccount/admission.go). Without a template, a pod whose names are all the account's is
-    taken for one that got them so.
+    plugin/pkg/admission/serviceaccount/admission.go). Without a template, a pod whose names are all the
+    account's is taken for one that got them so.
     """
     missing = tuple(name for name in dict.fromkeys(account) if name and name not in pod)
     if not missing:

@@ -1,3 +1,6 @@
+# One pool of odd spellings a line reads better than one spelling a line:
+# ruff: noqa: E501, RUF001
+# fmt: off
 """Random references, pull secrets, challenges and token requests: mostly plausible, often damaged.
 
 The generators draw from a `Pick`, which hypothesis fills in the tests (so that cases shrink) and a seeded
@@ -63,19 +66,19 @@ def _soup(pick: Pick, alphabet: str, longest: int) -> str:
     return "".join(pick.one(alphabet) for _ in range(pick.number(0, longest)))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # references
 
 _HOSTS = [
     "docker.io", "index.docker.io", "registry-1.docker.io", "localhost", "quay.io", "reg.example.com", "REG.example.com",
     "a.b.c", "a", "LOCAL", "Org", "10.0.0.1", "[fd00::1]", "[::]", "[2001:db8::192.0.2.1]", "[:]", "my_reg.io", "xn--n3h.com",
     "-reg.io", "reg-.io", "reg..io", "a-.b", "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "hub.docker.com", "h" * 300 + ".io",
-]  # fmt: skip
+]
 _PORTS = ["", "", "", ":5000", ":443", ":", ":0", ":http", ":5000:5000", ":٣"]
 _COMPONENTS = [
     "nginx", "library", "team", "app", "a__b", "a_b", "a.b", "a--b", "a---b", "a-b", "App", "a___b", "a..b", "a.-b", "-a", "a-",
     "_a", "a_", "", "0", "v1", "v2", "a" * 100, "a" * 128, "é", "f" * 64,
-]  # fmt: skip
+]
 _TAGS = ["latest", "1.27", "v1.0~rc1", "_x", "-x", ".x", "A.b-C_d", "5000", "t" * 128, "t" * 129, "", "sha256", "a b", "é"]
 _ALGORITHMS = ["sha256", "sha384", "sha512", "md5", "SHA256", "sha256+b64", "sha-256", "s_x.y-z+w", "1a", "", "sha256:sha256"]
 _LENGTHS = [64, 64, 64, 96, 128, 32, 31, 63, 65, 0]
@@ -102,24 +105,24 @@ def reference(pick: Pick) -> str:
     return damaged(pick, text) if how >= 7 else text
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # keyrings: {"secrets": [{"name", "type", "data": {key: base64}}], "images": […], "repositories": […]}
 
 _NAMES = ["reg", "example", "com", "io", "a", "docker", "index", "quay", "x-y"]
 _REGISTRIES = [
     "reg.example.com", "reg.example.com:5000", "reg.example.com:443", "docker.io", "index.docker.io", "quay.io", "localhost",
     "localhost:5000", "a.reg.example.com", "10.0.0.1:5000", "[fd00::1]:5000", "[fd00::1]", "eu.gcr.io", "REG.example.com",
-]  # fmt: skip
+]
 _GLOBS = [
     "*.example.com", "*.*.com", "*", "*.*", "*.*.*", "reg.*", "r*g.ex*le.c?m", "[a-z]eg.example.com", "[^a]eg.example.com",
     "re[g.example.com", "reg.example.[c]om", "10.0.0.*:5000", "*.docker.io", "*.io", "*:5000", "reg.example.com:*", "r\\eg.example.com",
     "[]reg].example.com", "reg*.example*.*com", "*e*.e*e.*m", "[r-a]eg.example.com", "[\\r]eg.example.com", "?eg.example.com", "[r*]*.example.com",
-]  # fmt: skip
+]
 _SCHEMES = ["", "", "", "https://", "http://", "HTTPS://", "docker://", "https:/", "//", "https:https://"]
 _KEY_PATHS = [
     "", "", "/", "/v1/", "/v2/", "/v1", "/v2", "/team", "/te", "/team/app", "/team/app/", "/library", "/v1/team", "/v2/team/", "/*",
     "/team/*", "//", "/v1//team", "/%74eam", "/te%am", "/team?x=1", "/team#f", "?x", "#f", "/v1/?x", "/\u00e9", "/v1/v2/",
-]  # fmt: skip
+]
 _USERINFO = ["", "", "", "", "", "user@", "user:pa@", "u%40:p@", "u%zz@", "u@v@", "u s@"]
 _HOST_ODDITIES = ["%41", "%c3%a9", "%2e", "a:b:5000", "[fd00::1%25eth0]:5000", "[::ffff:1.2.3.4]:1", "[1.2.3.4]", "[fd00::1", "fd00::1]", "x[fd00::1]"]
 _IMAGES_PATHS = ["/app", "/team/app", "/team/app:1", "/library/nginx", "/teapot", "/v2/app", "/z-long/path/app"]
@@ -143,7 +146,7 @@ def _registry_key(pick: Pick) -> str:
 
 _AUTHS = [
     "user:pass", "user:pa:ss", ":pass", "user:", "user", "", ":", "us\u00e9r:p", "u:\x00", "u:p\n", "u:abc", "u:abcd", "u:abcde",
-]  # fmt: skip
+]
 
 
 def _auth(pick: Pick) -> str:
@@ -254,7 +257,7 @@ def keyring(pick: Pick) -> dict[str, Any]:
     return {"secrets": secrets, "images": images, "repositories": [pick.one(_RAW) for _ in range(pick.number(0, 1))]}
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # challenges and token requests
 
 _CHALLENGE_SCHEMES = ["Bearer", "bearer", "BASIC", "Basic", "Digest", "NTLM", "Negotiate", "AWS4-HMAC-SHA256", "", "=", "Bear er"]
@@ -262,7 +265,7 @@ _PARAM_NAMES = ["realm", "service", "scope", "error", "Realm", "error_descriptio
 _VALUES = [
     '"https://a.example/token"', '"s"', "s", '""', "", '"a,b"', '"a\\"b"', '"a\\\\"', '"unclosed', '"a\\', "a/b", "tok68==", "'q'",
     '"insufficient_scope"', '"repository:a/b:pull"', '"é"', "é", '"a" "b"',
-]  # fmt: skip
+]
 _BETWEEN = [",", ",", ",", ", ", " ,", ",,", " ", ";", ",\t", "\r\n ", ""]
 
 
@@ -285,7 +288,7 @@ _REALMS = [
     "https://a.example?x=%zz&y=%41+b;c&z", "https://a.example/t%C3%B6k/é?q=é#frag", "/token", "token", "", "ftp://a.example/t", "https://",
     "https://a.example/a b", "https://u:p@a.example/t", "HTTPS://A.example/t", "https://a.example/%2F?scope=x&service=y", "https://a.example/t?",
     "https://a.example/~a'(b)*!;,$&=:@+|^`\"<>[]{}\\", "https://[fd00::1]:5000/t", "https://a.example/t?a=1&a=0&&=&b",
-]  # fmt: skip
+]
 _SCOPES = ["repository:a/b:pull", "repository:a/b:pull,push repository:c:pull", "", " ", "aws", "z y  x", "repository:a/b:pull repository:a/b:pull"]
 
 
@@ -307,21 +310,21 @@ def token(pick: Pick) -> dict[str, Any]:
     }
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # platforms: {"node": platform, "entries": [platform, …]}, as the OCI image spec writes them
 
 _SYSTEMS = ["linux", "linux", "linux", "windows", "Linux", "darwin", "macos", "unknown"]
 _ARCHITECTURES = [
     "amd64", "amd64", "arm64", "arm64", "arm", "386", "i386", "x86_64", "aarch64", "armhf", "armel", "s390x", "unknown", "AMD64",
-]  # fmt: skip
+]
 _VARIANTS = [
     "", "", "", "v1", "v2", "v3", "v4", "v8", "8", "v8.0", "v8.1", "v8.5", "v8.9", "v9", "9", "v9.0", "v9.2", "v9.7", "v9.8", "v7",
     "7", "v6", "v5", "5", "v10", "V8", "x",
-]  # fmt: skip
+]
 _BUILDS = [
     "10.0.17763.6659", "10.0.17763", "10.0.20348.2700", "10.0.20348.1", "10.0.22621", "10.0.25398.1", "10.0.26100", "10.0.26200.3",
     "10.0.14393", "10.1.20348", "10.0", "", "x", "10.0.99999", "0.0.0", "10.0.20348x", "+10.0.20348",
-]  # fmt: skip
+]
 
 
 def platform(pick: Pick) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Our reading of a case against the oracle's. A kind has a generator, the question it asks, and what differs."""
+"""Our reading of a case against the oracle's. A kind has a generator, the question it asks, and what
+differs.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """generate draws a case; question puts it to the oracle; differs says in what we and its answer do not agree."""
+    """generate draws a case; question puts it to the oracle; differs says in what we and its answer do not
+    agree.
+    """
 
     name: str
     generate: Callable[[cases.Pick], Any]
@@ -28,7 +32,7 @@ class Kind:
     differs: Callable[[Any, Answer], str | None]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # references
 
 
@@ -37,7 +41,9 @@ def _reference_question(text: str) -> dict[str, Any]:
 
 
 def _reference_differs(text: str, answer: Answer) -> str | None:
-    return _one_grammar(text, answer["Reference"], legacy=False) or _one_grammar(text, answer["Legacy"], legacy=True)
+    return _one_grammar(text, answer["Reference"], legacy=False) or _one_grammar(
+        text, answer["Legacy"], legacy=True
+    )
 
 
 def _one_grammar(text: str, theirs: dict[str, str], legacy: bool) -> str | None:
@@ -45,7 +51,8 @@ def _one_grammar(text: str, theirs: dict[str, str], legacy: bool) -> str | None:
     try:
         ours = Reference.parse(text, legacy=legacy)
     except InvalidReference as error:
-        # Python and Go may differ in which letters outside ASCII are upper case, which decides between two texts
+        # Python and Go may differ in which letters outside ASCII are upper case, which decides between two
+        # texts
         if not theirs["Error"]:
             return f"{grammar}we refuse it ({error.grammar_error}), they take it: {theirs}"
         if text.isascii() and theirs["Error"] != error.grammar_error:
@@ -55,14 +62,20 @@ def _one_grammar(text: str, theirs: dict[str, str], legacy: bool) -> str | None:
         return None
     if theirs["Error"]:
         return f"{grammar}we take it, they refuse it: {theirs['Error']}"
-    fields = ["domain", "path", "tag", "digest", *([] if legacy else ["normalised", "familiar", "repository"])]
+    fields = [
+        "domain",
+        "path",
+        "tag",
+        "digest",
+        *([] if legacy else ["normalised", "familiar", "repository"]),
+    ]
     for name in fields:
         if getattr(ours, name) != theirs[name.capitalize()]:
             return f"{grammar}our {name} {getattr(ours, name)!r}, theirs {theirs[name.capitalize()]!r}"
     return None
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # keyrings
 
 
@@ -89,7 +102,9 @@ def _keyring_differs(case: dict[str, Any], answer: Answer) -> str | None:
         return f"we decode it, they fail: {answer['Error']}"
     ours = [ring.lookup(image) for image in case["images"]]
     ours += [ring.lookup_repository(name) for name in case["repositories"]]
-    for name, mine, theirs in zip([*case["images"], *case["repositories"]], ours, answer["Lookups"], strict=True):
+    for name, mine, theirs in zip(
+        [*case["images"], *case["repositories"]], ours, answer["Lookups"], strict=True
+    ):
         if not _same_order(ring, mine, theirs):
             shown = [(c.secret, c.username, c.password) for c in mine]
             return f"for {name!r} we find {shown}, they {[tuple(t.values()) for t in theirs]}"
@@ -112,14 +127,15 @@ def _same_order(ring: Keyring, ours: list[Credential], theirs: list[dict[str, st
         mine = sorted(map(_triple, group))
         part = theirs[at : at + len(mine)]
         if mine != sorted(
-            (t["Secret"], base64.b64decode(t["Username"] or ""), base64.b64decode(t["Password"] or "")) for t in part
+            (t["Secret"], base64.b64decode(t["Username"] or ""), base64.b64decode(t["Password"] or ""))
+            for t in part
         ):
             return False
         at += len(mine)
     return at == len(theirs)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # challenges
 
 
@@ -138,28 +154,34 @@ def _challenges_differ(lines: list[str], answer: Answer) -> str | None:
         made = challenge.answered_by(lines, challenge.CONTAINERD, has_credentials)
         theirs = answer[name]
         agrees = made.error in theirs if made.error else made.scheme == theirs
-        if "no supported auth scheme" == made.error:
+        if made.error == "no supported auth scheme":
             agrees = "failed to find supported auth scheme" in theirs
         # a realm that is no URL is found out only when the request for a token is made
-        if not agrees and not (made.scheme == "bearer" and theirs.startswith("error: invalid token auth challenge realm")):
+        if not agrees and not (
+            made.scheme == "bearer" and theirs.startswith("error: invalid token auth challenge realm")
+        ):
             return f"{name}: we answer {made}, they {theirs!r}"
     return _standard_differs(lines)
 
 
 def _standard_differs(lines: list[str]) -> str | None:
-    """Where a line holds one undamaged challenge without oddities, the standard and containerd read the same."""
+    """Where a line holds one undamaged challenge without oddities, the standard and containerd read the
+    same.
+    """
     for line in lines:
         read = challenge.read_challenges([line])
         if len(read) != 1 or read[0].malformed or read[0].token68 or line[:1] in ", \t\r\n":
             continue
         scheme, params = challenge.runtime_challenges([line], challenge.CRIO)[0]
-        plain = len(params) == len(read[0].params) and not any(f"{s}=" in line or f"={s}" in line for s in " \t\r\n")
+        plain = len(params) == len(read[0].params) and not any(
+            f"{s}=" in line or f"={s}" in line for s in " \t\r\n"
+        )
         if plain and line.count("=") == len(params) and (scheme, params) != (read[0].scheme, read[0].params):
             return f"one challenge in {line!r}: by the standard {read[0]}, to runtimes {(scheme, params)}"
     return None
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # token requests
 
 
@@ -180,8 +202,11 @@ def _token_differs(case: dict[str, Any], answer: Answer) -> str | None:
             case["params"], challenge.CONTAINERD, case["repository"], case["username"], bool(case["password"])
         )
     except challenge.BadRealm as error:
-        # containerd goes on with a user name in the realm, with odd hosts, and with what only its transport refuses
-        asked = [r["URL"] for r in theirs if _PLAIN_ADDRESS.match(r["URL"]) and " " not in case["params"]["realm"]]
+        # containerd goes on with a user name in the realm, with odd hosts, and with what only its transport
+        # refuses
+        asked = [
+            r["URL"] for r in theirs if _PLAIN_ADDRESS.match(r["URL"]) and " " not in case["params"]["realm"]
+        ]
         return f"we refuse the realm ({error}), they ask {asked}" if asked else None
     if answer["Error"] and not theirs:
         return f"we ask {[r.url for r in ours]}, they fail: {answer['Error']}"
@@ -192,13 +217,15 @@ def _token_differs(case: dict[str, Any], answer: Answer) -> str | None:
             form.setdefault(name, []).append(value)
         if request.secret_field:
             form[request.secret_field] = [case["password"]]
-        mine.append({"Method": request.method, "URL": request.url, "Form": form or None, "Basic": request.basic})
+        mine.append(
+            {"Method": request.method, "URL": request.url, "Form": form or None, "Basic": request.basic}
+        )
     # a fragment is kept in Go's URL and not sent
     theirs = [{**request, "URL": request["URL"].partition("#")[0]} for request in theirs]
     return None if mine == theirs else f"we ask {mine}, they {theirs}"
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # platforms
 
 

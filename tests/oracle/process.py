@@ -23,7 +23,9 @@ class OracleUnavailable(RuntimeError):
 
 
 def binary() -> Path:
-    """The oracle, built on the first call (about two minutes with a cold Go cache). Raises OracleUnavailable."""
+    """The oracle, built on the first call (about two minutes with a cold Go cache). Raises
+    OracleUnavailable.
+    """
     go = shutil.which("go")
     if go is None:
         raise OracleUnavailable("the oracle needs Go (https://go.dev/dl), and there is no `go` on PATH")
@@ -43,15 +45,20 @@ def binary() -> Path:
 
 
 def _build(go: str, work: Path) -> None:
-    """Kubernetes replaces its staging modules by folders; outside it each must point at its published twin."""
+    """Kubernetes replaces its staging modules by folders; outside it each must point at its published
+    twin.
+    """
     (work / "go.mod").write_text("module oracle\n")
     module = json.loads(_run([go, "mod", "download", "-json", f"k8s.io/kubernetes@{KUBERNETES}"], work))
     theirs = Path(module["GoMod"]).read_text()
     staging = KUBERNETES.replace("v1.", "v0.", 1)
     replaced = re.findall(r"^\s+(k8s\.io/[a-z-]+) =>", theirs, re.MULTILINE)
     fill = {
-        # net/url is stricter or laxer about colons by these, and that decides which registry keys a kubelet keeps
-        "@GODEBUG@": "\n".join(re.findall(r"^godebug [^(\n]+$|^godebug \((?:\n[^)]*)\)", theirs, re.MULTILINE)),
+        # net/url is stricter or laxer about colons by these, and that decides which registry keys a kubelet
+        # keeps
+        "@GODEBUG@": "\n".join(
+            re.findall(r"^godebug [^(\n]+$|^godebug \((?:\n[^)]*)\)", theirs, re.MULTILINE)
+        ),
         "@STAGING@": staging,
         "@KUBERNETES@": KUBERNETES,
         "@REPLACE@": "\n".join(f"replace {name} => {name} {staging}" for name in replaced),

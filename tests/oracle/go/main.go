@@ -25,6 +25,7 @@ import (
 	"github.com/distribution/reference"
 	legacy "github.com/docker/distribution/reference"
 	"github.com/docker/distribution/registry/client/auth/challenge"
+	"github.com/go-logr/logr"
 	specs "github.com/opencontainers/image-spec/specs-go/v1"
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -94,8 +95,7 @@ type answer struct {
 }
 
 func main() {
-	klog.LogToStderr(false) // the keyring reports each key that it ignores
-	klog.SetOutput(io.Discard)
+	klog.SetLogger(logr.Discard()) // the keyring reports each key that it ignores
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	out := bufio.NewWriter(os.Stdout)
 	for {
