@@ -1,4 +1,5 @@
 """What tests and the demo know of the running lab."""
+
 from __future__ import annotations
 
 import fcntl
@@ -23,7 +24,7 @@ from tests.lab.pki import Authority
 
 @dataclass(frozen=True)
 class Registry:
-    """A name of the lab: ``host`` is what image references say, ``service`` what serves it (None: nothing does)."""
+    """A name of the lab: ``host`` is what image references say, ``service`` what serves it, if anything."""
 
     name: str
     host: str
@@ -60,7 +61,9 @@ class Lab:
 
     @property
     def user(self) -> str:
-        """The account of private.lab.test, bearer.lab.test and hub.lab.test; its password is ``password``, new with each run."""
+        """The account of private.lab.test, bearer.lab.test and hub.lab.test; its password is ``password``,
+        new with each run.
+        """
         return settings.USER
 
     @property
@@ -94,7 +97,9 @@ class Lab:
             found = Service(candidate, self.state)
             if found.record.exists():
                 return found
-        raise LabError(f"there is no service {name}; there are {', '.join(item.name for item in services(self.state))}")
+        raise LabError(
+            f"there is no service {name}; there are {', '.join(item.name for item in services(self.state))}"
+        )
 
     @property
     def registries(self) -> dict[str, Registry]:
@@ -102,7 +107,14 @@ class Lab:
         known = {item.name for item in services(self.state)}
         found = {}
         for name in settings.HOSTS:
-            serving = next((item for item in (f"registry-{name}", name, "hub" if name == "auth-hub" else "") if item in known), None)
+            serving = next(
+                (
+                    item
+                    for item in (f"registry-{name}", name, "hub" if name == "auth-hub" else "")
+                    if item in known
+                ),
+                None,
+            )
             found[name] = Registry(name, registries.fqdn(name), self.segment.host(name), serving)
         return found
 
@@ -113,7 +125,7 @@ class Lab:
         return self.segment[settings.WORKSTATION] if host == "workstation" else self.segment.host(host)
 
     def docker_config(self, host: str, password: str | None = None) -> str:
-        """The content of a ``.dockerconfigjson`` for one registry (``password``: another than the right one)."""
+        """The content of a ``.dockerconfigjson`` for one registry (``password``: not the right one)."""
         return json.dumps({"auths": {host: {"username": self.user, "password": password or self.password}}})
 
     def reset_rate_limits(self) -> None:
@@ -124,8 +136,11 @@ class Lab:
 
     def healthy(self) -> bool:
         """Whether all machines and services run and both nodes are Ready."""
-        return (all(machine.holder() for machine in machines(self.state)) and all(item.pid for item in services(self.state))
-                and set(self.api.nodes().values()) == {"Ready"})
+        return (
+            all(machine.holder() for machine in machines(self.state))
+            and all(item.pid for item in services(self.state))
+            and set(self.api.nodes().values()) == {"Ready"}
+        )
 
     def restore(self) -> None:
         """Undo whatever faults have left: rules, files of nodes, stopped services."""
@@ -136,21 +151,31 @@ class Lab:
             for entry in machine.path("/etc/containerd/certs.d").iterdir():
                 if entry.is_dir():
                     node.hosts_toml(machine, entry.name, None)
-        for service in services(self.state):
-            if service.pid is None:
-                say(f"starting {service.name} again")
-                service.start()
+        # A kubelet gives up when it finds no runtime: those come last.
+        dead = [service for service in services(self.state) if service.pid is None]
+        for service in sorted(dead, key=lambda item: item.name.startswith("kubelet-")):
+            say(f"starting {service.name} again")
+            service.start()
+            service.await_ready()
         self.wait_ready()
 
     def wait_ready(self, seconds: float = 90) -> None:
         """Wait until the API server and both nodes are ready."""
+
         def alive() -> None:
             for service in services(self.state):
                 service.check()
+
         api = self.api
         wait_for(api.ready, "the API server", seconds=seconds, check=alive)
         try:
-            wait_for(lambda: set(api.nodes().values()) == {"Ready"}, "the nodes", seconds=seconds, every=0.2, check=alive)
+            wait_for(
+                lambda: set(api.nodes().values()) == {"Ready"},
+                "the nodes",
+                seconds=seconds,
+                every=0.2,
+                check=alive,
+            )
         except LabError as error:
             said = "; ".join(f"{name} {what}" for name, what in api.nodes().items())
             raise LabError(f"{error}: {said} (logs: {self.log_dir})") from error
@@ -174,7 +199,11 @@ def _alone() -> Iterator[None]:
 
 def _source() -> str:
     """What tells one version of the lab's code from another."""
-    text = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")) if not path.name.startswith("test_"))
+    text = b"".join(
+        path.read_bytes()
+        for path in sorted(Path(__file__).parent.glob("*.py"))
+        if not path.name.startswith("test_")
+    )
     return hashlib.sha256(text).hexdigest()
 
 
@@ -207,12 +236,14 @@ def _start(state: Path) -> Lab:
     (state / "log").mkdir(parents=True)
     state.chmod(0o755)
     segment = network.free_segment()
-    # Characters that look different plain, in base64, in a URL and in JSON: a leak must be found in each form.
+    # Characters that look different in base64, in a URL and in JSON: a leak must be found in each form.
     password = f'{secrets.token_urlsafe(6)}+/&="{secrets.token_urlsafe(6)}'
     write(state / "lab.json", json.dumps({"subnet": segment.subnet, "password": password}), 0o600)
     write(state / "password", password, 0o600)
     say(f"subnet {segment.subnet}, state in {state}")
-    ca, registry_ca, unknown = (Authority(state / "pki", name) for name in ("kube-ca", "registry-ca", "unknown-ca"))
+    ca, registry_ca, unknown = (
+        Authority(state / "pki", name) for name in ("kube-ca", "registry-ca", "unknown-ca")
+    )
     core, work, *nodes = (Machine(name, state) for name in ("core", "workstation", *settings.NODES))
     core.up()
     core.enter(["mount", "-t", "tmpfs", "-o", "mode=755,size=8g", "lab-core", str(core.store)])
@@ -242,14 +273,21 @@ def _start(state: Path) -> Lab:
     def alive() -> None:
         for service in (*plane[:2], *shared):
             service.check()
+
     say("waiting for the API server")
     wait_for(lab.api.ready, "the API server", seconds=120, check=alive)
     for service in (*plane[2:], *kubelets):
         service.start()
+    for service in shared:
+        service.await_ready()
     say("waiting for the nodes")
     lab.wait_ready()
     # Without it no pod is admitted, and the controller that makes it has only just begun.
-    wait_for(lambda: lab.api.exists("/api/v1/namespaces/default/serviceaccounts/default"), "the default service account", seconds=30)
+    wait_for(
+        lambda: lab.api.exists("/api/v1/namespaces/default/serviceaccounts/default"),
+        "the default service account",
+        seconds=30,
+    )
     write(state / "complete", _source())
     return lab
 
@@ -261,7 +299,13 @@ def down() -> None:
         _down(settings.state())
 
 
+FILES = {"log", "lab.json", "password", "pki", "machines", "services", "registries", "complete"}
+
+
 def _down(state: Path) -> None:
+    found = {path.name for path in state.iterdir()} if state.exists() else set()
+    if any(name not in FILES and not name.endswith((".kubeconfig", ".part")) for name in found):
+        raise LabError(f"{state} (IMAGEPULL_LAB) is not a lab's directory; it is left alone")
     _stop(state)
     if state.exists():
         shutil.rmtree(state)

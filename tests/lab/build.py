@@ -1,9 +1,10 @@
 """Builds Kubernetes and containerd from their Go modules, once, into the cache outside the checkout.
 
-There is no container engine and no download of binaries: a Go toolchain and its module proxy are enough. A binary is linked
-under another name and renamed when whole, so an interrupted build never counts as built; Go's own cache keeps what was
-compiled, so the next try goes on where this one stopped.
+There is no container engine and no download of binaries: a Go toolchain and its module proxy are enough. A
+binary is linked under another name and renamed when whole, so an interrupted build never counts as built;
+Go's own cache keeps what was compiled, so the next try goes on where this one stopped.
 """
+
 from __future__ import annotations
 
 import fcntl
@@ -22,10 +23,22 @@ from tests.lab.common import LabError, Unsupported, run, say, tail, write
 
 # A command that the lab needs, and the Debian package that has it.
 PACKAGES = {
-    "gcc": "gcc", "containerd": "containerd", "runc": "runc", "docker-registry": "docker-registry", "etcd": "etcd-server",
-    "dnsmasq": "dnsmasq-base", "busybox": "busybox-static", "htpasswd": "apache2-utils", "iptables": "iptables",
-    "ip": "iproute2", "nsenter": "util-linux", "openssl": "openssl", "mount": "mount", "conntrack": "conntrack",
-    "ethtool": "ethtool", "socat": "socat",
+    "gcc": "gcc",
+    "containerd": "containerd",
+    "runc": "runc",
+    "docker-registry": "docker-registry",
+    "etcd": "etcd-server",
+    "dnsmasq": "dnsmasq-base",
+    "busybox": "busybox-static",
+    "htpasswd": "apache2-utils",
+    "iptables": "iptables",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "openssl": "openssl",
+    "mount": "mount",
+    "conntrack": "conntrack",
+    "ethtool": "ethtool",
+    "socat": "socat",
 }
 PACKAGE_FILES = {"/usr/lib/cni/bridge": "containernetworking-plugins", "/usr/include/stdio.h": "libc6-dev"}
 
@@ -57,7 +70,7 @@ class Module:
     version: str
     programs: tuple[str, ...]
     ldflags: str
-    staging: bool = False   # k8s.io/kubernetes replaces its staging modules by folders that nobody else has
+    staging: bool = False  # k8s.io/kubernetes replaces its staging modules by folders that nobody else has
 
     @property
     def bin(self) -> Path:
@@ -70,17 +83,28 @@ class Module:
 _VERSION = "k8s.io/component-base/version"
 _MAJOR, _MINOR = settings.KUBERNETES.lstrip("v").split(".")[:2]
 KUBERNETES = Module(
-    "kubernetes", "k8s.io/kubernetes", settings.KUBERNETES,
+    "kubernetes",
+    "k8s.io/kubernetes",
+    settings.KUBERNETES,
     ("kube-apiserver", "kubelet", "kube-controller-manager", "kube-scheduler"),
-    f"-s -w -X {_VERSION}.gitVersion={settings.KUBERNETES} -X {_VERSION}.gitMajor={_MAJOR} -X {_VERSION}.gitMinor={_MINOR}",
-    staging=True)
+    f"-s -w -X {_VERSION}.gitVersion={settings.KUBERNETES}"
+    f" -X {_VERSION}.gitMajor={_MAJOR} -X {_VERSION}.gitMinor={_MINOR}",
+    staging=True,
+)
 CONTAINERD = Module(
-    "containerd", "github.com/containerd/containerd/v2", settings.CONTAINERD,
+    "containerd",
+    "github.com/containerd/containerd/v2",
+    settings.CONTAINERD,
     ("containerd", "containerd-shim-runc-v2", "ctr"),
-    f"-s -w -X github.com/containerd/containerd/v2/version.Version={settings.CONTAINERD}")
+    f"-s -w -X github.com/containerd/containerd/v2/version.Version={settings.CONTAINERD}",
+)
 KREW = Module(
-    "krew", "sigs.k8s.io/krew", settings.KREW, ("krew",),
-    f"-s -w -X sigs.k8s.io/krew/internal/version.gitTag={settings.KREW}")
+    "krew",
+    "sigs.k8s.io/krew",
+    settings.KREW,
+    ("krew",),
+    f"-s -w -X sigs.k8s.io/krew/internal/version.gitTag={settings.KREW}",
+)
 MODULES = (KUBERNETES, CONTAINERD)
 
 
@@ -95,7 +119,9 @@ def missing() -> list[str]:
 
 
 def build() -> None:
-    """Install what is missing of the Debian packages and build what is missing of the programs. Raises LabError."""
+    """Install what is missing of the Debian packages and build what is missing of the programs. Raises
+    LabError.
+    """
     packages()
     pause()
     for module in MODULES:
@@ -109,13 +135,20 @@ def packages() -> None:
     if not need:
         return
     if shutil.which("apt-get") is None:
-        raise Unsupported(f"the lab needs these Debian packages, and there is no apt-get here: {' '.join(sorted(need))}")
+        raise Unsupported(
+            f"the lab needs these Debian packages, and there is no apt-get here: {' '.join(sorted(need))}"
+        )
     say(f"installing Debian packages: {' '.join(sorted(need))} (log: {log_path()})")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     log_path().parent.mkdir(parents=True, exist_ok=True)
     with _no_daemons(), log_path().open("ab") as log:
-        for argv in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", "--no-install-recommends", *sorted(need)]):
-            if subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, check=False).returncode:
+        for argv in (
+            ["apt-get", "update", "-q"],
+            ["apt-get", "install", "-qy", "--no-install-recommends", *sorted(need)],
+        ):
+            if subprocess.run(
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, check=False
+            ).returncode:
                 raise LabError(f"{' '.join(argv)} failed; the end of {log_path()}:\n{tail(log_path())}")
 
 
@@ -147,16 +180,18 @@ def pause() -> Path:
 
 
 def programs(module: Module) -> Path:
-    """Build the module's programs where missing and return their directory. Raises LabError naming the log."""
+    """Build the module's programs where missing; returns their directory. Raises LabError with the log."""
     if all(module.program(name).exists() for name in module.programs):
         return module.bin
     if shutil.which("go") is None:
-        raise Unsupported("building the lab needs Go 1.26 or later on PATH (https://go.dev/dl/); it is needed once")
+        raise Unsupported(
+            "building the lab needs Go 1.26 or later on PATH (https://go.dev/dl/); it is needed once"
+        )
     work = settings.cache() / "src" / f"{module.name}-{module.version}"
     work.mkdir(parents=True, exist_ok=True)
     module.bin.mkdir(parents=True, exist_ok=True)
     with (settings.cache() / "build.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)   # two builds at once would only slow each other down
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two builds at once would only slow each other down
         if not (work / "complete").exists():
             _prepare(module, work)
             write(work / "complete", "")
@@ -165,14 +200,27 @@ def programs(module: Module) -> Path:
             if target.exists():
                 continue
             part = target.with_suffix(".part")
-            _go(f"building {name} {module.version}", work,
-                ["build", "-mod=mod", "-ldflags", module.ldflags, "-o", str(part), f"{module.path}/cmd/{name}"])
+            _go(
+                f"building {name} {module.version}",
+                work,
+                [
+                    "build",
+                    "-mod=mod",
+                    "-ldflags",
+                    module.ldflags,
+                    "-o",
+                    str(part),
+                    f"{module.path}/cmd/{name}",
+                ],
+            )
             part.replace(target)
     return module.bin
 
 
 def _prepare(module: Module, work: Path) -> None:
-    """A Go module of our own that needs the programs, so that their dependencies are resolved as upstream has them."""
+    """A Go module of our own that needs the programs, so that their dependencies are resolved as upstream has
+    them.
+    """
     what = f"fetching {module.path}@{module.version}"
     at = f"{module.path}@{module.version}"
     lines = ["module lab", "go 1.26.0", f"require {at.replace('@', ' ')}"]
@@ -198,12 +246,16 @@ def _go(what: str, work: Path, arguments: list[str], attempts: int = 2) -> None:
         with log_path().open("ab") as log:
             log.write(f"\n# go {' '.join(arguments)}\n".encode())
             log.flush()
-            child = subprocess.Popen(["go", *arguments], cwd=work, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            child = subprocess.Popen(
+                ["go", *arguments], cwd=work, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
             code = _with_progress(child, what, begun)
         if code == 0:
             return
         if attempt < attempts:
-            time.sleep(3 * attempt)   # a proxy that has just failed needs a moment; there is nothing to wait on
+            time.sleep(
+                3 * attempt
+            )  # a proxy that has just failed needs a moment; there is nothing to wait on
     raise LabError(f"{what} failed; the end of {log_path()}:\n{tail(log_path())}")
 
 

@@ -1,4 +1,5 @@
 """``python -m tests.lab``: up, down, status, build, shell, run, fault."""
+
 from __future__ import annotations
 
 import argparse
@@ -24,8 +25,12 @@ FAULTS = """faults (each with `on` or `off` at the end; `fault clear` undoes all
 
 def main(argv: Sequence[str]) -> int:
     """Run one verb; returns the exit code (0 done, 1 failed, 2 not possible here, 130 interrupted)."""
-    parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__, epilog=FAULTS,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.lab",
+        description=__doc__,
+        epilog=FAULTS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("up", help="start the lab (idempotent); prints the path of the kubeconfig")
     verbs.add_parser("down", help="stop it and remove every trace")
@@ -34,12 +39,23 @@ def main(argv: Sequence[str]) -> int:
     verbs.add_parser("shell", help="a shell on the workstation")
     runner = verbs.add_parser("run", help="a command on the workstation: run -- CMD…")
     runner.add_argument("command", nargs=argparse.REMAINDER)
-    breaker = verbs.add_parser("fault", help="break or mend something", epilog=FAULTS, formatter_class=argparse.RawDescriptionHelpFormatter)
+    breaker = verbs.add_parser(
+        "fault",
+        help="break or mend something",
+        epilog=FAULTS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     breaker.add_argument("words", nargs="+", metavar="WORD")
     options = parser.parse_args(list(argv))
     actions: dict[str, Callable[[], int]] = {
-        "up": _up, "down": _down, "status": _status, "build": _build, "shell": _shell,
-        "run": lambda: _run(options.command), "fault": lambda: _fault(options.words)}
+        "up": _up,
+        "down": _down,
+        "status": _status,
+        "build": _build,
+        "shell": _shell,
+        "run": lambda: _run(options.command),
+        "fault": lambda: _fault(options.words),
+    }
     try:
         if options.verb in ("up", "down", "build", "fault"):
             supported()
@@ -56,7 +72,9 @@ def main(argv: Sequence[str]) -> int:
 
 def _up() -> int:
     lab = api.up()
-    say(f"up: {', '.join(lab.nodes)} ready; `python -m tests.lab shell` opens the workstation, `down` ends it")
+    say(
+        f"up: {', '.join(lab.nodes)} ready; `python -m tests.lab shell` opens the workstation, `down` ends it"
+    )
     print(lab.kubeconfig)
     return 0
 
@@ -82,7 +100,9 @@ def _status() -> int:
         rows.append(("service", service.name, service.pid, str(record["machine"]), since))
     print(f"{'KIND':9}{'NAME':22}{'PID':>8}  {'STATE':7}{'ON':8}{'FOR':>8}")
     for kind, name, pid, machine, since in rows:
-        print(f"{kind.lower():9}{name:22}{pid or '-':>8}  {'alive' if pid else 'DEAD':7}{machine:8}{since:>8}")
+        print(
+            f"{kind.lower():9}{name:22}{pid or '-':>8}  {'alive' if pid else 'DEAD':7}{machine:8}{since:>8}"
+        )
     for name, state in lab.api.nodes().items():
         print(f"{'node':9}{name:22}{'':>8}  {state}")
     print(f"\nsubnet {lab.subnet}, kubeconfig {lab.kubeconfig}, logs {lab.log_dir}")
@@ -91,14 +111,19 @@ def _status() -> int:
 
 def _shell() -> int:
     shell = os.environ.get("SHELL") or "/bin/bash"
-    return _exec([*workstation.prefix(env={"PS1": r"workstation:\w# "}), shell])
+    return _exec([*workstation.prefix(env=_kubeconfig()), shell])
 
 
 def _run(command: list[str]) -> int:
     words = command[1:] if command[:1] == ["--"] else command
     if not words:
         raise LabError("run what? `python -m tests.lab run -- CMD…`")
-    return _exec([*workstation.prefix(), *words])
+    return _exec([*workstation.prefix(env=_kubeconfig()), *words])
+
+
+def _kubeconfig() -> dict[str, str]:
+    """The caller's KUBECONFIG, where there is one."""
+    return {name: os.environ[name] for name in ("KUBECONFIG",) if name in os.environ}
 
 
 def _exec(argv: list[str]) -> int:
@@ -116,8 +141,13 @@ def _fault(words: list[str]) -> int:
     if switch not in ("on", "off"):
         raise LabError(f"say `on` or `off` at the end\n{FAULTS}")
     known: dict[str, Callable[..., faults.Fault]] = {
-        "dns-dead": faults.dns_dead, "unreachable": faults.unreachable, "stopped": faults.stopped, "kubelet": faults.kubelet_down,
-        "apiserver": faults.api_server_down, "hosts-toml": faults.hosts_toml}
+        "dns-dead": faults.dns_dead,
+        "unreachable": faults.unreachable,
+        "stopped": faults.stopped,
+        "kubelet": faults.kubelet_down,
+        "apiserver": faults.api_server_down,
+        "hosts-toml": faults.hosts_toml,
+    }
     if name not in known:
         raise LabError(f"there is no fault {name}\n{FAULTS}")
     if name == "hosts-toml":

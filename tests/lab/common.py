@@ -1,4 +1,7 @@
-"""Small things that all parts of the lab use: telling, waiting, running a program, and the error that is shown to people."""
+"""Small things that all parts of the lab use: telling, waiting, running a program, and the error that is
+shown to people.
+"""
+
 from __future__ import annotations
 
 import os
@@ -9,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 START = time.monotonic()
-MARKER = "etc/imagepull-lab"   # in the own /etc of a machine of the lab: says which lab a process belongs to
+MARKER = "etc/imagepull-lab"  # in the own /etc of a machine of the lab: says which lab a process belongs to
 
 
 class LabError(Exception):
@@ -26,6 +29,10 @@ def supported() -> None:
         raise Unsupported("the lab needs Linux: it is made of network, mount and process namespaces")
     if os.geteuid() != 0:
         raise Unsupported("the lab needs root: it makes namespaces and mounts")
+    # Not every way to become root brings these along.
+    os.environ["PATH"] = os.pathsep.join(
+        [os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/local/go/bin"]
+    )
     if Path("/", MARKER).exists():
         raise Unsupported("this is a machine of the lab itself; leave it first")
 
@@ -57,9 +64,17 @@ def run(argv: Sequence[str], *, stdin: str | bytes | None = None, env: dict[str,
     return done.stdout.decode(errors="replace")
 
 
-def wait_for(ready: Callable[[], bool], what: str, *, seconds: float, every: float = 0.05,
-             check: Callable[[], None] | None = None) -> None:
-    """Wait until ``ready()``; ``check()`` may raise when waiting has become pointless. Raises LabError after ``seconds``."""
+def wait_for(
+    ready: Callable[[], bool],
+    what: str,
+    *,
+    seconds: float,
+    every: float = 0.05,
+    check: Callable[[], None] | None = None,
+) -> None:
+    """Wait until ``ready()``; ``check()`` may raise when waiting has become pointless. Raises LabError after
+    ``seconds``.
+    """
     end = time.monotonic() + seconds
     while not ready():
         if check is not None:

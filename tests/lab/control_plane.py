@@ -1,9 +1,11 @@
 """etcd, API server, controller manager and scheduler, in the core machine."""
+
 from __future__ import annotations
 
 import http.client
 import json
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.lab import settings
@@ -17,41 +19,99 @@ PORT = 6443
 
 
 def define(core: Machine, segment: Segment, ca: Authority) -> list[Service]:
-    """Write certificates and kubeconfigs and define the four services, in the order in which they are started."""
+    """Write certificates and kubeconfigs and define the four services, in the order of their start."""
     state, pki = core.state, core.state / "pki"
     address = segment[settings.CORE]
-    server = ca.issue("apiserver", "kube-apiserver", dns=["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"],
-                      addresses=["127.0.0.1", address, "10.96.0.1"])
+    server = ca.issue(
+        "apiserver",
+        "kube-apiserver",
+        dns=["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"],
+        addresses=["127.0.0.1", address, "10.96.0.1"],
+    )
     to_kubelet = ca.issue("apiserver-kubelet", "apiserver-kubelet", organisation="system:masters")
     accounts = signing_key(pki / "sa")
-    users = {"admin": ("admin", "system:masters"), "kcm": ("system:kube-controller-manager", ""), "sched": ("system:kube-scheduler", "")}
-    configs = {name: kubeconfig(state / f"{name}.kubeconfig", f"https://{address}:{PORT}", ca.pem,
-                                ca.issue(name, user, organisation=group), user) for name, (user, group) in users.items()}
-    etcd = ["etcd", "--name=lab", f"--data-dir={core.store}/etcd", "--listen-client-urls=http://127.0.0.1:2379",
-            "--advertise-client-urls=http://127.0.0.1:2379", "--listen-peer-urls=http://127.0.0.1:2380",
-            "--initial-advertise-peer-urls=http://127.0.0.1:2380", "--initial-cluster=lab=http://127.0.0.1:2380",
-            "--quota-backend-bytes=4294967296", "--auto-compaction-mode=periodic", "--auto-compaction-retention=10m"]
-    apiserver = [
-        KUBERNETES.program("kube-apiserver"), "--etcd-servers=http://127.0.0.1:2379", "--bind-address=0.0.0.0",
-        f"--advertise-address={address}", f"--secure-port={PORT}", f"--tls-cert-file={server.crt}",
-        f"--tls-private-key-file={server.key}", f"--client-ca-file={ca.crt}",
-        f"--kubelet-client-certificate={to_kubelet.crt}", f"--kubelet-client-key={to_kubelet.key}",
-        f"--kubelet-certificate-authority={ca.crt}", "--kubelet-preferred-address-types=InternalIP",
-        "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={accounts.crt}",
-        f"--service-account-signing-key-file={accounts.key}", f"--service-cluster-ip-range={settings.SERVICE_RANGE}",
-        "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged=true"]
-    kcm = [KUBERNETES.program("kube-controller-manager"), f"--kubeconfig={configs['kcm']}", f"--root-ca-file={ca.crt}",
-           f"--service-account-private-key-file={accounts.key}", "--use-service-account-credentials=true", "--leader-elect=false",
-           "--kube-api-qps=500", "--kube-api-burst=1000"]   # its start makes dozens of accounts: 5 s by the default limit
-    scheduler = [KUBERNETES.program("kube-scheduler"), f"--kubeconfig={configs['sched']}", "--leader-elect=false"]
-    argvs = {"etcd": etcd, "apiserver": apiserver, "controller-manager": kcm, "scheduler": scheduler}
+    users = {
+        "admin": ("admin", "system:masters"),
+        "kcm": ("system:kube-controller-manager", ""),
+        "sched": ("system:kube-scheduler", ""),
+    }
+    configs = {
+        name: kubeconfig(
+            state / f"{name}.kubeconfig",
+            f"https://{address}:{PORT}",
+            ca.pem,
+            ca.issue(name, user, organisation=group),
+            user,
+        )
+        for name, (user, group) in users.items()
+    }
+    etcd = [
+        "etcd",
+        "--name=lab",
+        f"--data-dir={core.store}/etcd",
+        "--listen-client-urls=http://127.0.0.1:2379",
+        "--advertise-client-urls=http://127.0.0.1:2379",
+        "--listen-peer-urls=http://127.0.0.1:2380",
+        "--initial-advertise-peer-urls=http://127.0.0.1:2380",
+        "--initial-cluster=lab=http://127.0.0.1:2380",
+        "--quota-backend-bytes=4294967296",
+        "--auto-compaction-mode=periodic",
+        "--auto-compaction-retention=10m",
+    ]
+    apiserver: list[str | Path] = [
+        KUBERNETES.program("kube-apiserver"),
+        "--etcd-servers=http://127.0.0.1:2379",
+        "--bind-address=0.0.0.0",
+        f"--advertise-address={address}",
+        f"--secure-port={PORT}",
+        f"--tls-cert-file={server.crt}",
+        f"--tls-private-key-file={server.key}",
+        f"--client-ca-file={ca.crt}",
+        f"--kubelet-client-certificate={to_kubelet.crt}",
+        f"--kubelet-client-key={to_kubelet.key}",
+        f"--kubelet-certificate-authority={ca.crt}",
+        "--kubelet-preferred-address-types=InternalIP",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-key-file={accounts.crt}",
+        f"--service-account-signing-key-file={accounts.key}",
+        f"--service-cluster-ip-range={settings.SERVICE_RANGE}",
+        "--authorization-mode=Node,RBAC",
+        "--enable-admission-plugins=NodeRestriction",
+        "--allow-privileged=true",
+    ]
+    kcm: list[str | Path] = [
+        KUBERNETES.program("kube-controller-manager"),
+        f"--kubeconfig={configs['kcm']}",
+        f"--root-ca-file={ca.crt}",
+        f"--service-account-private-key-file={accounts.key}",
+        "--use-service-account-credentials=true",
+        "--leader-elect=false",
+        # Its start makes dozens of service accounts: 5 s by the default limit.
+        "--kube-api-qps=500",
+        "--kube-api-burst=1000",
+    ]
+    scheduler: list[str | Path] = [
+        KUBERNETES.program("kube-scheduler"),
+        f"--kubeconfig={configs['sched']}",
+        "--leader-elect=false",
+    ]
+    argvs: dict[str, Sequence[str | Path]] = {
+        "etcd": etcd,
+        "apiserver": apiserver,
+        "controller-manager": kcm,
+        "scheduler": scheduler,
+    }
     # A stopped API server may drain for minutes while others watch it: it gets a second.
-    return [Service(name, state).define(core, [str(word) for word in argv], grace=1 if name == "apiserver" else 3)
-            for name, argv in argvs.items()]
+    return [
+        Service(name, state).define(core, argv, grace=1 if name == "apiserver" else 3)
+        for name, argv in argvs.items()
+    ]
 
 
 class Api:
-    """The admin's view of the API server, over plain HTTPS: the lab must not depend on the client library under test."""
+    """The admin's view of the API server, over plain HTTPS: the lab must not depend on the client library
+    under test.
+    """
 
     def __init__(self, state: Path, segment: Segment, timeout: float = 5) -> None:
         self._address, self._timeout = segment[settings.CORE], timeout
@@ -65,9 +125,16 @@ class Api:
 
     def request(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
         """Status and body of one request. Raises OSError when the server cannot be reached."""
-        connection = http.client.HTTPSConnection(self._address, PORT, timeout=self._timeout, context=self._context)
+        connection = http.client.HTTPSConnection(
+            self._address, PORT, timeout=self._timeout, context=self._context
+        )
         try:
-            connection.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
+            connection.request(
+                method,
+                path,
+                json.dumps(body) if body is not None else None,
+                {"Content-Type": "application/json"},
+            )
             response = connection.getresponse()
             return response.status, response.read()
         except http.client.HTTPException as error:
@@ -94,10 +161,14 @@ class Api:
         try:
             status, body = self.request("GET", "/api/v1/nodes")
         except OSError as error:
-            return {name: f"unknown: {error}" for name in settings.NODES}
+            return dict.fromkeys(settings.NODES, f"unknown: {error}")
         found = {}
         for item in json.loads(body)["items"] if status == 200 else []:
             conditions = {entry["type"]: entry for entry in item["status"].get("conditions", [])}
             ready = conditions.get("Ready", {})
-            found[item["metadata"]["name"]] = "Ready" if ready.get("status") == "True" else f"not ready: {ready.get('message', 'no word yet')}"
+            found[item["metadata"]["name"]] = (
+                "Ready"
+                if ready.get("status") == "True"
+                else f"not ready: {ready.get('message', 'no word yet')}"
+            )
         return {name: found.get(name, "not registered") for name in settings.NODES}

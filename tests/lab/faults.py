@@ -3,8 +3,10 @@
     with faults.dns_dead(lab, "node1"):
         ...
 
-Two faults of different kind may be on together; ``lab.restore()`` (or ``fault clear``) undoes all, also those of a killed test.
+Two faults of different kind may be on together; ``lab.restore()`` (or ``fault clear``) undoes all, also those
+of a killed test.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -29,16 +31,19 @@ class Fault:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.off()
 
 
 def dns_dead(lab: Lab, name: str, resolver: str = "host") -> Fault:
-    """The node's resolver does not answer. ``resolver``: ``host`` (/etc/resolv.conf, which the runtime uses), ``kubelet`` (what
-    the kubelet gives to pods; on node1 the same file) or ``both``.
+    """The node's resolver does not answer. ``resolver``: ``host`` (/etc/resolv.conf, which the runtime uses),
+    ``kubelet`` (what the kubelet gives to pods; on node1 the same file) or ``both``.
 
-    resolv.conf then names a resolver that swallows the node's packets. The old resolver is cut off from the node as well,
-    since Go programs look at the file only every five seconds; and the named one answers whenever the fault is off.
+    resolv.conf then names a resolver that swallows the node's packets. The old resolver is cut off from the
+    node as well, since Go programs look at the file only every five seconds; and the named one answers
+    whenever the fault is off.
     """
     if resolver not in ("host", "kubelet", "both"):
         raise LabError("the resolver is one of host, kubelet, both")
@@ -62,20 +67,30 @@ def dns_dead(lab: Lab, name: str, resolver: str = "host") -> Fault:
         node.etc_files(machine, {key: node.standard_files(name, segment)[key] for key in files})
         for rule in rules:
             network.fault_rule(core, "-D", rule)
+
     return Fault(on, off)
 
 
 def unreachable(lab: Lab, name: str, host: str) -> Fault:
-    """Packets from one node (or the workstation) to one host of lab.test are dropped; everybody else reaches it."""
+    """Packets from one node (or the workstation) to one host of lab.test are dropped; everybody else reaches
+    it.
+    """
     rule = ["-s", lab.address(name), "-d", lab.address(host), "-j", "DROP"]
     core = lab.machine("core")
     return Fault(lambda: network.fault_rule(core, "-A", rule), lambda: network.fault_rule(core, "-D", rule))
 
 
 def stopped(lab: Lab, name: str) -> Fault:
-    """A service is stopped: a registry by its host, ``auth``, ``dns``, ``kubelet-node1``, ``containerd-node2``, ``scheduler``, …"""
+    """A service is stopped: a registry by its host, ``auth``, ``dns``, ``kubelet-node1``, ``containerd-
+    node2``, ``scheduler``, …
+    """
     service = lab.service(name)
-    return Fault(service.stop, service.start)
+
+    def off() -> None:
+        service.start()
+        service.await_ready()
+
+    return Fault(service.stop, off)
 
 
 def api_server_down(lab: Lab) -> Fault:
@@ -85,6 +100,7 @@ def api_server_down(lab: Lab) -> Fault:
     def off() -> None:
         service.start()
         lab.wait_ready()
+
     return Fault(service.stop, off)
 
 
@@ -94,11 +110,18 @@ def kubelet_down(lab: Lab, name: str) -> Fault:
 
     def off() -> None:
         service.start()
-        wait_for(lambda: lab.api.nodes()[name] == "Ready", f"{name} to be Ready", seconds=60, every=0.2, check=service.check)
+        wait_for(
+            lambda: lab.api.nodes()[name] == "Ready",
+            f"{name} to be Ready",
+            seconds=60,
+            every=0.2,
+            check=service.check,
+        )
+
     return Fault(service.stop, off)
 
 
 def hosts_toml(lab: Lab, name: str, host: str, text: str) -> Fault:
-    """A node has /etc/containerd/certs.d/HOST/hosts.toml with this text; containerd reads it with every pull."""
+    """A node has certs.d/HOST/hosts.toml with this text; containerd reads it with every pull."""
     machine = lab.machine(name)
     return Fault(lambda: node.hosts_toml(machine, host, text), lambda: node.hosts_toml(machine, host, None))

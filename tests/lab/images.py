@@ -1,4 +1,7 @@
-"""Images without an engine: made in memory, put straight into a registry's storage or into an archive for containerd."""
+"""Images without an engine: made in memory, put straight into a registry's storage or into an archive for
+containerd.
+"""
+
 from __future__ import annotations
 
 import hashlib
@@ -18,8 +21,22 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 NATIVE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-FOREIGN = "amd64" if NATIVE == "arm64" else "arm64"   # an architecture that the nodes do not have
-APPLETS = ("sh", "sleep", "cat", "ls", "env", "date", "timeout", "wget", "nslookup", "nc", "true", "false", "id")
+FOREIGN = "amd64" if NATIVE == "arm64" else "arm64"  # an architecture that the nodes do not have
+APPLETS = (
+    "sh",
+    "sleep",
+    "cat",
+    "ls",
+    "env",
+    "date",
+    "timeout",
+    "wget",
+    "nslookup",
+    "nc",
+    "true",
+    "false",
+    "id",
+)
 
 
 def digest(data: bytes) -> str:
@@ -33,7 +50,7 @@ def _json(value: object) -> bytes:
 
 @dataclass(frozen=True)
 class Image:
-    """A manifest (or an index) with everything below it; ``blobs`` are what a registry serves under /blobs/."""
+    """A manifest (or an index) with all below it; ``blobs`` are what a registry serves under /blobs/."""
 
     media_type: str
     body: bytes
@@ -67,32 +84,58 @@ def _tar(files: dict[str, bytes], links: dict[str, str], directories: tuple[str,
 
 
 def _image(layer: bytes, config: dict[str, object], architecture: str) -> Image:
-    configuration = _json({"architecture": architecture, "os": "linux", "config": config,
-                           "rootfs": {"type": "layers", "diff_ids": [digest(layer)]}})
-    body = _json({"schemaVersion": 2, "mediaType": MANIFEST,
-                  "config": {"mediaType": CONFIG, "digest": digest(configuration), "size": len(configuration)},
-                  "layers": [{"mediaType": LAYER, "digest": digest(layer), "size": len(layer)}]})
+    configuration = _json(
+        {
+            "architecture": architecture,
+            "os": "linux",
+            "config": config,
+            "rootfs": {"type": "layers", "diff_ids": [digest(layer)]},
+        }
+    )
+    body = _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": {"mediaType": CONFIG, "digest": digest(configuration), "size": len(configuration)},
+            "layers": [{"mediaType": LAYER, "digest": digest(layer), "size": len(layer)}],
+        }
+    )
     return Image(MANIFEST, body, {digest(layer): layer, digest(configuration): configuration})
 
 
 def _index(*images: tuple[str, Image]) -> Image:
-    body = _json({"schemaVersion": 2, "mediaType": INDEX,
-                  "manifests": [image.descriptor(platform={"architecture": architecture, "os": "linux"})
-                                for architecture, image in images]})
+    body = _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": [
+                image.descriptor(platform={"architecture": architecture, "os": "linux"})
+                for architecture, image in images
+            ],
+        }
+    )
     return Image(INDEX, body, children=tuple(image for _, image in images))
 
 
 def pause() -> Image:
     """As the real one: one static binary, no shell, a user that is not root."""
     layer = _tar({"pause": build.pause().read_bytes()}, {}, ())
-    return _image(layer, {"Entrypoint": ["/pause"], "User": "65535:65535", "Env": ["PATH=/usr/bin:/bin"]}, NATIVE)
+    return _image(
+        layer, {"Entrypoint": ["/pause"], "User": "65535:65535", "Env": ["PATH=/usr/bin:/bin"]}, NATIVE
+    )
 
 
 def busybox(label: str, architecture: str = NATIVE) -> Image:
     """Debian's static busybox, asleep; ``label`` makes images of different digest."""
     directories = ("bin", "etc", "tmp", "proc", "sys", "dev", "usr", "lib", "lib64")
-    layer = _tar({"bin/busybox": Path("/usr/bin/busybox").read_bytes()}, {f"bin/{name}": "busybox" for name in APPLETS}, directories)
-    return _image(layer, {"Cmd": ["sleep", "86400"], "Env": ["PATH=/bin"], "Labels": {"lab": label}}, architecture)
+    layer = _tar(
+        {"bin/busybox": Path("/usr/bin/busybox").read_bytes()},
+        {f"bin/{name}": "busybox" for name in APPLETS},
+        directories,
+    )
+    return _image(
+        layer, {"Cmd": ["sleep", "86400"], "Env": ["PATH=/bin"], "Labels": {"lab": label}}, architecture
+    )
 
 
 def multi() -> Image:
@@ -107,17 +150,29 @@ def foreign_only() -> Image:
 
 def archive(name: str, image: Image) -> bytes:
     """An OCI archive that ``ctr images import`` takes under ``name``."""
-    index = _json({"schemaVersion": 2, "manifests": [image.descriptor(annotations={
-        "org.opencontainers.image.ref.name": name, "io.containerd.image.name": name})]})
+    index = _json(
+        {
+            "schemaVersion": 2,
+            "manifests": [
+                image.descriptor(
+                    annotations={"org.opencontainers.image.ref.name": name, "io.containerd.image.name": name}
+                )
+            ],
+        }
+    )
     files = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": index}
-    files |= {"blobs/sha256/" + key[7:]: blob for key, blob in {**image.blobs, image.digest: image.body}.items()}
+    files |= {
+        "blobs/sha256/" + key[7:]: blob for key, blob in {**image.blobs, image.digest: image.body}.items()
+    }
     return _tar(files, {}, ())
 
 
 def store(root: Path, repository: str, tag: str, image: Image) -> None:
-    """Put an image into the storage of a registry that is not running yet (the file layout of distribution's filesystem driver).
+    """Put an image into the storage of a registry that is not running yet (the file layout of distribution's
+    filesystem driver).
 
-    Files instead of a push: no credentials are needed for the registries whose very point is that a push fails.
+    Files instead of a push: no credentials are needed for the registries whose very point is that a push
+    fails.
     """
     base = root / "docker/registry/v2"
     repo = base / "repositories" / repository

@@ -1,16 +1,20 @@
 """Machines made of namespaces, and the services that run in them.
 
-A machine is a network, mount, host-name and (the workstation apart) process namespace, held by one process that does nothing.
-Kill that process and the kernel ends every process inside, containers and their shims included, and drops its mounts, links
-and iptables rules: this is why the lab leaves nothing behind even after a crash. Nothing is bound under /run/netns.
+A machine is a network, mount, host-name and (the workstation apart) process namespace, held by one process
+that does nothing. Kill that process and the kernel ends every process inside, containers and their shims
+included, and drops its mounts, links and iptables rules: this is why the lab leaves nothing behind even after
+a crash. Nothing is bound under /run/netns.
 
-Who runs is written down as pid *and* start time, so that a pid used again by something else is never mistaken for ours.
+Who runs is written down as pid *and* start time, so that a pid used again by something else is never mistaken
+for ours.
 """
+
 from __future__ import annotations
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -20,11 +24,15 @@ from pathlib import Path
 from tests.lab import build, settings
 from tests.lab.common import MARKER, LabError, run, tail, wait_for, write
 
-CLEAN_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
+CLEAN_ENV = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+}
 
 
 def started(pid: int) -> int | None:
-    """When a process was started (clock ticks since boot, field 22 of /proc/PID/stat); None when it is gone or a zombie."""
+    """When a process was started (field 22 of /proc/PID/stat); None when it is gone or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -40,13 +48,15 @@ def _parent(pid: int) -> int | None:
 
 
 def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
 
 
 def kill(pid: int, start: int | None, *, grace: float) -> None:
     """End one process: SIGTERM, and SIGKILL after ``grace`` seconds. Returns when it is gone."""
+
     def gone() -> bool:
         return started(pid) is None or started(pid) != start
+
     if gone():
         return
     try:
@@ -81,7 +91,7 @@ class Machine:
 
     @property
     def own_pids(self) -> bool:
-        # Commands on the workstation are exec'd by the caller, so they stay in the caller's process namespace.
+        # Commands on the workstation are exec'd by the caller and stay in its process namespace.
         return self.name != "workstation"
 
     def holder(self) -> int | None:
@@ -118,16 +128,28 @@ class Machine:
         def record_me() -> None:
             # In the child, before exec: there is no moment at which the process runs and is not written down.
             write(self.record, json.dumps({"pid": os.getpid(), "start": started(os.getpid())}))
-        with open(os.devnull, "rb") as null, (self.state / "log" / f"machine-{self.name}.log").open("ab") as log:
-            subprocess.Popen([*argv, "--", binary, str(self.state), self.name], stdin=null, stdout=log, stderr=log,
-                             env=CLEAN_ENV, cwd="/", start_new_session=True, preexec_fn=record_me)
+
+        with (
+            Path(os.devnull).open("rb") as null,
+            (self.state / "log" / f"machine-{self.name}.log").open("ab") as log,
+        ):
+            subprocess.Popen(
+                [*argv, "--", binary, str(self.state), self.name],
+                stdin=null,
+                stdout=log,
+                stderr=log,
+                env=CLEAN_ENV,
+                cwd="/",
+                start_new_session=True,
+                preexec_fn=record_me,
+            )
         wait_for(lambda: self._holding(binary), f"the namespaces of {self.name}", seconds=10, every=0.01)
         self.enter(["sh", "-euc", 'hostname "$1"; ip link set lo up', "sh", self.name])
 
     def _holding(self, binary: str) -> bool:
         pid = self.holder()
         try:
-            return pid is not None and os.readlink(f"/proc/{pid}/exe") == os.path.realpath(binary)
+            return pid is not None and Path(f"/proc/{pid}/exe").readlink() == Path(binary).resolve()
         except OSError:
             return False
 
@@ -145,24 +167,43 @@ class Machine:
         return Path(f"/proc/{self.pid()}/root") / absolute.lstrip("/")
 
     def own_etc(self, files: Mapping[str, str | bytes], *, size: str, more: str = "") -> None:
-        """Give the machine a memory file system at ``store`` and a whole /etc of its own: the computer's with ``files`` over it;
-        ``more`` is shell for further mounts, with the store as ``$1``.
+        """Give the machine a memory file system at ``store`` and a whole /etc of its own: the computer's with
+        ``files`` over it; ``more`` is shell for further mounts, with the store as ``$1``.
 
-        An overlay of the directory, not of single files: so a pod's hostPath /etc shows the node's own view too, links of the
-        real /etc can be replaced by files, and files may be added that the real /etc has no place for.
+        An overlay of the directory, not of single files: so a pod's hostPath /etc shows the node's own view
+        too, links of the real /etc can be replaced by files, and files may be added that the real /etc has no
+        place for.
         """
-        self.enter(["sh", "-euc", """
+        self.enter(
+            [
+                "sh",
+                "-euc",
+                """
             mount -t tmpfs -o mode=755,size="$2" "$3" "$1"
             mkdir -p "$1/etc" "$1/etc.work"
-            """, "sh", str(self.store), size, f"lab-{self.name}"])
+            """,
+                "sh",
+                str(self.store),
+                size,
+                f"lab-{self.name}",
+            ]
+        )
         upper = self.path(str(self.store / "etc"))
         for name, content in {**files, MARKER.removeprefix("etc/"): f"{self.state} {self.name}\n"}.items():
             write(upper / name, content)
-        self.enter(["sh", "-euc", f"""
+        self.enter(
+            [
+                "sh",
+                "-euc",
+                f"""
             mount -t overlay -o "lowerdir=/etc,upperdir=$1/etc,workdir=$1/etc.work" overlay /etc
             {more}
             mount --make-rshared /
-            """, "sh", str(self.store)])
+            """,
+                "sh",
+                str(self.store),
+            ]
+        )
 
     def down(self) -> None:
         """End the machine with all that runs in it."""
@@ -171,13 +212,15 @@ class Machine:
             holder = self.holder()
             start = started(holder) if holder else None
             kill(outer, started(outer), grace=0)
-            if holder:   # goes with its parent (--kill-child); waited for, since the namespaces go with it
+            if holder:  # goes with its parent (--kill-child); waited for, since the namespaces go with it
                 kill(holder, start, grace=0)
         self.record.unlink(missing_ok=True)
 
 
 def strays(state: Path) -> list[int]:
-    """Processes that live in a machine of this lab though the machine's holder is gone or shares its process namespace."""
+    """Processes that live in a machine of this lab though the machine's holder is gone or shares its process
+    namespace.
+    """
     found = []
     for pid in _pids():
         try:
@@ -190,7 +233,9 @@ def strays(state: Path) -> list[int]:
 
 @dataclass(frozen=True)
 class Service:
-    """A daemon in a machine. What it is and who runs is one file, so any process can stop it and start it again."""
+    """A daemon in a machine. What it is and who runs is one file, so any process can stop it and start it
+    again.
+    """
 
     name: str
     state: Path
@@ -217,10 +262,33 @@ class Service:
         pid = record.get("pid")
         return pid if isinstance(pid, int) and started(pid) == record["start"] else None
 
-    def define(self, machine: Machine, argv: Sequence[str], env: Mapping[str, str] | None = None, grace: float = 2) -> Service:
-        """Write down what the service is. ``grace``: seconds between SIGTERM and SIGKILL when it is stopped."""
-        write(self.record, json.dumps({"machine": machine.name, "argv": [str(word) for word in argv],
-                                       "env": {**CLEAN_ENV, **(env or {})}, "grace": grace}), 0o600)
+    def define(
+        self,
+        machine: Machine,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        listens: str = "",
+        grace: float = 2,
+    ) -> Service:
+        """Write down what the service is.
+
+        ``listens``: ``address:port``, or a unix socket's path in its machine, that accepts once it is ready.
+        ``grace``: seconds between SIGTERM and SIGKILL when it is stopped.
+        """
+        write(
+            self.record,
+            json.dumps(
+                {
+                    "machine": machine.name,
+                    "argv": [str(word) for word in argv],
+                    "env": {**CLEAN_ENV, **(env or {})},
+                    "listens": listens,
+                    "grace": grace,
+                }
+            ),
+            0o600,
+        )
         return self
 
     def start(self) -> None:
@@ -234,11 +302,43 @@ class Service:
         with self.log.open("ab") as log:
             # The shell ends at once, so process 1 of the machine inherits (and reaps) the daemon.
             words = [*machine.argv(), "sh", "-c", 'setsid "$@" >&2 & echo $!', "sh", *argv]
-            inner = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=env, cwd="/", check=False).stdout
+            inner = subprocess.run(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=env,
+                cwd="/",
+                check=False,
+            ).stdout
         pid = _outside(machine.pid(), int(inner)) if inner.strip() else None
         if pid is None:
             raise LabError(f"{self.name} ended at once; the end of {self.log}:\n{tail(self.log)}")
-        write(self.record, json.dumps({**record, "pid": pid, "start": started(pid), "since": time.time()}), 0o600)
+        write(
+            self.record,
+            json.dumps({**record, "pid": pid, "start": started(pid), "since": time.time()}),
+            0o600,
+        )
+
+    def ready(self) -> bool:
+        """Whether it is alive and accepts connections (for a service that has said where)."""
+        listens = str(self.describe().get("listens", ""))
+        if self.pid is None or not listens:
+            return self.pid is not None
+        if listens.startswith("/"):
+            target: str | tuple[str, int] = str(
+                Machine(str(self.describe()["machine"]), self.state).path(listens)
+            )
+        else:
+            address, _, port = listens.rpartition(":")
+            target = (address, int(port))
+        with socket.socket(socket.AF_UNIX if isinstance(target, str) else socket.AF_INET) as connection:
+            connection.settimeout(1)
+            return connection.connect_ex(target) == 0
+
+    def await_ready(self, seconds: float = 30) -> None:
+        """Wait until it is ready. Raises LabError when it dies or takes too long."""
+        wait_for(self.ready, f"{self.name} (log: {self.log})", seconds=seconds, every=0.02, check=self.check)
 
     def stop(self) -> None:
         """Stop it and wait until it is gone; it stays defined."""
@@ -254,10 +354,10 @@ class Service:
 
 def _outside(holder: int, inner: int) -> int | None:
     """The pid, seen from here, of process ``inner`` of the holder's process namespace."""
-    namespace = os.readlink(f"/proc/{holder}/ns/pid")
+    namespace = Path(f"/proc/{holder}/ns/pid").readlink()
     for pid in _pids():
         try:
-            if os.readlink(f"/proc/{pid}/ns/pid") != namespace:
+            if Path(f"/proc/{pid}/ns/pid").readlink() != namespace:
                 continue
             status = Path(f"/proc/{pid}/status").read_text()
         except OSError:

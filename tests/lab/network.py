@@ -1,4 +1,7 @@
-"""The lab's segment: one bridge in the core machine, a cable to every other machine and one to the computer it all runs on."""
+"""The lab's segment: one bridge in the core machine, a cable to every other machine and one to the computer
+it all runs on.
+"""
+
 from __future__ import annotations
 
 import ipaddress
@@ -11,7 +14,10 @@ from tests.lab import settings
 from tests.lab.common import LabError, run
 from tests.lab.machine import CLEAN_ENV, Machine
 
-DROP, FAULT = "LAB-DROP", "LAB-FAULT"   # iptables chains in the core: what always drops, and what faults switch on
+DROP, FAULT = (
+    "LAB-DROP",
+    "LAB-FAULT",
+)  # iptables chains in the core: what always drops, and what faults switch on
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,11 @@ def free_segment() -> Segment:
         destination = route.get("dst", "default")
         if destination != "default":
             taken.append(ipaddress.IPv4Network(destination, strict=False))
-    for candidate in (ipaddress.IPv4Network(f"10.{second}.{third}.0/24") for second in (89, 90, 213) for third in range(7, 250)):
+    for candidate in (
+        ipaddress.IPv4Network(f"10.{second}.{third}.0/24")
+        for second in (89, 90, 213)
+        for third in range(7, 250)
+    ):
         if not any(candidate.overlaps(other) for other in taken if other.prefixlen):
             return Segment(str(candidate))
     raise LabError("no free /24 in 10.89.0.0/16, 10.90.0.0/16 or 10.213.0.0/16 for the lab")
@@ -59,26 +69,58 @@ def link_name(state: Path) -> str:
 
 def core_up(core: Machine, segment: Segment) -> None:
     """The bridge with every address that answers or drops, and the computer's cable into it."""
-    addresses = [settings.DNS, settings.DNS_KUBELET, settings.DNS_SPARE, settings.DNS_SILENT, settings.DNS_SERVFAIL]
+    addresses = [
+        settings.DNS,
+        settings.DNS_KUBELET,
+        settings.DNS_SPARE,
+        settings.DNS_SILENT,
+        settings.DNS_SERVFAIL,
+    ]
     addresses += [octet for name, octet in settings.HOSTS.items() if name not in settings.NOBODY_HAS]
-    _ip(core, ["link add br0 type bridge", f"addr add {segment[settings.CORE]}/24 dev br0", "link set br0 up",
-               *(f"addr add {segment[octet]}/32 dev br0" for octet in addresses)])
+    _ip(
+        core,
+        [
+            "link add br0 type bridge",
+            f"addr add {segment[settings.CORE]}/24 dev br0",
+            "link set br0 up",
+            *(f"addr add {segment[octet]}/32 dev br0" for octet in addresses),
+        ],
+    )
     # The chains: DNS_SILENT and `dropped` swallow what is sent to them, without a word.
-    rules = ["*filter", f":{DROP} - [0:0]", f":{FAULT} - [0:0]", f"-A INPUT -j {DROP}", f"-A INPUT -j {FAULT}",
-             f"-A {DROP} -d {segment[settings.DNS_SILENT]} -j DROP",
-             f"-A {DROP} -d {segment.host('dropped')} -p tcp --dport 443 -j DROP", "COMMIT"]
+    rules = [
+        "*filter",
+        f":{DROP} - [0:0]",
+        f":{FAULT} - [0:0]",
+        f"-A INPUT -j {DROP}",
+        f"-A INPUT -j {FAULT}",
+        f"-A {DROP} -d {segment[settings.DNS_SILENT]} -j DROP",
+        f"-A {DROP} -d {segment.host('dropped')} -p tcp --dport 443 -j DROP",
+        "COMMIT",
+    ]
     core.enter(["iptables-restore", "-w", "--noflush"], stdin="\n".join(rules) + "\n")
     link = link_name(core.state)
     remove_link(core.state)
-    _ip(None, [f"link add {link} type veth peer name machine netns {core.pid()}",
-               f"addr add {segment[settings.MACHINE_SIDE]}/24 dev {link}", f"link set {link} up"])
+    _ip(
+        None,
+        [
+            f"link add {link} type veth peer name machine netns {core.pid()}",
+            f"addr add {segment[settings.MACHINE_SIDE]}/24 dev {link}",
+            f"link set {link} up",
+        ],
+    )
     _ip(core, ["link set machine master br0", "link set machine up"])
 
 
 def attach(core: Machine, machine: Machine, address: str, gateway: str) -> None:
     """A cable from the bridge to a machine."""
-    _ip(core, [f"link add v-{machine.name[:12]} type veth peer name eth0 netns {machine.pid()}",
-               f"link set v-{machine.name[:12]} master br0", f"link set v-{machine.name[:12]} up"])
+    _ip(
+        core,
+        [
+            f"link add v-{machine.name[:12]} type veth peer name eth0 netns {machine.pid()}",
+            f"link set v-{machine.name[:12]} master br0",
+            f"link set v-{machine.name[:12]} up",
+        ],
+    )
     _ip(machine, [f"addr add {address}/24 dev eth0", "link set eth0 up", f"route add default via {gateway}"])
 
 
@@ -88,8 +130,15 @@ def remove_link(state: Path) -> None:
 
 
 def fault_rule(core: Machine, switch: str, rule: list[str]) -> None:
-    """Add (``-A``) or delete (``-D``) a rule of the chain for faults; deleting what is not there is fine, adding twice too."""
-    there = subprocess.run([*core.argv(), "iptables", "-w", "-C", FAULT, *rule], capture_output=True, check=False).returncode == 0
+    """Add (``-A``) or delete (``-D``) a rule of the chain for faults; deleting what is not there is fine,
+    adding twice too.
+    """
+    there = (
+        subprocess.run(
+            [*core.argv(), "iptables", "-w", "-C", FAULT, *rule], capture_output=True, check=False
+        ).returncode
+        == 0
+    )
     if there == (switch == "-D"):
         core.enter(["iptables", "-w", switch, FAULT, *rule])
 

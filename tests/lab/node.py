@@ -1,8 +1,10 @@
-"""A node: containerd and a kubelet in a machine with an /etc, a /run and a /var of its own, all at the usual paths.
+"""A node: containerd and a kubelet in a machine with an /etc, a /run and a /var of its own, all at the usual
+paths.
 
-So what a real node has is where a real node has it: /etc/containerd/config.toml, /etc/containerd/certs.d, /etc/resolv.conf,
-/run/containerd/containerd.sock, /var/lib/kubelet. The programs in /usr are the computer's.
+So what a real node has is where a real node has it: /etc/containerd/config.toml, /etc/containerd/certs.d,
+/etc/resolv.conf, /run/containerd/containerd.sock, /var/lib/kubelet. The programs in /usr are the computer's.
 """
+
 from __future__ import annotations
 
 import json
@@ -25,10 +27,17 @@ BUNDLE = "ssl/certs/ca-certificates.crt"
 KUBELET_RESOLV = "/etc/kubernetes/resolv.conf"
 CGROUP = Path("/sys/fs/cgroup")
 
-# What the kubelet would set in the kernel, which all machines share. It finds a file with the value it wants and lets be.
+# What the kubelet would set in the kernel, which all machines share. It finds a file with the value it wants
+# and lets be.
 # (kubernetes: pkg/kubelet/cm/container_manager_linux.go, setupKernelTunables)
-SYSCTLS = {"vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10", "kernel/panic_on_oops": "1",
-           "kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000"}
+SYSCTLS = {
+    "vm/overcommit_memory": "1",
+    "vm/panic_on_oom": "0",
+    "kernel/panic": "10",
+    "kernel/panic_on_oops": "1",
+    "kernel/keys/root_maxkeys": "1000000",
+    "kernel/keys/root_maxbytes": "25000000",
+}
 
 
 def kubelet_resolv(node: str) -> str:
@@ -37,11 +46,17 @@ def kubelet_resolv(node: str) -> str:
 
 
 def trust(ca: Authority) -> dict[str, str | bytes]:
-    """The CA bundle and the hashed directory of a machine that trusts ``ca``: what OpenSSL, Go and Debian's Python read."""
+    """The CA bundle and the hashed directory of a machine that trusts ``ca``: what OpenSSL, Go and Debian's
+    Python read.
+    """
     bundle = Path("/etc") / BUNDLE
     before = bundle.read_bytes() if bundle.exists() else b""
     subject = run(["openssl", "x509", "-subject_hash", "-noout", "-in", str(ca.crt)]).strip()
-    return {BUNDLE: before.rstrip(b"\n") + b"\n" + ca.pem, "ssl/certs/lab-registry-ca.pem": ca.pem, f"ssl/certs/{subject}.0": ca.pem}
+    return {
+        BUNDLE: before.rstrip(b"\n") + b"\n" + ca.pem,
+        "ssl/certs/lab-registry-ca.pem": ca.pem,
+        f"ssl/certs/{subject}.0": ca.pem,
+    }
 
 
 def _containerd_config(version: str) -> str:
@@ -87,38 +102,75 @@ state = "/run/containerd"
 
 def _kubelet_config(node: str, cgroup: str, segment: Segment) -> dict[str, object]:
     return {
-        "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
-        "failCgroupV1": False, "cgroupDriver": "cgroupfs", "cgroupRoot": f"/{cgroup}", "cgroupsPerQOS": True,
-        "enforceNodeAllocatable": [], "failSwapOn": False,
-        "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": True},
-                           "x509": {"clientCAFile": "/etc/kubernetes/pki/ca.crt"}},
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "failCgroupV1": False,
+        "cgroupDriver": "cgroupfs",
+        "cgroupRoot": f"/{cgroup}",
+        "cgroupsPerQOS": True,
+        "enforceNodeAllocatable": [],
+        "failSwapOn": False,
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": "/etc/kubernetes/pki/ca.crt"},
+        },
         "authorization": {"mode": "Webhook"},
-        "tlsCertFile": "/etc/kubernetes/pki/kubelet.crt", "tlsPrivateKeyFile": "/etc/kubernetes/pki/kubelet.key",
-        "containerRuntimeEndpoint": f"unix://{SOCKET}", "staticPodPath": "/etc/kubernetes/manifests",
+        "tlsCertFile": "/etc/kubernetes/pki/kubelet.crt",
+        "tlsPrivateKeyFile": "/etc/kubernetes/pki/kubelet.key",
+        "containerRuntimeEndpoint": f"unix://{SOCKET}",
+        "staticPodPath": "/etc/kubernetes/manifests",
         "volumePluginDir": "/var/lib/kubelet/volumeplugins",
-        # A working resolver that is not the node's own: a probe that asks the pod's resolver by mistake is found out.
-        "clusterDNS": [segment[settings.DNS_KUBELET]], "clusterDomain": "cluster.local",
+        # A working resolver that is not the node's own: a probe that asks the pod's resolver by mistake is
+        # found out.
+        "clusterDNS": [segment[settings.DNS_KUBELET]],
+        "clusterDomain": "cluster.local",
         "resolvConf": kubelet_resolv(node),
-        # One stalled pull must not hold up the others, nor many failing pods the rate limit of the kubelet itself.
-        "serializeImagePulls": False, "registryPullQPS": 50, "registryBurst": 100,
+        # One stalled pull must not hold up the others, nor many failing pods the rate limit of the kubelet
+        # itself.
+        "serializeImagePulls": False,
+        "registryPullQPS": 50,
+        "registryBurst": 100,
         "imageGCHighThresholdPercent": 100,
-        "evictionHard": {"memory.available": "50Mi", "nodefs.available": "0%", "imagefs.available": "0%",
-                         "nodefs.inodesFree": "0%", "imagefs.inodesFree": "0%"},
-        "registerNode": True, "nodeStatusUpdateFrequency": "5s",
+        "evictionHard": {
+            "memory.available": "50Mi",
+            "nodefs.available": "0%",
+            "imagefs.available": "0%",
+            "nodefs.inodesFree": "0%",
+            "imagefs.inodesFree": "0%",
+        },
+        "registerNode": True,
+        "nodeStatusUpdateFrequency": "5s",
     }
 
 
 def _cni(number: int) -> dict[str, object]:
-    return {"cniVersion": "1.0.0", "name": "lab", "plugins": [
-        {"type": "bridge", "bridge": "cni0", "isGateway": True, "ipMasq": True,
-         "ipam": {"type": "host-local", "ranges": [[{"subnet": f"10.244.{number}.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
-        {"type": "portmap", "capabilities": {"portMappings": True}}]}
+    return {
+        "cniVersion": "1.0.0",
+        "name": "lab",
+        "plugins": [
+            {
+                "type": "bridge",
+                "bridge": "cni0",
+                "isGateway": True,
+                "ipMasq": True,
+                "ipam": {
+                    "type": "host-local",
+                    "ranges": [[{"subnet": f"10.244.{number}.0/24"}]],
+                    "routes": [{"dst": "0.0.0.0/0"}],
+                },
+            },
+            {"type": "portmap", "capabilities": {"portMappings": True}},
+        ],
+    }
 
 
 def standard_files(node: str, segment: Segment) -> dict[str, str]:
     """The files of a node that faults change, as they should be."""
-    return {"resolv.conf": dns.resolv_conf(segment, settings.DNS),
-            "kubernetes/resolv.conf": dns.resolv_conf(segment, settings.DNS_KUBELET)}
+    return {
+        "resolv.conf": dns.resolv_conf(segment, settings.DNS),
+        "kubernetes/resolv.conf": dns.resolv_conf(segment, settings.DNS_KUBELET),
+    }
 
 
 def define(machine: Machine, segment: Segment, ca: Authority, registry_ca: Authority) -> list[Service]:
@@ -126,61 +178,102 @@ def define(machine: Machine, segment: Segment, ca: Authority, registry_ca: Autho
     node, state = machine.name, machine.state
     number = settings.NODES.index(node) + 1
     address = segment.node(node)
-    ours = number == 2   # the second node runs the containerd that we built, the first one Debian's
-    containerd = str(build.CONTAINERD.program("containerd")) if ours else shutil.which("containerd") or "/usr/bin/containerd"
+    ours = number == 2  # the second node runs the containerd that we built, the first one Debian's
+    containerd = (
+        str(build.CONTAINERD.program("containerd"))
+        if ours
+        else shutil.which("containerd") or "/usr/bin/containerd"
+    )
     version = re.search(r"\bv?(\d+\.\d+\.\d+)", run([containerd, "--version"]))
     if version is None:
         raise LabError(f"{containerd} does not tell its version")
     pair = ca.issue(node, f"system:node:{node}", organisation="system:nodes", dns=[node], addresses=[address])
-    config = kubeconfig(state / f"{node}.kubeconfig", f"https://{segment[settings.CORE]}:6443", ca.pem, pair, f"system:node:{node}")
+    config = kubeconfig(
+        state / f"{node}.kubeconfig",
+        f"https://{segment[settings.CORE]}:6443",
+        ca.pem,
+        pair,
+        f"system:node:{node}",
+    )
     cgroup = f"{settings.tag(state)}-{node}"
     files: dict[str, str | bytes] = {
-        **standard_files(node, segment), **trust(registry_ca),
-        "hostname": f"{node}\n", "hosts": f"127.0.0.1 localhost\n{address} {node}\n",
+        **standard_files(node, segment),
+        **trust(registry_ca),
+        "hostname": f"{node}\n",
+        "hosts": f"127.0.0.1 localhost\n{address} {node}\n",
         "machine-id": settings.tag(state).encode().hex().ljust(31, "0")[:31] + f"{number}\n",
-        "containerd/config.toml": _containerd_config(version[1]), "containerd/certs.d/.keep": "",
+        "containerd/config.toml": _containerd_config(version[1]),
+        "containerd/certs.d/.keep": "",
         "cni/net.d/10-lab.conflist": json.dumps(_cni(number), indent=1),
         "kubernetes/kubelet.yaml": json.dumps(_kubelet_config(node, cgroup, segment), indent=1),
-        "kubernetes/kubelet.conf": config.read_text(), "kubernetes/manifests/.keep": "",
-        "kubernetes/pki/ca.crt": ca.pem, "kubernetes/pki/kubelet.crt": pair.crt.read_bytes(),
+        "kubernetes/kubelet.conf": config.read_text(),
+        "kubernetes/manifests/.keep": "",
+        "kubernetes/pki/ca.crt": ca.pem,
+        "kubernetes/pki/kubelet.crt": pair.crt.read_bytes(),
         "kubernetes/pki/kubelet.key": pair.key.read_bytes(),
     }
-    sysctls = "\n".join(f"""
-        if [ -e /proc/sys/{name} ]; then echo {value} > "$1/sysctl/{name.replace('/', '.')}"
-        mount --bind "$1/sysctl/{name.replace('/', '.')}" /proc/sys/{name}; fi""" for name, value in SYSCTLS.items())
-    machine.own_etc(files, size="8g", more=f"""
+    sysctls = "\n".join(
+        f"""
+        if [ -e /proc/sys/{name} ]; then echo {value} > "$1/sysctl/{name.replace("/", ".")}"
+        mount --bind "$1/sysctl/{name.replace("/", ".")}" /proc/sys/{name}; fi"""
+        for name, value in SYSCTLS.items()
+    )
+    machine.own_etc(
+        files,
+        size="8g",
+        more=f"""
         mkdir -p "$1/var" "$1/var.work" "$1/containerd" "$1/kubelet" "$1/sysctl"
         mount -t overlay -o "lowerdir=/var,upperdir=$1/var,workdir=$1/var.work" overlay /var
         mkdir -p /var/lib/containerd /var/lib/kubelet
         mount --bind "$1/containerd" /var/lib/containerd
         mount --bind "$1/kubelet" /var/lib/kubelet
         {sysctls}
-        umount "$1"   # the binds keep it; cadvisor wants to look at every mount point, and this one is about to be hidden
+        umount "$1"   # the binds keep it; cadvisor looks at every mount point, and this one gets hidden
         mount -t tmpfs -o mode=755 "lab-run" /run
         mkdir -p /run/lock /run/netns
         sysctl -qw net.ipv4.ip_forward=1
-        """)
+        """,
+    )
     cgroup_up(cgroup)
     # Each containerd must find the shim of its own generation first.
     path = {"PATH": (f"{build.CONTAINERD.bin}:" if ours else "") + CLEAN_ENV["PATH"]}
     return [
-        Service(f"containerd-{node}", state).define(machine, [containerd, "--log-level", "info"], path, grace=5),
-        Service(f"kubelet-{node}", state).define(machine, [
-            str(build.KUBERNETES.program("kubelet")), "--config=/etc/kubernetes/kubelet.yaml", "--kubeconfig=/etc/kubernetes/kubelet.conf",
-            f"--hostname-override={node}", f"--node-ip={address}", "--v=1"], path, grace=5)]
+        Service(f"containerd-{node}", state).define(
+            machine, [containerd, "--log-level", "info"], env=path, listens=SOCKET, grace=5
+        ),
+        Service(f"kubelet-{node}", state).define(
+            machine,
+            [
+                str(build.KUBERNETES.program("kubelet")),
+                "--config=/etc/kubernetes/kubelet.yaml",
+                "--kubeconfig=/etc/kubernetes/kubelet.conf",
+                f"--hostname-override={node}",
+                f"--node-ip={address}",
+                "--v=1",
+            ],
+            env=path,
+            grace=5,
+        ),
+    ]
 
 
 def start_containerd(machine: Machine, archive: bytes) -> None:
     """Start containerd, wait for its socket and give it the pause image, the only image a fresh node has."""
     service = Service(f"containerd-{machine.name}", machine.state)
     service.start()
-    wait_for(lambda: machine.path(SOCKET).exists(), f"containerd of {machine.name} (log: {service.log})", seconds=30, check=service.check)
+    service.await_ready()
     ctr = str(build.CONTAINERD.program("ctr")) if machine.name == settings.NODES[1] else "ctr"
     argv = [*machine.argv(), ctr, "--address", SOCKET, "--namespace", "k8s.io", "images", "import", "-"]
 
     def imported() -> bool:
-        with service.log.open("ab") as log:   # the CRI plugin takes a moment after the socket is there
-            return subprocess.run(argv, input=archive, stdout=log, stderr=log, env=CLEAN_ENV, check=False).returncode == 0
+        with service.log.open("ab") as log:  # the CRI plugin takes a moment after the socket is there
+            return (
+                subprocess.run(
+                    argv, input=archive, stdout=log, stderr=log, env=CLEAN_ENV, check=False
+                ).returncode
+                == 0
+            )
+
     try:
         wait_for(imported, f"the pause image on {machine.name}", seconds=20, every=0.2, check=service.check)
     except LabError as error:
@@ -193,8 +286,9 @@ def pause_archive() -> bytes:
 
 
 def _hierarchies() -> list[Path]:
-    """The mount points of the cgroup controllers: one in version 2, one a controller in version 1 (and runc uses an empty version 2
-    hierarchy beside them where there is one)."""
+    """The mount points of the cgroup controllers: one in version 2, one a controller in version 1 (and runc
+    uses an empty version 2 hierarchy beside them where there is one).
+    """
     if (CGROUP / "cgroup.controllers").exists():
         return [CGROUP]
     mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
@@ -202,19 +296,23 @@ def _hierarchies() -> list[Path]:
 
 
 def cgroup_up(name: str) -> None:
-    """The kubelet's root in every hierarchy. Version 2 is written to its documentation and has not been run."""
+    """The kubelet's root in every hierarchy. Version 2 is written to its documentation and is untested."""
     for hierarchy in _hierarchies():
         ours = hierarchy / name
         ours.mkdir(exist_ok=True)
         if (hierarchy / "cgroup.controllers").exists():
             for directory in (hierarchy, ours):
                 have = (directory / "cgroup.controllers").read_text().split()
-                for controller in (item for item in ("cpu", "cpuset", "io", "memory", "pids", "hugetlb") if item in have):
+                for controller in (
+                    item for item in ("cpu", "cpuset", "io", "memory", "pids", "hugetlb") if item in have
+                ):
                     try:
                         (directory / "cgroup.subtree_control").write_text(f"+{controller}")
                     except OSError as error:
-                        raise LabError(f"cgroup v2: cannot delegate {controller} in {directory}: {error}. In a container, "
-                                       "its processes must not sit in the root of its cgroup tree") from error
+                        raise LabError(
+                            f"cgroup v2: cannot delegate {controller} in {directory}: {error}. "
+                            "In a container, its processes must not sit in the root of its cgroup tree"
+                        ) from error
         for setting in ("cpuset.cpus", "cpuset.mems"):
             # Version 1 alone: a new cpuset is empty, and nothing can run in an empty one.
             if not (hierarchy / "cgroup.controllers").exists() and (hierarchy / setting).exists():
@@ -222,14 +320,18 @@ def cgroup_up(name: str) -> None:
 
 
 def cgroup_down(name: str) -> None:
-    """Remove the kubelet's root from every hierarchy; empty once its processes are gone, which takes the kernel a moment."""
+    """Remove the kubelet's root from every hierarchy; empty once its processes are gone, which takes the
+    kernel a moment.
+    """
+
     def removed(top: Path) -> bool:
         for directory, _, _ in os.walk(top, topdown=False):
             try:
-                os.rmdir(directory)
+                Path(directory).rmdir()
             except OSError:
                 return not top.exists()
         return True
+
     for hierarchy in _hierarchies():
         top = hierarchy / name
         if top.exists():
@@ -237,7 +339,9 @@ def cgroup_down(name: str) -> None:
 
 
 def hosts_toml(machine: Machine, host: str, text: str | None) -> None:
-    """Write or (None) remove /etc/containerd/certs.d/HOST/hosts.toml of a node; containerd reads it with every pull."""
+    """Write or (None) remove /etc/containerd/certs.d/HOST/hosts.toml of a node; containerd reads it with
+    every pull.
+    """
     directory = machine.path(f"/etc/containerd/certs.d/{host}")
     if text is not None:
         write(directory / "hosts.toml", text)

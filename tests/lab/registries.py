@@ -1,4 +1,7 @@
-"""The registries: Debian's docker-registry wherever a real one can show the fault, each on an address of its own, port 443."""
+"""The registries: Debian's docker-registry wherever a real one can show the fault, each on an address of its
+own, port 443.
+"""
+
 from __future__ import annotations
 
 import json
@@ -20,72 +23,154 @@ def fqdn(name: str) -> str:
     return f"{name}.{settings.DOMAIN}"
 
 
-def _distribution(core: Machine, segment: Segment, name: str, tls: Pair | None, auth: Mapping[str, object] | None = None) -> Service:
+def _distribution(
+    core: Machine, segment: Segment, name: str, tls: Pair | None, auth: Mapping[str, object] | None = None
+) -> Service:
     """A registry of the real distribution project. JSON is YAML."""
     directory = core.state / "registries" / name
-    http: dict[str, object] = {"addr": f"{segment.host(name)}:443", "secret": "lab", "host": f"http{'s' if tls else ''}://{fqdn(name)}"}
+    http: dict[str, object] = {
+        "addr": f"{segment.host(name)}:443",
+        "secret": "lab",
+        "host": f"http{'s' if tls else ''}://{fqdn(name)}",
+    }
     if tls:
         http["tls"] = {"certificate": str(tls.crt), "key": str(tls.key)}
-    config = {"version": "0.1", "log": {"level": "warn"},
-              "storage": {"filesystem": {"rootdirectory": str(directory / "data")}, "delete": {"enabled": True},
-                          "maintenance": {"uploadpurging": {"enabled": False}}},
-              "http": http, **({"auth": auth} if auth else {})}
+    config = {
+        "version": "0.1",
+        "log": {"level": "warn"},
+        "storage": {
+            "filesystem": {"rootdirectory": str(directory / "data")},
+            "delete": {"enabled": True},
+            "maintenance": {"uploadpurging": {"enabled": False}},
+        },
+        "http": http,
+        **({"auth": auth} if auth else {}),
+    }
     path = write(directory / "config.yml", json.dumps(config, indent=1))
-    return Service(f"registry-{name}", core.state).define(core, ["docker-registry", "serve", str(path)])
+    return Service(f"registry-{name}", core.state).define(
+        core, ["docker-registry", "serve", str(path)], listens=f"{segment.host(name)}:443"
+    )
 
 
-def _ours(core: Machine, kind: str, name: str, config: Mapping[str, object]) -> Service:
+def _ours(core: Machine, kind: str, name: str, config: Mapping[str, object], port: int = 443) -> Service:
     path = write(core.state / "registries" / name / "config.json", json.dumps(config), 0o600)
-    return Service(name, core.state).define(core, [sys.executable, "-m", "tests.lab.servers", kind, str(path)],
-                                            {"PYTHONPATH": str(settings.REPOSITORY_ROOT), "PYTHONUNBUFFERED": "1"})
+    return Service(name, core.state).define(
+        core,
+        [sys.executable, "-m", "tests.lab.servers", kind, str(path)],
+        env={"PYTHONPATH": str(settings.REPOSITORY_ROOT), "PYTHONUNBUFFERED": "1"},
+        listens=f"{config['address']}:{port}",
+    )
 
 
 def fill(state: Path) -> None:
     """Put the images into the registries' storage."""
     app = images.busybox("team/app:1.0")
     contents: dict[str, dict[tuple[str, str], images.Image]] = {
-        "registry": {("busybox", "1.35"): images.busybox("1.35"), ("busybox", "v2.0.0"): images.busybox("v2.0.0"),
-                     ("team/app", "1.0"): app, ("multi", "1.0"): images.multi(), ("armonly", "1.0"): images.foreign_only()},
+        "registry": {
+            ("busybox", "1.35"): images.busybox("1.35"),
+            ("busybox", "v2.0.0"): images.busybox("v2.0.0"),
+            ("team/app", "1.0"): app,
+            ("multi", "1.0"): images.multi(),
+            ("armonly", "1.0"): images.foreign_only(),
+        },
         "private": {("team/app", "1.0"): app},
         "bearer": {("team/app", "1.0"): app, ("public/app", "1.0"): app},
-        **{name: {("team/app", "1.0"): app} for name in ("orphan", "unknownca", "expired", "wrongname", "plain")},
+        **{
+            name: {("team/app", "1.0"): app}
+            for name in ("orphan", "unknownca", "expired", "wrongname", "plain")
+        },
     }
     for name, tags in contents.items():
         for (repository, tag), image in tags.items():
             images.store(state / "registries" / name / "data", repository, tag, image)
 
 
-def define(core: Machine, segment: Segment, trusted: Authority, unknown: Authority, password: str) -> list[Service]:
+def define(
+    core: Machine, segment: Segment, trusted: Authority, unknown: Authority, password: str
+) -> list[Service]:
     """All registries and token servers. ``trusted`` is the CA that nodes and workstation know."""
     state = core.state
 
     def cert(name: str, *more: str) -> Pair:
         return trusted.issue(fqdn(name), fqdn(name), dns=[fqdn(name), *map(fqdn, more)])
 
-    htpasswd = write(state / "registries/private/htpasswd", run(["htpasswd", "-niB", "-C", "5", settings.USER], stdin=password), 0o600)
+    htpasswd = write(
+        state / "registries/private/htpasswd",
+        run(["htpasswd", "-niB", "-C", "5", settings.USER], stdin=password),
+        0o600,
+    )
     signer = trusted.issue("token-signer", "lab token signer", use_rsa=True)
 
     def bearer(host: str) -> dict[str, object]:
-        return {"token": {"realm": f"https://{fqdn(host)}/token", "service": "lab registry", "issuer": ISSUER,
-                          "rootcertbundle": str(trusted.crt)}}
+        return {
+            "token": {
+                "realm": f"https://{fqdn(host)}/token",
+                "service": "lab registry",
+                "issuer": ISSUER,
+                "rootcertbundle": str(trusted.crt),
+            }
+        }
 
     auth, hub = cert("auth"), cert("hub", "auth-hub")
     account = {"user": settings.USER, "password": password}
     return [
         _distribution(core, segment, "registry", cert("registry")),
-        _distribution(core, segment, "private", cert("private"), {"htpasswd": {"realm": "lab private registry", "path": str(htpasswd)}}),
+        _distribution(
+            core,
+            segment,
+            "private",
+            cert("private"),
+            {"htpasswd": {"realm": "lab private registry", "path": str(htpasswd)}},
+        ),
         _distribution(core, segment, "bearer", cert("bearer"), bearer("auth")),
         # Its token host has no address: the registry itself is fine.
         _distribution(core, segment, "orphan", cert("orphan"), bearer("ghost-auth")),
-        _distribution(core, segment, "unknownca", unknown.issue(fqdn("unknownca"), fqdn("unknownca"), dns=[fqdn("unknownca")])),
-        _distribution(core, segment, "expired", trusted.issue(fqdn("expired"), fqdn("expired"), dns=[fqdn("expired")], expired=True)),
-        _distribution(core, segment, "wrongname", trusted.issue(fqdn("wrongname"), fqdn("othername"), dns=[fqdn("othername")])),
+        _distribution(
+            core,
+            segment,
+            "unknownca",
+            unknown.issue(fqdn("unknownca"), fqdn("unknownca"), dns=[fqdn("unknownca")]),
+        ),
+        _distribution(
+            core,
+            segment,
+            "expired",
+            trusted.issue(fqdn("expired"), fqdn("expired"), dns=[fqdn("expired")], expired=True),
+        ),
+        _distribution(
+            core,
+            segment,
+            "wrongname",
+            trusted.issue(fqdn("wrongname"), fqdn("othername"), dns=[fqdn("othername")]),
+        ),
         _distribution(core, segment, "plain", None),
-        _ours(core, "token", "auth", {**account, "address": segment.host("auth"), "issuer": ISSUER,
-                                      "certificate": str(auth.crt), "key": str(auth.key),
-                                      "signing_certificate": str(signer.crt), "signing_key": str(signer.key)}),
-        _ours(core, "hub", "hub", {**account, "address": segment.host("hub"), "token_address": segment.host("auth-hub"),
-                                   "token_host": fqdn("auth-hub"), "service": "registry.hub.lab.test",
-                                   "certificate": str(hub.crt), "key": str(hub.key)}),
-        _ours(core, "servfail", "dns-servfail", {"address": segment[settings.DNS_SERVFAIL]}),
+        _ours(
+            core,
+            "token",
+            "auth",
+            {
+                **account,
+                "address": segment.host("auth"),
+                "issuer": ISSUER,
+                "certificate": str(auth.crt),
+                "key": str(auth.key),
+                "signing_certificate": str(signer.crt),
+                "signing_key": str(signer.key),
+            },
+        ),
+        _ours(
+            core,
+            "hub",
+            "hub",
+            {
+                **account,
+                "address": segment.host("hub"),
+                "token_address": segment.host("auth-hub"),
+                "token_host": fqdn("auth-hub"),
+                "service": "registry.hub.lab.test",
+                "certificate": str(hub.crt),
+                "key": str(hub.key),
+            },
+        ),
+        _ours(core, "servfail", "dns-servfail", {"address": segment[settings.DNS_SERVFAIL]}, port=53),
     ]

@@ -1,7 +1,9 @@
-"""The servers that Debian has none of: a token server, a registry in the manner of Docker Hub, a resolver that fails.
+"""The servers that Debian has none of: a token server, a registry in the manner of Docker Hub, a resolver
+that fails.
 
 Run in the core machine as ``python -m tests.lab.servers KIND CONFIG.json``.
 """
+
 from __future__ import annotations
 
 import base64
@@ -28,12 +30,16 @@ from tests.lab import images
 
 
 class TLSServer(ThreadingHTTPServer):
-    """An HTTPS server on one address whose handshakes happen in the request's own thread, so a silent client blocks nobody."""
+    """An HTTPS server on one address whose handshakes happen in the request's own thread, so a silent client
+    blocks nobody.
+    """
 
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, address: str, handler: type[BaseHTTPRequestHandler], certificate: str, key: str) -> None:
+    def __init__(
+        self, address: str, handler: type[BaseHTTPRequestHandler], certificate: str, key: str
+    ) -> None:
         super().__init__((address, 443), handler)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate, key)
@@ -43,7 +49,7 @@ class TLSServer(ThreadingHTTPServer):
         try:
             with self.context.wrap_socket(request, server_side=True) as secure:
                 super().finish_request(secure, client_address)
-        except OSError as error:   # a client that does not trust us, or went away
+        except OSError as error:  # a client that does not trust us, or went away
             print(f"{client_address[0]} - {error}", flush=True)
 
     def shutdown_request(self, request: Any) -> None:
@@ -57,8 +63,13 @@ class Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "lab", ""
     config: ClassVar[dict[str, Any]] = {}
 
-    def answer(self, status: int, body: bytes | object = b"", headers: Mapping[str, str] | None = None,
-               content_type: str = "application/json") -> None:
+    def answer(
+        self,
+        status: int,
+        body: bytes | object = b"",
+        headers: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in (headers or {}).items():
@@ -69,7 +80,14 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data)
 
-    def error(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None, detail: object = None) -> None:
+    def error(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        detail: object = None,
+    ) -> None:
         """An error in the form of the distribution specification."""
         self.answer(status, {"errors": [{"code": code, "message": message, "detail": detail}]}, headers)
 
@@ -89,10 +107,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         # Never a header, and no query values: passwords and tokens do not belong into logs.
-        path = urllib.parse.urlsplit(self.path).path if hasattr(self, "path") else "?"
-        status = args[1] if len(args) > 1 else "-"
-        print(f'{self.client_address[0]} "{getattr(self, "command", "?")} {path}" {status} {self.headers.get("User-Agent", "-")!r}'
-              if hasattr(self, "headers") else f"{self.client_address[0]} - {format % args}", flush=True)
+        words = getattr(self, "requestline", "").partition("?")[0]
+        agent = self.headers.get("User-Agent", "-") if hasattr(self, "headers") else "-"
+        print(f'{self.client_address[0]} "{words}" {args[1] if len(args) > 1 else "-"} {agent!r}', flush=True)
 
 
 class TokenHandler(Handler):
@@ -130,22 +147,42 @@ class TokenHandler(Handler):
             kind, _, rest = scope.partition(":")
             name, _, actions = rest.rpartition(":")
             wanted = actions.split(",")
-            # Anyone may pull what is below public/; the user may pull everything; nobody is told what does not exist.
+            # Anyone may pull what is below public/; the user may pull everything; nobody is told what does
+            # not exist.
             if kind == "repository" and "pull" in wanted and (user or name.startswith("public/")):
                 access.append({"type": kind, "name": name, "actions": ["pull"]})
         now = int(time.time())
-        claims = {"iss": self.config["issuer"], "sub": user, "aud": service, "iat": now, "nbf": now - 10, "exp": now + 300,
-                  "jti": secrets.token_hex(8), "access": access}
-        token = jwt.encode(claims, self.config["key_pem"], algorithm="RS256", headers={"x5c": [self.config["x5c"]]})
-        self.answer(200, {"token": token, "access_token": token, "expires_in": 300,
-                          "issued_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
-                          "scope": " ".join(scopes)})
+        claims = {
+            "iss": self.config["issuer"],
+            "sub": user,
+            "aud": service,
+            "iat": now,
+            "nbf": now - 10,
+            "exp": now + 300,
+            "jti": secrets.token_hex(8),
+            "access": access,
+        }
+        token = jwt.encode(
+            claims, self.config["key_pem"], algorithm="RS256", headers={"x5c": [self.config["x5c"]]}
+        )
+        self.answer(
+            200,
+            {
+                "token": token,
+                "access_token": token,
+                "expires_in": 300,
+                "issued_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
+                "scope": " ".join(scopes),
+            },
+        )
 
 
 class HubHandler(Handler):
-    """A registry that counts as Docker Hub does: GET of a manifest counts, HEAD does not, and below limited/ nothing is left.
+    """A registry that counts as Docker Hub does: GET of a manifest counts, HEAD does not, and below limited/
+    nothing is left.
 
-    Counted a client address; SIGHUP sets the counts back. The same process answers for the registry and for its token host.
+    Counted a client address; SIGHUP sets the counts back. The same process answers for the registry and for
+    its token host.
     """
 
     contents: ClassVar[dict[str, dict[str, images.Image]]] = {}
@@ -177,8 +214,15 @@ class HubHandler(Handler):
         else:
             token = secrets.token_urlsafe(24)
             self.tokens[token] = time.monotonic() + 300
-            self.answer(200, {"token": token, "access_token": token, "expires_in": 300,
-                              "issued_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
+            self.answer(
+                200,
+                {
+                    "token": token,
+                    "access_token": token,
+                    "expires_in": 300,
+                    "issued_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                },
+            )
 
     def _authorised(self) -> bool:
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
@@ -205,24 +249,44 @@ class HubHandler(Handler):
             if self.command == "GET" and not spent:
                 self.used[client] = self.used.get(client, 0) + 1
             left = 0 if spent else max(self.LEFT - self.used.get(client, 0), 0)
-            rate = {"ratelimit-limit": f"{self.LIMIT};w={self.WINDOW}", "ratelimit-remaining": f"{left};w={self.WINDOW}",
-                    "docker-ratelimit-source": client}
+            rate = {
+                "ratelimit-limit": f"{self.LIMIT};w={self.WINDOW}",
+                "ratelimit-remaining": f"{left};w={self.WINDOW}",
+                "docker-ratelimit-source": client,
+            }
             if spent or (self.used.get(client, 0) > self.LEFT):
-                self.error(429, "TOOMANYREQUESTS", "You have reached your unauthenticated pull rate limit. "
-                           "https://www.docker.com/increase-rate-limit", rate)
+                self.error(
+                    429,
+                    "TOOMANYREQUESTS",
+                    "You have reached your unauthenticated pull rate limit. "
+                    "https://www.docker.com/increase-rate-limit",
+                    rate,
+                )
                 return
             image = self._find(repository, reference)
             if repository not in self.contents:
-                self.error(401, "UNAUTHORIZED", "authentication required", None,
-                           [{"Type": "repository", "Class": "", "Name": repository, "Action": "pull"}])
+                self.error(
+                    401,
+                    "UNAUTHORIZED",
+                    "authentication required",
+                    None,
+                    [{"Type": "repository", "Class": "", "Name": repository, "Action": "pull"}],
+                )
             elif image is None:
                 self.error(404, "MANIFEST_UNKNOWN", "manifest unknown", rate, {"Tag": reference})
             else:
-                self.answer(200, image.body, {**rate, "Docker-Content-Digest": image.digest}, image.media_type)
+                self.answer(
+                    200, image.body, {**rate, "Docker-Content-Digest": image.digest}, image.media_type
+                )
             return
         for image in self._all(repository):
             if kind == "blobs" and reference in image.blobs:
-                self.answer(200, image.blobs[reference], {"Docker-Content-Digest": reference}, "application/octet-stream")
+                self.answer(
+                    200,
+                    image.blobs[reference],
+                    {"Docker-Content-Digest": reference},
+                    "application/octet-stream",
+                )
                 return
         self.error(404, "BLOB_UNKNOWN", "blob unknown to registry")
 
@@ -259,9 +323,16 @@ def hub(config: dict[str, Any]) -> None:
 
 
 def servfail(config: dict[str, Any]) -> None:
-    """A resolver that says SERVFAIL to every question (RFC 1035 4.1.1: QR and RA set, RCODE 2), by UDP and TCP."""
+    """A resolver that says SERVFAIL to every question (RFC 1035 4.1.1: QR and RA set, RCODE 2), by UDP and
+    TCP.
+    """
+
     def reply(question: bytes) -> bytes:
-        return question[:2] + struct.pack("!HHHHH", 0x8182, 1, 0, 0, 0) + question[12:question.index(b"\0", 12) + 5]
+        return (
+            question[:2]
+            + struct.pack("!HHHHH", 0x8182, 1, 0, 0, 0)
+            + question[12 : question.index(b"\0", 12) + 5]
+        )
 
     def by_tcp() -> None:
         with socket.create_server((config["address"], 53)) as server:
@@ -274,6 +345,7 @@ def servfail(config: dict[str, Any]) -> None:
                         connection.sendall(struct.pack("!H", len(message)) + message)
                     except (OSError, ValueError):
                         continue
+
     threading.Thread(target=by_tcp, daemon=True).start()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind((config["address"], 53))

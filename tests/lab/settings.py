@@ -1,4 +1,5 @@
 """What the lab consists of: versions, paths, names and addresses. Everything else is derived from here."""
+
 from __future__ import annotations
 
 import hashlib
@@ -48,10 +49,14 @@ def cache() -> Path:
 
 
 def state() -> Path:
-    """The directory of the running lab; short, because unix socket paths end at 108 bytes. IMAGEPULL_LAB overrides it."""
+    """The directory of the running lab; short, because unix socket paths end at 108 bytes. IMAGEPULL_LAB
+    overrides it.
+    """
     return Path(os.environ.get("IMAGEPULL_LAB") or "/run/kubectl-imagepull-lab").absolute()
 
 
 def tag(at: Path | None = None) -> str:
-    """A short name of one lab, for what must be unique on the machine (links, cgroups): labs in other directories run beside it."""
+    """A short name of one lab, for what must be unique on the machine (links, cgroups): labs in other
+    directories run beside it.
+    """
     return "ipl" + hashlib.sha256(str(at or state()).encode()).hexdigest()[:6]

@@ -1,7 +1,9 @@
-"""The lab itself: that each of its failures is real on both nodes, that faults mend, and that ``down`` leaves nothing behind.
+"""The lab itself: that each of its failures is real on both nodes, that faults mend, and that ``down`` leaves
+nothing behind.
 
 What starts and stops labs does so in a second lab beside the running one.
 """
+
 from __future__ import annotations
 
 import base64
@@ -30,6 +32,7 @@ NODES = pytest.mark.parametrize("node", settings.NODES)
 
 # ---------------------------------------------------------------- the running lab
 
+
 @pytest.fixture(scope="module")
 def lab() -> Lab:
     return api.up()
@@ -48,7 +51,11 @@ class Namespace:
 
     def __enter__(self) -> Namespace:
         assert self.lab.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": self.name}})[0] == 201
-        wait_for(lambda: self.lab.api.exists(f"/api/v1/namespaces/{self.name}/serviceaccounts/default"), "the service account", seconds=20)
+        wait_for(
+            lambda: self.lab.api.exists(f"/api/v1/namespaces/{self.name}/serviceaccounts/default"),
+            "the service account",
+            seconds=20,
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -56,20 +63,57 @@ class Namespace:
             self.call("DELETE", f"pods/{pod['metadata']['name']}?gracePeriodSeconds=0")
         wait_for(lambda: not self.call("GET", "pods")["items"], "the end of the pods", seconds=60)
         self.lab.api.request("DELETE", f"/api/v1/namespaces/{self.name}")
-        wait_for(lambda: not self.lab.api.exists(f"/api/v1/namespaces/{self.name}"), "the end of the namespace", seconds=60)
+        wait_for(
+            lambda: not self.lab.api.exists(f"/api/v1/namespaces/{self.name}"),
+            "the end of the namespace",
+            seconds=60,
+        )
 
     def secret(self, name: str, config: str) -> None:
-        self.call("POST", "secrets", {"metadata": {"name": name}, "type": "kubernetes.io/dockerconfigjson",
-                                      "data": {".dockerconfigjson": base64.b64encode(config.encode()).decode()}})
+        self.call(
+            "POST",
+            "secrets",
+            {
+                "metadata": {"name": name},
+                "type": "kubernetes.io/dockerconfigjson",
+                "data": {".dockerconfigjson": base64.b64encode(config.encode()).decode()},
+            },
+        )
 
-    def pod(self, name: str, node: str, image: str, *, secret: str = "", container: dict[str, object] | None = None, **spec: object) -> None:
+    def pod(
+        self,
+        name: str,
+        node: str,
+        image: str,
+        *,
+        secret: str = "",
+        container: dict[str, object] | None = None,
+        **spec: object,
+    ) -> None:
         pull: dict[str, object] = {"imagePullSecrets": [{"name": secret}]} if secret else {}
-        self.call("POST", "pods", {"metadata": {"name": name}, "spec": {
-            "nodeName": node, "terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False, "restartPolicy": "Never",
-            "containers": [{"name": "c", "image": image, "imagePullPolicy": "Always", **(container or {})}], **pull, **spec}})
+        self.call(
+            "POST",
+            "pods",
+            {
+                "metadata": {"name": name},
+                "spec": {
+                    "nodeName": node,
+                    "terminationGracePeriodSeconds": 0,
+                    "automountServiceAccountToken": False,
+                    "restartPolicy": "Never",
+                    "containers": [
+                        {"name": "c", "image": image, "imagePullPolicy": "Always", **(container or {})}
+                    ],
+                    **pull,
+                    **spec,
+                },
+            },
+        )
 
     def state(self, name: str) -> tuple[str, str]:
-        """What the pod's container is at: (``running``, ``""``), (``done``, code) or the reason and message of its waiting."""
+        """What the pod's container is at: (``running``, ``""``), (``done``, code) or the reason and message
+        of its waiting.
+        """
         for status in self.call("GET", f"pods/{name}")["status"].get("containerStatuses", []):
             if "running" in status["state"]:
                 return "running", ""
@@ -80,7 +124,9 @@ class Namespace:
                 return waiting["reason"], waiting.get("message", "")
         return "", ""
 
-    def await_state(self, name: str, seconds: float, wanted: Callable[[str, str], bool] = lambda reason, _: bool(reason)) -> tuple[str, str]:
+    def await_state(
+        self, name: str, seconds: float, wanted: Callable[[str, str], bool] = lambda reason, _: bool(reason)
+    ) -> tuple[str, str]:
         end = time.monotonic() + seconds
         while True:
             reason, message = self.state(name)
@@ -107,7 +153,12 @@ BASIC_401 = "status code [manifests 1.0]: 401 Unauthorized"
 SAYS: dict[str, tuple[str, str, str, str]] = {
     "healthy": ("registry.lab.test/busybox:1.35", "", "running", "running"),
     "index": ("registry.lab.test/multi:1.0", "", "running", "running"),
-    "foreign": ("registry.lab.test/armonly:1.0", "", "no match for platform in manifest", "no match for platform in manifest"),
+    "foreign": (
+        "registry.lab.test/armonly:1.0",
+        "",
+        "no match for platform in manifest",
+        "no match for platform in manifest",
+    ),
     "tag": ("registry.lab.test/busybox:9", "", NOT_FOUND, NOT_FOUND),
     "repository": ("registry.lab.test/nobody/nothing:1", "", NOT_FOUND, NOT_FOUND),
     "basic": ("private.lab.test/team/app:1.0", "right", "running", "running"),
@@ -117,13 +168,28 @@ SAYS: dict[str, tuple[str, str, str, str]] = {
     "bearer": ("bearer.lab.test/team/app:1.0", "right", "running", "running"),
     "bearer-public": ("bearer.lab.test/public/app:1.0", "", "running", "running"),
     "bearer-none": ("bearer.lab.test/team/app:1.0", "", "insufficient_scope", "insufficient_scope"),
-    "bearer-wrong": ("bearer.lab.test/team/app:1.0", "wrong", "failed to fetch oauth token", "https://auth.lab.test/token"),
-    "token-host": ("orphan.lab.test/team/app:1.0", "", "lookup ghost-auth.lab.test on", "lookup ghost-auth.lab.test on"),
+    "bearer-wrong": (
+        "bearer.lab.test/team/app:1.0",
+        "wrong",
+        "failed to fetch oauth token",
+        "https://auth.lab.test/token",
+    ),
+    "token-host": (
+        "orphan.lab.test/team/app:1.0",
+        "",
+        "lookup ghost-auth.lab.test on",
+        "lookup ghost-auth.lab.test on",
+    ),
     "hub": ("hub.lab.test/library/busybox:1.35", "", "running", "running"),
     "hub-limited": ("hub.lab.test/limited/app:1.0", "", "429 Too Many Requests", "429 Too Many Requests"),
     "unknown-ca": ("unknownca.lab.test/team/app:1.0", "", TRUST, TRUST),
     "expired": ("expired.lab.test/team/app:1.0", "", "certificate has expired", "certificate has expired"),
-    "wrong-name": ("wrongname.lab.test/team/app:1.0", "", "valid for othername.lab.test", "valid for othername.lab.test"),
+    "wrong-name": (
+        "wrongname.lab.test/team/app:1.0",
+        "",
+        "valid for othername.lab.test",
+        "valid for othername.lab.test",
+    ),
     "plain": ("plain.lab.test/team/app:1.0", "", "server gave HTTP response", "server gave HTTP response"),
     "refused": ("refused.lab.test/team/app:1.0", "", "connection refused", "connection refused"),
     "no-route": ("noroute.lab.test/team/app:1.0", "", "no route to host", "no route to host"),
@@ -132,18 +198,27 @@ SAYS: dict[str, tuple[str, str, str, str]] = {
     "servfail": ("servfail.lab.test/team/app:1.0", "", "server misbehaving", "server misbehaving"),
     "v6-only": ("v6only.lab.test/team/app:1.0", "", "network is unreachable", "network is unreachable"),
     "silent": ("silent.lab.test/team/app:1.0", "", "i/o timeout", "i/o timeout"),
-    "scheme": ("https://registry.lab.test/busybox:1.35", "", "invalid reference format", "invalid reference format"),
+    "scheme": (
+        "https://registry.lab.test/busybox:1.35",
+        "",
+        "invalid reference format",
+        "invalid reference format",
+    ),
 }
 
 
 def test_each_failure_shows_on_both_nodes(lab: Lab, namespace: Namespace) -> None:
-    """All at once, as the kubelets say it. (`dropped` is below: containerd 2 needs 150 s until its first word on it.)"""
+    """All at once, as the kubelets say it. (`dropped` is below: containerd 2 needs 150 s until its first word
+    on it.)
+    """
     for host in ("private", "bearer"):
         namespace.secret(f"{host}-right", lab.docker_config(f"{host}.lab.test"))
         namespace.secret(f"{host}-wrong", lab.docker_config(f"{host}.lab.test", "not-the-password"))
     for case, (image, secret, *_) in SAYS.items():
         for node in lab.nodes:
-            namespace.pod(f"{case}-{node}", node, image, secret=f"{image.partition('.')[0]}-{secret}" if secret else "")
+            namespace.pod(
+                f"{case}-{node}", node, image, secret=f"{image.partition('.')[0]}-{secret}" if secret else ""
+            )
     wrong = []
     for case, (_, _, *expected) in SAYS.items():
         for node, wanted in zip(lab.nodes, expected, strict=True):
@@ -169,7 +244,11 @@ def connect(lab: Lab, machine: str, host: str) -> str:
 
 @pytest.mark.parametrize("machine", [*settings.NODES, "workstation"])
 def test_packets_are_dropped(lab: Lab, machine: str) -> None:
-    assert [connect(lab, machine, host) for host in ("dropped", "refused", "registry")] == ["timeout", "ECONNREFUSED", "open"]
+    assert [connect(lab, machine, host) for host in ("dropped", "refused", "registry")] == [
+        "timeout",
+        "ECONNREFUSED",
+        "open",
+    ]
 
 
 def test_admin_kubeconfig_works_here_and_on_the_workstation(lab: Lab) -> None:
@@ -181,16 +260,33 @@ def test_admin_kubeconfig_works_here_and_on_the_workstation(lab: Lab) -> None:
 
 @NODES
 def test_a_pod_sees_the_whole_etc_of_its_node(lab: Lab, namespace: Namespace, node: str) -> None:
-    """Through a read-only hostPath, run by the computer's Python in the pause image: the way that probes go."""
-    code = ("import json, os; r = lambda p: open('/host/etc/' + p).read();"
-            "print(json.dumps([os.getuid(), *map(r, ('resolv.conf', 'hosts', 'hostname', 'containerd/config.toml', 'ssl/certs/ca-certificates.crt')),"
-            "open('/etc/resolv.conf').read()]))")
+    """Through a read-only hostPath, by the computer's Python in the pause image: the way that probes go."""
+    code = (
+        "import json, os; r = lambda p: open('/host/etc/' + p).read();"
+        "print(json.dumps([os.getuid(), *map(r, ('resolv.conf', 'hosts', 'hostname', "
+        "'containerd/config.toml', 'ssl/certs/ca-certificates.crt')),"
+        "open('/etc/resolv.conf').read()]))"
+    )
     paths = {"usr": "/usr", "lib": "/lib", "lib64": "/lib64", "etc": "/etc"}
-    mounts = [{"name": name, "mountPath": f"/host{path}" if name == "etc" else path, "readOnly": True} for name, path in paths.items()
-              if Path(path).exists()]
-    namespace.pod("peek", node, PAUSE, hostNetwork=True, volumes=[{"name": entry["name"], "hostPath": {"path": paths[str(entry["name"])]}}
-                                                                  for entry in mounts],
-                  container={"imagePullPolicy": "Never", "command": ["/usr/bin/python3", "-I", "-c", code], "volumeMounts": mounts})
+    mounts = [
+        {"name": name, "mountPath": f"/host{path}" if name == "etc" else path, "readOnly": True}
+        for name, path in paths.items()
+        if Path(path).exists()
+    ]
+    namespace.pod(
+        "peek",
+        node,
+        PAUSE,
+        hostNetwork=True,
+        volumes=[
+            {"name": entry["name"], "hostPath": {"path": paths[str(entry["name"])]}} for entry in mounts
+        ],
+        container={
+            "imagePullPolicy": "Never",
+            "command": ["/usr/bin/python3", "-I", "-c", code],
+            "volumeMounts": mounts,
+        },
+    )
     assert namespace.await_state("peek", 30, lambda reason, _: reason == "done") == ("done", "0")
     user, resolv, hosts, hostname, config, bundle, pod_resolv = json.loads(namespace.log("peek"))
     assert user == 65535
@@ -199,7 +295,9 @@ def test_a_pod_sees_the_whole_etc_of_its_node(lab: Lab, namespace: Namespace, no
     assert f"version = {2 if node == 'node1' else 3}" in config
     assert lab.registry_ca.read_text() in bundle
     # The second node's kubelet has a resolv.conf of its own.
-    assert ("nameserver " + lab.segment[settings.DNS if node == "node1" else settings.DNS_KUBELET]) in pod_resolv
+    assert (
+        "nameserver " + lab.segment[settings.DNS if node == "node1" else settings.DNS_KUBELET]
+    ) in pod_resolv
 
 
 def test_nodes_report_their_image_file_system(lab: Lab) -> None:
@@ -211,11 +309,14 @@ def test_nodes_report_their_image_file_system(lab: Lab) -> None:
 
 def test_hub_counts_get_and_not_head(lab: Lab) -> None:
     def left(method: str) -> tuple[str, str, str]:
-        script = ("T=$(curl -sS https://auth-hub.lab.test/token | sed 's/.*\"token\": \"\\([^\"]*\\).*/\\1/');"
-                  f"curl -sS {method} -D - -o /dev/null -H \"Authorization: Bearer $T\" https://hub.lab.test/v2/library/busybox/manifests/1.35")
+        script = (
+            'T=$(curl -sS https://auth-hub.lab.test/token | sed \'s/.*"token": "\\([^"]*\\).*/\\1/\');'
+            f'curl -sS {method} -D - -o /dev/null -H "Authorization: Bearer $T" https://hub.lab.test/v2/library/busybox/manifests/1.35'
+        )
         lines = workstation.run(["sh", "-c", script], check=True).stdout.lower().splitlines()
         found = dict(line.split(": ", 1) for line in lines if ": " in line)
         return found["ratelimit-limit"], found["ratelimit-remaining"], found["docker-ratelimit-source"]
+
     here = lab.address("workstation")
     lab.reset_rate_limits()
     assert [left("-I"), left("-I")] == [("100;w=21600", "57;w=21600", here)] * 2
@@ -226,7 +327,9 @@ def test_hub_counts_get_and_not_head(lab: Lab) -> None:
 
 def test_run_passes_exit_code_input_and_signals(lab: Lab) -> None:
     cli = [sys.executable, "-m", "tests.lab", "run", "--"]
-    done = subprocess.run([*cli, "sh", "-c", "cat; pwd; exit 7"], input=b"in\n", capture_output=True, check=False)
+    done = subprocess.run(
+        [*cli, "sh", "-c", "cat; pwd; exit 7"], input=b"in\n", capture_output=True, check=False
+    )
     assert (done.returncode, done.stdout.decode()) == (7, f"in\n{Path.cwd()}\n")
     with subprocess.Popen([*cli, "sh", "-c", "echo up; exec sleep 60"], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None and child.stdout.readline() == b"up\n"
@@ -237,25 +340,38 @@ def test_run_passes_exit_code_input_and_signals(lab: Lab) -> None:
 def test_run_keeps_a_kubeconfig_that_is_given(lab: Lab) -> None:
     for given, wanted in (({}, str(lab.kubeconfig)), ({"KUBECONFIG": "/dev/null"}, "/dev/null")):
         env = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"} | given
-        done = subprocess.run([sys.executable, "-m", "tests.lab", "run", "--", "printenv", "KUBECONFIG"], env=env, capture_output=True,
-                              text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.lab", "run", "--", "printenv", "KUBECONFIG"],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert done.stdout.strip() == wanted
 
 
 # ---------------------------------------------------------------- faults
 
+
 def resolves(lab: Lab, machine: str, file: str = "/etc/resolv.conf") -> bool:
-    """Whether a name resolves there, by the resolver that ``file`` names (asked directly, with a short patience)."""
-    code = ("import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(1);"
-            "s.sendto(bytes.fromhex('abcd01000001000000000000') + b'\\x08registry\\x03lab\\x04test\\0\\0\\x01\\0\\x01',"
-            " (open(sys.argv[1]).read().split()[1], 53))\n"
-            "try: print(s.recv(512)[3] & 15 == 0)\nexcept TimeoutError: print(False)")
+    """Whether a name resolves there by the resolver that ``file`` names, within a second."""
+    code = (
+        "import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(1);"
+        "q = bytes.fromhex('abcd01000001000000000000')"
+        " + b'\\x08registry\\x03lab\\x04test\\0\\0\\x01\\0\\x01'\n"
+        "s.sendto(q, (open(sys.argv[1]).read().split()[1], 53))\n"
+        "try: print(s.recv(512)[3] & 15 == 0)\nexcept TimeoutError: print(False)"
+    )
     return lab.machine(machine).enter(["/usr/bin/python3", "-c", code, file]).strip() == "True"
 
 
 def test_dns_of_one_node_dies_and_comes_back(lab: Lab, namespace: Namespace) -> None:
     with faults.dns_dead(lab, "node1"):
-        assert [resolves(lab, machine) for machine in ("node1", "node2", "workstation")] == [False, True, True]
+        assert [resolves(lab, machine) for machine in ("node1", "node2", "workstation")] == [
+            False,
+            True,
+            True,
+        ]
         namespace.pod("web", "node1", "registry.lab.test/busybox:1.35")
         reason, message = namespace.await_state("web", 60, lambda _, message: bool(message))
         assert (reason, "i/o timeout" in message) == ("ErrImagePull", True), message
@@ -263,8 +379,12 @@ def test_dns_of_one_node_dies_and_comes_back(lab: Lab, namespace: Namespace) -> 
     namespace.await_state("web", 60, lambda reason, _: reason == "running")
 
 
-@pytest.mark.parametrize(("resolver", "host", "kubelet"), [("host", False, True), ("kubelet", True, False), ("both", False, False)])
-def test_host_and_kubelet_resolver_of_node2_die_apart(lab: Lab, resolver: str, host: bool, kubelet: bool) -> None:
+@pytest.mark.parametrize(
+    ("resolver", "host", "kubelet"), [("host", False, True), ("kubelet", True, False), ("both", False, False)]
+)
+def test_host_and_kubelet_resolver_of_node2_die_apart(
+    lab: Lab, resolver: str, host: bool, kubelet: bool
+) -> None:
     files = ("/etc/resolv.conf", "/etc/kubernetes/resolv.conf")
     with faults.dns_dead(lab, "node2", resolver):
         assert [resolves(lab, "node2", file) for file in files] == [host, kubelet]
@@ -273,7 +393,11 @@ def test_host_and_kubelet_resolver_of_node2_die_apart(lab: Lab, resolver: str, h
 
 def test_one_node_loses_one_host(lab: Lab) -> None:
     with faults.unreachable(lab, "node1", "registry.lab.test"):
-        assert [connect(lab, machine, "registry") for machine in ("node1", "node2", "workstation")] == ["timeout", "open", "open"]
+        assert [connect(lab, machine, "registry") for machine in ("node1", "node2", "workstation")] == [
+            "timeout",
+            "open",
+            "open",
+        ]
         assert connect(lab, "node1", "private") == "open"
     assert connect(lab, "node1", "registry") == "open"
 
@@ -319,6 +443,7 @@ def test_up_undoes_what_a_killed_test_has_left(lab: Lab) -> None:
 
 # ---------------------------------------------------------------- up and down, in a lab beside
 
+
 class Second:
     """A second lab, driven by its command line."""
 
@@ -327,13 +452,27 @@ class Second:
         self.env = {**os.environ, "IMAGEPULL_LAB": str(state)}
 
     def cli(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-m", "tests.lab", *words], env=self.env, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [sys.executable, "-m", "tests.lab", *words],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def begin(self) -> subprocess.Popen[str]:
-        return subprocess.Popen([sys.executable, "-m", "tests.lab", "up"], env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.lab", "up"],
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def pids(self) -> dict[str, int | None]:
-        return {item.name: item.pid for item in services(self.state)} | {item.name: item.holder() for item in machines(self.state)}
+        return {item.name: item.pid for item in services(self.state)} | {
+            item.name: item.holder() for item in machines(self.state)
+        }
 
 
 @pytest.fixture
@@ -343,7 +482,11 @@ def second() -> Iterator[Second]:
     try:
         yield made
     finally:
-        inside = {os.readlink(f"/proc/{machine.holder()}/ns/pid") for machine in machines(made.state) if machine.holder() and machine.own_pids}
+        inside = {
+            Path(f"/proc/{machine.holder()}/ns/pid").readlink()
+            for machine in machines(made.state)
+            if machine.holder() and machine.own_pids
+        }
         down = made.cli("down")
     assert down.returncode == 0, down.stderr
     after = traces(made.state)
@@ -356,13 +499,13 @@ def second() -> Iterator[Second]:
     assert processes(made.state, inside) == []
 
 
-def processes(state: Path, inside: set[str]) -> list[tuple[int, bytes]]:
-    """Living processes that name the lab, or live in one of its process namespaces or in one of its machines."""
+def processes(state: Path, inside: set[Path]) -> list[tuple[int, bytes]]:
+    """Living processes that name the lab, or live in one of its process namespaces or machines."""
     found = []
-    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+    for pid in (int(path.name) for path in Path("/proc").glob("[0-9]*")):
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes()
-            if os.readlink(f"/proc/{pid}/ns/pid") in inside or str(state).encode() in words:
+            if Path(f"/proc/{pid}/ns/pid").readlink() in inside or str(state).encode() in words:
                 found.append((pid, words))
         except OSError:
             continue
@@ -370,26 +513,47 @@ def processes(state: Path, inside: set[str]) -> list[tuple[int, bytes]]:
 
 
 def traces(state: Path) -> dict[str, object]:
-    """Everything of this computer that the lab could leave something in. What other labs have, which may come and go, is left out."""
+    """Everything of this computer that the lab could leave something in. What other labs have, which may come
+    and go, is left out.
+    """
+
     def others(text: str) -> bool:
         return any(name != settings.tag(state) for name in re.findall("ipl[0-9a-f]{6}", text))
 
     def text(*argv: str) -> list[str]:
         lines = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
         return [line for line in lines if not others(line)]
-    cgroups = [path for depth in ("*", "*/*") for path in map(str, Path("/sys/fs/cgroup").glob(depth)) if not others(path)]
+
+    cgroups = [
+        path
+        for depth in ("*", "*/*")
+        for path in map(str, Path("/sys/fs/cgroup").glob(depth))
+        if not others(path)
+    ]
     return {
         "mounts": sorted(line.split(maxsplit=3)[3] for line in text("cat", "/proc/self/mountinfo")),
-        "links": sorted(line.split(maxsplit=1)[1] for line in [*text("ip", "-o", "link"), *text("ip", "-o", "addr")]),
+        "links": sorted(
+            line.split(maxsplit=1)[1] for line in [*text("ip", "-o", "link"), *text("ip", "-o", "addr")]
+        ),
         "routes": text("ip", "route", "show", "table", "all"),
         "rules": [line for line in text("iptables-save") if not line.startswith(("#", ":"))],
-        "netns": sorted(os.listdir("/run/netns")) if Path("/run/netns").exists() else [],
-        "run": sorted(name for name in os.listdir("/run") if not Path("/run", name, "lab.json").exists() or name == state.name),
-        "opt": sorted(os.listdir("/opt")),
+        "netns": sorted(Path("/run/netns").glob("*")),
+        "run": sorted(
+            path for path in Path("/run").iterdir() if not (path / "lab.json").exists() or path == state
+        ),
+        "opt": sorted(Path("/opt").glob("*")),
         "cgroups": sorted(cgroups),
-        "sysctls": {name: Path("/proc/sys", name).read_text() for name in
-                    ("net/ipv4/ip_forward", "vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops")},
-        "etc": sorted((entry.name, entry.stat(follow_symlinks=False).st_mtime_ns) for entry in os.scandir("/etc")),
+        "sysctls": {
+            name: Path("/proc/sys", name).read_text()
+            for name in (
+                "net/ipv4/ip_forward",
+                "vm/overcommit_memory",
+                "vm/panic_on_oom",
+                "kernel/panic",
+                "kernel/panic_on_oops",
+            )
+        },
+        "etc": sorted((path, path.lstat().st_mtime_ns) for path in Path("/etc").iterdir()),
     }
 
 
@@ -404,16 +568,42 @@ def test_up_is_idempotent_and_down_leaves_nothing(second: Second) -> None:
     assert second.cli("status").returncode == 0
     # Down with pods running: their shims and containers go too.
     for node in settings.NODES:
-        made = subprocess.run(["kubectl", "--kubeconfig", first.stdout.strip(), "run", f"web-{node}", "--image=registry.lab.test/busybox:1.35",
-                               f'--overrides={{"spec":{{"nodeName":"{node}"}}}}'], capture_output=True, text=True, check=False)
+        made = subprocess.run(
+            [
+                "kubectl",
+                "--kubeconfig",
+                first.stdout.strip(),
+                "run",
+                f"web-{node}",
+                "--image=registry.lab.test/busybox:1.35",
+                f'--overrides={{"spec":{{"nodeName":"{node}"}}}}',
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert made.returncode == 0, made.stderr
     for node in settings.NODES:
-        subprocess.run(["kubectl", "--kubeconfig", first.stdout.strip(), "wait", "--for=condition=Ready", f"pod/web-{node}", "--timeout=60s"],
-                       check=True, capture_output=True)
+        subprocess.run(
+            [
+                "kubectl",
+                "--kubeconfig",
+                first.stdout.strip(),
+                "wait",
+                "--for=condition=Ready",
+                f"pod/web-{node}",
+                "--timeout=60s",
+            ],
+            check=True,
+            capture_output=True,
+        )
     # The fixture's ``down`` and what it compares then is the rest of this test.
 
 
-@pytest.mark.parametrize("moment", ["subnet", "starting etcd", "starting DNS", "starting node1", "starting node2", "waiting for the nodes"])
+@pytest.mark.parametrize(
+    "moment",
+    ["subnet", "starting etcd", "starting DNS", "starting node1", "starting node2", "waiting for the nodes"],
+)
 def test_down_after_kill_9_of_up(second: Second, moment: str) -> None:
     with second.begin() as child:
         assert child.stderr is not None
@@ -450,8 +640,7 @@ def test_up_mends_a_dead_service_and_a_dead_machine(second: Second) -> None:
 def test_a_service_that_dies_is_named_with_the_end_of_its_log(second: Second, tmp_path: Path) -> None:
     cache = Path(tmp_path / "kubectl-imagepull")
     cache.mkdir()
-    for entry in ("src",):
-        (cache / entry).symlink_to(settings.cache() / entry)
+    (cache / "src").symlink_to(settings.cache() / "src")
     (cache / "bin").mkdir()
     for entry in (settings.cache() / "bin").iterdir():
         (cache / "bin" / entry.name).symlink_to(entry)
@@ -471,8 +660,13 @@ def test_a_service_that_dies_is_named_with_the_end_of_its_log(second: Second, tm
 
 
 def test_refusals_are_one_line(second: Second) -> None:
-    user = subprocess.run(["unshare", "--user", sys.executable, "-m", "tests.lab", "up"], env=second.env, capture_output=True, text=True,
-                          check=False)
+    user = subprocess.run(
+        ["unshare", "--user", sys.executable, "-m", "tests.lab", "up"],
+        env=second.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (user.returncode, user.stderr.count("\n")) == (2, 1), user.stderr
     inside = workstation.run([sys.executable, "-m", "tests.lab", "down"])
     assert (inside.returncode, inside.stderr.count("\n")) == (2, 1), inside.stderr
