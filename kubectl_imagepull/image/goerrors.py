@@ -25,14 +25,15 @@ from typing import NamedTuple
 class Rule:
     """One wording.
 
-    kind: what the layer does for the chain that it stands in, name: which one of its kind (both are `messages`'
-    business); cause, also: what it names, where that does not depend on the chain; weight: how much that says about
+    words: as they stand, or pattern: where they vary. kind: what the layer does for the chain that it stands in, name:
+    which one of its kind (both are `messages`' business); cause, also: what it names, where that does not depend on the chain; weight: how much that says about
     the failure, from 1 (a suffix that many errors share) to 5 (nothing is more exact); sure: it can hardly mean
     anything else.
     """
 
     kind: str
-    source: str
+    words: str
+    pattern: str = ""
     cause: str = ""
     also: tuple[str, ...] = ()
     weight: int = 0
@@ -42,7 +43,7 @@ class Rule:
     @cached_property
     def match(self) -> Callable[[str, int], re.Match[str] | None]:
         """Matches at a position. Compiled when first asked for: a text needs few of the rules."""
-        return re.compile(self.source).match
+        return re.compile(self.pattern).match
 
 
 class Layer(NamedTuple):
@@ -82,6 +83,7 @@ _MACROS = {
     "{n}": r"(\d{3})(?!\d)",
     "{dates}": r"(?:: current time ([0-9a-z:.+-]{1,40}) is (before|after) ([0-9a-z:.+-]{1,40}))?",
 }
+_PLAIN = re.compile(r"[a-z0-9 :_/',=<>\"`#-]*")
 # An escaped character, a whole class, or a space of its own.
 _SPACE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|( )", re.DOTALL)
 
@@ -91,21 +93,24 @@ def _rule(kind: str, text: str, cause: str = "", /, *, also: tuple[str, ...] = (
     """Adds a wording: words with single spaces, short forms, and regular expressions behind the first word. Several
     first words stand as `a|b`."""
     first = text.partition(" ")[0]
-    source = text
-    for macro, meaning in _MACROS.items():
-        source = source.replace(macro, meaning)
     heads = first.split("|")
-    if len(heads) > 1:
-        source = f"(?:{first}){source[len(first) :]}"
-    if text[-1].isalnum():
-        source += "(?![a-z0-9_])"
-    # A space in a wording may have become a line break.
-    source = _SPACE.sub(lambda found: r"[ \n]" if found.group(1) else found.group(), source)
-    rule = Rule(kind, source, cause, also, weight, sure, name)
+    plain = _PLAIN.fullmatch(first.replace("|", "") + text[len(first) :]) is not None
+    if not plain:
+        pattern = text
+        for macro, meaning in _MACROS.items():
+            pattern = pattern.replace(macro, meaning)
+        if len(heads) > 1:
+            pattern = f"(?:{first}){pattern[len(first) :]}"
+        if text[-1].isalnum():
+            pattern += "(?![a-z0-9_])"
+        # A space in a wording may have become a line break.
+        pattern = _SPACE.sub(lambda found: r"[ \n]" if found.group(1) else found.group(), pattern)
+        shared = Rule(kind, "", pattern, cause, also, weight, sure, name)
     for head in heads:
         word = _WORD.match(head)
         if word is None or (len(heads) > 1 and word.group() != head):
             raise ValueError(f"a layer begins with a plain word: {text!r}")
+        rule = Rule(kind, head + text[len(first) :], "", cause, also, weight, sure, name) if plain else shared
         _rules.setdefault(word.group(), []).append(rule)
 
 
@@ -124,6 +129,7 @@ def layers(text: str) -> Iterator[Layer]:
     """The layers of a text, in order, none overlapping. The text is as `wording.plain` gives it."""
     # As many characters as the text, so that positions agree, in lower case and in ASCII.
     low = (text if text.isascii() else text.encode("ascii", "replace").decode("ascii")).lower()
+    flat = low.replace("\n", " ")
     reached = 0
     for begin in _BEGIN.finditer(low):
         at: re.Match[str] | None = begin
@@ -131,18 +137,26 @@ def layers(text: str) -> Iterator[Layer]:
             continue
         while at is not None:
             word, start = at.group(1), at.start(1)
+            groups: tuple[str | None, ...] = ()
             for rule in _rules.get(word, ()):
-                found = rule.match(low, start)
-                if found is not None:
-                    break
+                if rule.words:
+                    end = start + len(rule.words)
+                    if flat.startswith(rule.words, start) and not (
+                        rule.words[-1].isalnum() and flat[end : end + 1].isalnum()
+                    ):
+                        reached = end
+                        break
+                else:
+                    found = rule.match(low, start)
+                    if found is not None:
+                        reached = found.end()
+                        if found.re.groups:
+                            spans = [found.span(i) for i in range(1, found.re.groups + 1)]
+                            groups = tuple(text[a:b] if a >= 0 else None for a, b in spans)
+                        break
             else:
                 at = _NEXT.match(low, at.end()) if word in _ORNAMENTS else None
                 continue
-            reached = found.end()
-            groups: tuple[str | None, ...] = ()
-            if found.re.groups:
-                spans = [found.span(i) for i in range(1, found.re.groups + 1)]
-                groups = tuple(text[a:b] if a >= 0 else None for a, b in spans)
             yield Layer(rule, start, reached, groups)
             # What follows a layer without any mark is another one, where people leave the marks out.
             at = _NEXT.match(low, reached)
@@ -343,13 +357,13 @@ _all(
     "top",
     "",
     r"failed to pull and unpack image {image}",
-    r"error response from daemon",
     r"initializing (?:image from )?source (?:docker://)?{ref}",
     r"errors occurred",
     r"solve",
     r"determining manifest mime type for (?:docker://)?{ref}",
     r"verifying that {ref}",
 )
+_rule("rpc", r"error response from daemon")
 _rule("artifact", r"artifact err")
 _rule("mirrors", r"mirrors also failed")
 _all("stage", "resolve", r"resolve (?:reference|image|source metadata for) ?{image}", r"resolve image")
@@ -566,9 +580,11 @@ for _x509 in ("x509: ", ""):
         _x509 + r"certificate relies on legacy common name",
     )
     _rule("leaf", _x509 + r"certificate has expired or is not yet valid{dates}", weight=4, name="dates")
-_cause("tls.expired", 4, r"certificate has expired", r"remote error: tls: expired certificate")
-_cause("tls.not_yet_valid", 4, r"certificate is not yet valid")
-_cause("tls.unknown_authority", 3, r"x509: [a-z]", also=("tls.handshake",), sure=False)
+    _cause("tls.expired", 4, _x509 + r"certificate has expired")
+    _cause("tls.not_yet_valid", 4, _x509 + r"certificate is not yet valid")
+_cause("tls.expired", 4, r"remote error: tls: expired certificate")
+_cause("tls.unknown_authority", 3, r"x509: ", also=("tls.handshake",), sure=False)
+_all("note", "", r"tls: failed to verify certificate", r"verify certificate")
 _cause(
     "tls.http_on_https",
     4,
@@ -633,7 +649,8 @@ _cause("image.blob_unknown", 4, r"blob unknown(?: to registry)?", r"blob_unknown
        also=("content.corrupt",))  # fmt: skip
 _cause("image.blob_unknown", 4, r"manifest blob unknown", r"manifest_blob_unknown", kind="code")
 _cause("image.format_unsupported", 3, r"manifest invalid:?", r"manifest_invalid:?", kind="code", sure=False)
-_all("code", "", r"unknown: ", r"not found: (?=[a-z])", r"server message: ", r"unsupported: ")
+_all("code", "", r"unknown: ", r"server message: ")
+_cause("image.format_unsupported", 2, r"unsupported: ", kind="code", sure=False)
 # Sentences of registries that people paste without the code before them.
 _all(
     "code",
@@ -659,6 +676,10 @@ _rule("leaf", r"repository {ref} not found(: does not exist or no pull access)?"
 _cause("image.name_unknown", 4, r"repository {ref} does not exist")
 _rule("leaf", r"image {ref} not found", name="image not found")
 _rule("leaf", r"content at {ref} not found", name="content at")
+_cause("image.tag_unknown", 2, r"trying next host - response was http\.statusnotfound", also=("image.name_unknown",),
+       sure=False, kind="code")  # fmt: skip
+_cause("image.name_unknown", 3, r"find image in the registries", sure=False,
+       also=("auth.denied_or_missing", "image.tag_unknown"))  # fmt: skip
 _cause("image.digest_unknown", 3, r"could not fetch content descriptor", sure=False)
 _cause("content.corrupt", 4, r"content digest {ref} not found", r"content digest sha256:[0-9a-f]{1,64}: not found",
        also=("storage.extract_failed",))  # fmt: skip
@@ -781,7 +802,7 @@ _cause("storage.no_space", 5, r"no space left on device", r"disk quota exceeded"
        r"there is not enough space on the disk", r"thin pool has ")  # fmt: skip
 _cause("storage.other", 4, r"read-only file system", r"input/output error", r"structure needs cleaning",
        r"stale (?:nfs )?file handle", r"too many (?:open files|links)")  # fmt: skip
-_cause("storage.other", 3, r"cannot allocate memory", sure=False)
+_cause("storage.other", 3, r"cannot allocate memory", r"record (?:the )?image pull", sure=False)
 _cause(
     "storage.other",
     4,

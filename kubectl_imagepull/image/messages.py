@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -103,6 +104,7 @@ class _Chain:
     of: Literal["", "mirror", "artifact", "frame"] = ""
     begun: bool = False
     stage: str = ""
+    requesting: bool = False
     with_credentials: bool = False
     url: str = ""
     asked: str = ""
@@ -137,8 +139,8 @@ class _Named:
 def _read(raw: str) -> _Reading:
     text = plain(raw)
     first = _Reader(text).reading()
-    if "\n" in text and first.weight < 4:
-        second = _Reader(joined(text)).reading()
+    if "\n" in raw and first.weight < 4:
+        second = _Reader(plain(joined(raw))).reading()
         if (second.standing, second.weight) > (first.standing, first.weight):
             return second
     return first
@@ -156,9 +158,12 @@ class _Reader:
         self.pulling = False  # something says that this is about a pull
         self.backing_off = False
         self.sandbox = False
+        self.heard = self.heard_much = 0
         self.before: Layer | None = None
-        for layer in layers(text):
+        for layer in islice(layers(text), _LAYERS_ENOUGH):
             kind = layer.rule.kind
+            if self.chain.of == "mirror" and "])" in text[self.chain.end : layer.start]:
+                self.new_chain()
             if self.chain.of != "frame" or kind in ("pull", "frame"):
                 _KINDS[kind](self, layer)
             self.chain.end = layer.end
@@ -175,7 +180,7 @@ class _Reader:
     def begins_anew(self) -> None:
         """A wrapper behind a cause belongs to the next error."""
         of = self.chain.of
-        if self.chain.named or of == "frame":
+        if of == "frame" or any(named.weight > 1 for named in self.chain.named):
             self.new_chain(of if of in ("mirror", "artifact") else "")
 
     def saw_image(self, layer: Layer, rank: int) -> None:
@@ -219,6 +224,9 @@ class _Reader:
             self.saw_image(layer, 1)
             self.chain.source = next(g for g in layer.groups if g).replace("\n", "").rstrip(":")
 
+    def on_note(self, layer: Layer) -> None:
+        """Part of a chain that adds nothing to what follows it."""
+
     def on_artifact(self, layer: Layer) -> None:
         self.new_chain("artifact")
 
@@ -231,6 +239,7 @@ class _Reader:
         if name in ("request", "resolve", "ping"):
             self.begins_anew()
         chain = self.chain
+        chain.requesting = name == "request"
         group = next((g for g in layer.groups if g), "").rstrip(":")
         if name == "resolve":
             self.saw_image(layer, 2)
@@ -263,7 +272,7 @@ class _Reader:
         chain.dialled = chain.address = chain.looked_up = chain.resolver = ""
         chain.proxied = None
         path = _path_of(url)
-        if _REGISTRY_PATH.match(path):
+        if _OF_A_PULL.search(path) or _role_of(url, "") == "token":
             self.pulling = True
         asked = _ASKED.search(path)
         if asked:
@@ -359,12 +368,14 @@ class _Reader:
             return
         of_dns = bool(chain.looked_up) or chain.dialled == "udp" or chain.address.endswith(":53")
         aside = next((g for g in layer.groups if g), "").lower()
-        moving = chain.stage in ("copy", "blob", "content", "unpack")
+        moving = chain.stage in ("copy", "blob", "content", "unpack") and not chain.requesting
         if of_dns and kind in ("timeout", "deadline", "canceled"):
             self.name("dns.timeout", (), 4, True, layer)
         elif of_dns:
             also = () if kind == "refused" else ("net." + kind,) if kind in ("unreachable", "reset") else ("dns.timeout",)
             self.name("dns.server_failure", also, 4, True, layer)
+        elif chain.stage == "inspect":
+            self.name("runtime.unavailable", ("storage.other",), 3, False, layer)
         elif kind == "refused":
             self.name("net.refused", (), 4, bool(chain.dialled), layer)
         elif kind == "unreachable":
@@ -528,6 +539,7 @@ class _Reader:
     def on_not_found(self, layer: Layer) -> None:
         """The end of many errors: it says something only where nothing else did."""
         chain = self.chain
+        self.words(layer, layer.start)
         if chain.named or chain.looked_up or chain.dialled:
             return
         if chain.stage == "resolve":
@@ -538,11 +550,15 @@ class _Reader:
             self.name("image.tag_unknown", ("image.name_unknown", "image.platform_mismatch"), 1, False, layer)
 
     def words(self, layer: Layer, start: int) -> None:
-        """The registry's own words: only here are phrases looked for anywhere in a sentence."""
+        """The registry's own words: only here are phrases looked for anywhere in a sentence, and only once."""
+        if start < self.heard or self.heard_much > _HEARD_ENOUGH:
+            return
         said = self.text[start : start + 700]
         cut = _NOT_THE_REGISTRY.search(said)
         if cut:
             said = said[: cut.start()]
+        self.heard = start + len(said)
+        self.heard_much += len(said)
         low = said.lower()
         best: tuple[int, int, _Words, re.Match[str]] | None = None
         for words in _WORDS:
@@ -580,6 +596,9 @@ class _Reader:
         if best is None:
             return self.without_cause(image)
         also = [*best.also, *(w.cause for w in winners if w is not best)]
+        if self.of_something_else(best):
+            elsewhere = Classified("not_a_pull_failure", (best.cause,), said=printable(self.text[best.start : best.end]))
+            return _Reading(elsewhere, _ELSEWHERE, 1)
         host, role = self.place(best, winners, image)
         chain = best.chain
         detail = {
@@ -612,6 +631,13 @@ class _Reader:
             standing,
             best.weight,
         )
+
+    def of_something_else(self, best: _Named) -> bool:
+        """A network error of another program: nothing speaks of a pull, and the URL or the port is no registry's."""
+        chain = best.chain
+        if self.pulling or not best.cause.startswith(("net.", "dns.", "tls.", "transfer.", "registry.", "auth.")):
+            return False
+        return bool(chain.url) or chain.address.rpartition(":")[2] in _NO_REGISTRY_PORT
 
     @staticmethod
     def choose(winners: list[_Named]) -> _Named | None:
@@ -684,7 +710,7 @@ class _Reader:
 _KINDS: dict[str, Callable[[_Reader, Layer], None]] = {
     kind: getattr(_Reader, "on_" + kind)
     for kind in (
-        "pull sandbox inspect rpc top artifact mirrors stage url host reach proxy lookup dial io file "
+        "pull sandbox inspect rpc top note artifact mirrors stage url host reach proxy lookup dial io file "
         "leaf frame net tls resolver answer errno status code"
     ).split()
 }
@@ -697,7 +723,9 @@ _SPECIAL: dict[str, Callable[[_Reader, Layer], None]] = {
     "not found": _Reader.on_not_found,
 }
 _STANDS_ALONE = frozenset({"none", "pull.in_progress", "image.never_pull_absent", "reference.invalid"})
-_UNKNOWN_WORDS = Rule("unknown", "")
+# No message has as much; the time must stay bounded whatever is given.
+_LAYERS_ENOUGH, _HEARD_ENOUGH = 4000, 20_000
+_UNKNOWN_WORDS = Rule("unknown", "…")
 _LIKE_AN_IMAGE = re.compile(r"[/:@]")
 # ": " and a word, and not the dots of a text that was cut.
 _GOES_ON = re.compile(r"[\"')\]]{0,3}: ?[a-zA-Z(]")
@@ -855,6 +883,12 @@ _WORDS = (
 )
 
 _URL = re.compile(r"https?://(?:[^/?#\s@]{0,255}@)?([^/?#\s]{0,300})([^?#\s]{0,2000})(?:\?([^#\s]{0,4000}))?", re.IGNORECASE)
+# The paths of registries, and of the stores that they send a client to for a blob.
+_OF_A_PULL = re.compile(r"^/v[012](?:/|$)|/registry/v2/|/blobs/|sha256|/artifacts-downloads/|^/?$", re.IGNORECASE)
+# Databases, queues, the API server, kubelets: a connection to these is never a pull.
+_NO_REGISTRY_PORT = frozenset(
+    "1433 1521 2379 2380 3306 5432 5672 6379 6443 9042 9092 9200 10250 10255 11211 27017".split()
+)
 _REGISTRY_PATH = re.compile(r"/v[012](?:/|$)")
 _ASKED = re.compile(r"/(manifests|blobs|tags)/([^/]{1,300})$")
 _TOKEN_PATH = re.compile(r"/(?:token|jwt/auth|v2/auth|oauth2/(?:token|exchange)|service/token|auth)/?$|/oauth/token|/auth/realms/")
@@ -903,6 +937,8 @@ def _role_of(url: str, registry: str) -> str:
 def _kind_asked(chain: _Chain) -> str:
     """What was asked for: tag, digest, blob, ping, or "" where the text does not say."""
     path = _path_of(chain.url)
+    if chain.stage == "ping":
+        return "ping"
     if "/blobs/" in path:
         return "blob"
     if chain.asked:

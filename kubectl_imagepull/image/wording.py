@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-HEAD, TAIL = 192 * 1024, 64 * 1024
+HEAD, TAIL = 96 * 1024, 32 * 1024
 """A longer text is read at its two ends: no program writes an error of this size, and the time must stay bounded."""
 
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]{0,32}[@-~]?|\][^\x07\x1b\n]{0,512}\x07?|.?)", re.DOTALL)
@@ -17,9 +17,10 @@ _BAR = re.compile(r"[│┃]")
 # The look-behind keeps a long run of backslashes from being read once for each of them.
 _ESCAPED_QUOTE = re.compile(r"(?<!\\)\\+([\"'])")
 _ESCAPES = re.compile(r"(?<!\\)\\+(?:([nrt])|u00(3[cC]|3[eE]|26|27|22))")
+_COLUMNS = re.compile(r"(?<=[^\s])(?:[ \t]{2,}|\t)(?=[^\s])")
 _SPACES = re.compile(r"[ \t\f\v\xa0\u2000-\u200b\u3000\ufeff]+")
 _LINES = re.compile(r" ?(?:\r\n?|\n)(?: ?\r?\n)* ?")
-_LINE = re.compile(r" ?\n ?")
+_BREAKS = re.compile(r"[ \t]*\r?\n[ \t]*")
 _ENTITIES = {"&quot;": '"', "&#34;": '"', "&#39;": "'", "&lt;": "<", "&gt;": ">", "&amp;": "&"}
 _PRINTED_ALIKE = str.maketrans(
     {"“": '"', "”": '"', "„": '"', "″": '"', "‘": "'", "’": "'", "：": ": ", "，": ", ", "；": "; ", "–": "-", "—": "-", "\0": " "}
@@ -47,7 +48,10 @@ def as_text(given: object) -> str:
 
 
 def plain(text: str) -> str:
-    """One error text with single spaces, single newlines, unescaped quotes and straight quotation marks."""
+    """One error text with single spaces, single newlines, unescaped quotes and straight quotation marks.
+
+    The columns of a table (two spaces and more within a line) become lines.
+    """
     if "\x1b" in text:
         text = _ANSI.sub("", text)
     if "│" in text or "┃" in text:
@@ -60,10 +64,11 @@ def plain(text: str) -> str:
     if "&" in text and ";" in text:
         for entity, char in _ENTITIES.items():
             text = text.replace(entity, char)
+    text = _COLUMNS.sub("\n", text.strip())
     text = _SPACES.sub(" ", text)
     if "\n" in text or "\r" in text:
         text = _LINES.sub("\n", text)
-    return text.strip()
+    return text
 
 
 def _unescape(found: re.Match[str]) -> str:
@@ -74,8 +79,8 @@ def _unescape(found: re.Match[str]) -> str:
 
 
 def joined(text: str) -> str:
-    """The same with its line breaks taken out: a terminal breaks words in two."""
-    return _LINE.sub("", text)
+    """The text with its line breaks taken out, and whatever blanks stand around them: a terminal breaks words in two."""
+    return _BREAKS.sub("", text.strip())
 
 
 def printable(text: str, limit: int = 300) -> str:
