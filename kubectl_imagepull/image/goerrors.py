@@ -1,15 +1,15 @@
 """The layers of the error texts that kubelets, runtimes and registries write.
 
 Go programs put an error together from the outside in: `failed to pull and unpack image "R": failed to resolve
-reference "R": failed to do request: Head "URL": dial tcp A: connect: connection refused`. `layers(text)` finds each
-layer where one can begin (at the start, or behind the colon, bracket, quote or line break that ends the layer before)
-and nowhere else, so that words inside an image name, a URL or a sentence are never taken for one. What a chain of
-layers means is for `messages` to say.
+reference "R": failed to do request: Head "URL": dial tcp A: connect: connection refused`. `layers(text)`
+finds each layer where one can begin (at the start, or behind the colon, bracket, quote or line break that
+ends the layer before) and nowhere else, so that words inside an image name, a URL or a sentence are never
+taken for one. What a chain of layers means is for `messages` to say.
 
-Sources of the wordings: kubernetes pkg/kubelet/{images,kuberuntime,pleg}; containerd core/remotes/docker, core/unpack,
-core/content, core/transfer, internal/cri/server; containers/image docker, copy, storage, signature,
-pkg/sysregistriesv2, pkg/shortnames; cri-o server, internal/storage; moby distribution, daemon, layer; distribution
-registry/api; Go net, net/url, net/http, crypto/tls, crypto/x509.
+Sources of the wordings: kubernetes pkg/kubelet/{images,kuberuntime,pleg}; containerd core/remotes/docker,
+core/unpack, core/content, core/transfer, internal/cri/server; containers/image docker, copy, storage,
+signature, pkg/sysregistriesv2, pkg/shortnames; cri-o server, internal/storage; moby distribution, daemon,
+layer; distribution registry/api; Go net, net/url, net/http, crypto/tls, crypto/x509.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from typing import NamedTuple
 class Rule:
     """One wording.
 
-    words: as they stand, or pattern: where they vary. kind: what the layer does for the chain that it stands in, name:
-    which one of its kind (both are `messages`' business); cause, also: what it names, where that does not depend on the chain; weight: how much that says about
-    the failure, from 1 (a suffix that many errors share) to 5 (nothing is more exact); sure: it can hardly mean
-    anything else.
+    words: as they stand, or pattern: where they vary. kind: what the layer does for the chain that it stands
+    in, name: which one of its kind (both are `messages`' business); cause, also: what it names, where that
+    does not depend on the chain; weight: how much that says about the failure, from 1 (a suffix that many
+    errors share) to 5 (nothing is more exact); sure: it can hardly mean anything else.
     """
 
     kind: str
@@ -57,7 +57,8 @@ class Layer(NamedTuple):
 
 # Where a layer can begin, and its first word. Quotes, brackets and Markdown's marks may stand before it.
 _BEGIN = re.compile(
-    r"""(?: \A | [:;,|>=!?]\ | [.]\ | -\ | [)\]}]\ | \*\ | [\n"'`({\[]\ ? | =(?=["a-z]) | [0-9%]\]?\ (?=["a-z]) )
+    r"""(?: \A | [:;,|>=!?]\ | [.]\ | -\ | [)\]}]\ | \*\ | [\n"'`({\[]\ ?
+          | =(?=["a-z]) | [0-9%]\]?\ (?=["a-z]) )
         ["'`({\[*_]{0,4} ([a-z][a-z0-9_/'-]*)""",
     re.VERBOSE,
 )
@@ -90,8 +91,8 @@ _SPACE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|( )", re.DOTALL)
 
 def _rule(kind: str, text: str, cause: str = "", /, *, also: tuple[str, ...] = (), weight: int = 0,
           sure: bool = True, name: str = "") -> None:  # fmt: skip
-    """Adds a wording: words with single spaces, short forms, and regular expressions behind the first word. Several
-    first words stand as `a|b`."""
+    """Adds a wording: words with single spaces, short forms, and regular expressions behind the first word.
+    Several first words stand as `a|b`."""
     first = text.partition(" ")[0]
     heads = first.split("|")
     plain = _PLAIN.fullmatch(first.replace("|", "") + text[len(first) :]) is not None
@@ -119,8 +120,15 @@ def _all(kind: str, name: str, *texts: str) -> None:
         _rule(kind, text, name=name)
 
 
-def _cause(cause: str, weight: int, *texts: str, also: tuple[str, ...] = (), sure: bool = True, kind: str = "leaf",
-           name: str = "") -> None:  # fmt: skip
+def _cause(
+    cause: str,
+    weight: int,
+    *texts: str,
+    also: tuple[str, ...] = (),
+    sure: bool = True,
+    kind: str = "leaf",
+    name: str = "",
+) -> None:
     for text in texts:
         _rule(kind, text, cause, also=also, weight=weight, sure=sure, name=name)
 
@@ -162,7 +170,7 @@ def layers(text: str) -> Iterator[Layer]:
             at = _NEXT.match(low, reached)
 
 
-# --- The kubelet, and what other programs say about a pull as a whole ---------------------------------------------------
+# --- The kubelet, and what other programs say about a pull as a whole ----------
 _all(
     "pull",
     "",
@@ -200,7 +208,6 @@ _all(
     r"failed pulling image {image}",
     r"retrieving image",
     r"get remote manifest",
-    
 )
 _all("pull", "backing off", r"back-off pulling image ?{image}", r"imagepullbackoff")
 _all(
@@ -210,17 +217,42 @@ _all(
     r"trying and failing to pull image",
     r"image can't be pulled",
 )
-_all("sandbox", "", r"create pod sandbox", r"failed create pod sandbox", r"failed to \"create ?pod ?sandbox",
-     r"createpodsandbox", r"createpodsandboxerror", r"failedcreatepodsandbox", r"run pod sandbox failed",
-     r"runpodsandbox")  # fmt: skip
-_all("inspect", "", r"inspect image {image}", r"imageinspecterror", r"imagestatus (?:for image \{?|failed: )?{image}",
-     r"get image status")  # fmt: skip
+_all(
+    "sandbox",
+    "",
+    r"create pod sandbox",
+    r"failed create pod sandbox",
+    r"failed to \"create ?pod ?sandbox",
+    r"createpodsandbox",
+    r"createpodsandboxerror",
+    r"failedcreatepodsandbox",
+    r"run pod sandbox failed",
+    r"runpodsandbox",
+)
+_all(
+    "inspect",
+    "",
+    r"inspect image {image}",
+    r"imageinspecterror",
+    r"imagestatus (?:for image \{?|failed: )?{image}",
+    r"get image status",
+)
 
-_cause("none", 5, r"successfully pulled image {image}", r"container image {image} already present on machine",
-       name="image")  # fmt: skip
+_cause(
+    "none",
+    5,
+    r"successfully pulled image {image}",
+    r"container image {image} already present on machine",
+    name="image",
+)
 _cause("pull.in_progress", 1, r"pulling image {image}(?! ?:)", name="image")
-_cause("image.never_pull_absent", 5, r"container image {image} is not present with pull policy of never",
-       also=("auth.cached_image_denied",), name="image")  # fmt: skip
+_cause(
+    "image.never_pull_absent",
+    5,
+    r"container image {image} is not present with pull policy of never",
+    also=("auth.cached_image_denied",),
+    name="image",
+)
 _cause("image.never_pull_absent", 4, r"errimageneverpull", also=("auth.cached_image_denied",))
 _cause("rate.kubelet_qps", 5, r"pull qps exceeded")
 _cause("reference.invalid", 4, r"apply default image tag {image}", name="image")
@@ -242,8 +274,13 @@ _cause(
     r"invalid digest format",
     r"invalid checksum digest (?:format|length)",
 )
-_cause("auth.secret_missing", 4, r"retrieve some image pull secrets \(([^)\n]{0,800})", r"retrieve pull secret ({word})",
-       name="secret")  # fmt: skip
+_cause(
+    "auth.secret_missing",
+    4,
+    r"retrieve some image pull secrets \(([^)\n]{0,800})",
+    r"retrieve pull secret ({word})",
+    name="secret",
+)
 _cause("auth.secret_missing", 4, r"failedtoretrieveimagepullsecret", r"couldn't find imagepullsecret")
 _cause(
     "auth.secret_malformed",
@@ -268,7 +305,7 @@ _cause(
     name="image",
 )
 
-# --- Not pulling at all -------------------------------------------------------------------------------------------------
+# --- Not pulling at all ----------
 _cause(
     "not_a_pull_failure",
     4,
@@ -328,8 +365,13 @@ _cause(
     r"no command specified",
     kind="frame",
 )
-_cause("not_a_pull_failure", 4, r"reference \"[^\"\n]{0,800}\" does not resolve to an image id", kind="frame",
-       also=("storage.other",))  # fmt: skip
+_cause(
+    "not_a_pull_failure",
+    4,
+    r"reference \"[^\"\n]{0,800}\" does not resolve to an image id",
+    kind="frame",
+    also=("storage.other",),
+)
 _cause(
     "policy.admission",
     5,
@@ -351,7 +393,7 @@ _cause(
 )
 _cause("node.not_ready", 4, r"node is not ready", r"nodenotready", r"kubelet stopped posting node status")
 
-# --- Wrappers of the runtimes ---------------------------------------------------------------------------------------------
+# --- Wrappers of the runtimes ----------
 _rule("rpc", r"rpc error: ?code ?= ?([a-z0-9]{1,20}) ?desc ?=")
 _all(
     "top",
@@ -397,8 +439,16 @@ _all(
     r"download failed(?: after attempts ?=? ?\d{0,3})?",
     r"trying to reuse blob",
 )
-_all("stage", "content", r"failed commit on ref {ref}", r"commit failed", r"copy to content store", r"open writer",
-     r"create temp (?:dir|file)", r"open content writer")  # fmt: skip
+_all(
+    "stage",
+    "content",
+    r"failed commit on ref {ref}",
+    r"commit failed",
+    r"copy to content store",
+    r"open writer",
+    r"create temp (?:dir|file)",
+    r"open content writer",
+)
 _rule("stage", r"reading manifest ({word}(?::[0-9a-f]{0,128})?) in {ref}", name="manifest")
 _rule("stage", r"pinging (?:container|docker) registry(?: returned)?(?: {host})?", name="ping")
 _rule("stage", r"ping registry endpoint", name="ping")
@@ -425,7 +475,7 @@ _all(
 )
 _rule("host", r"pulling from host {host}(?: failed with status code(?: \[[^\]\n]{0,300}\])?:? ?{n?})?")
 
-# --- net/http, net/url, net -----------------------------------------------------------------------------------------------
+# --- net/http, net/url, net ----------
 _all(
     "status",
     "",
@@ -444,8 +494,15 @@ _all(
     r"source registry: {n}",
 )
 _rule("url", r"get|head|post|put ?{url}")
-_all("proxy", "", r"proxyconnect tcp", r"http: error connecting to proxy", r"socks connect", r"invalid proxy (?:url|address)",
-     r"proxy: unknown scheme")  # fmt: skip
+_all(
+    "proxy",
+    "",
+    r"proxyconnect tcp",
+    r"http: error connecting to proxy",
+    r"socks connect",
+    r"invalid proxy (?:url|address)",
+    r"proxy: unknown scheme",
+)
 _rule("lookup", r"lookup ([^\s:\"]{1,255})(?: on \[?([0-9a-z.:%]{2,60}?)\]?:\d{1,5})?(?=[ :.,\")\n]|$)")
 _rule("reach", r"dialing {host} ")
 _rule("reach", r"connecting to {host}:")
@@ -558,7 +615,7 @@ _all(
     ),
 )
 
-# --- crypto/tls, crypto/x509 ----------------------------------------------------------------------------------------------
+# --- crypto/tls, crypto/x509 ----------
 _cause(
     "tls.unknown_authority",
     4,
@@ -569,8 +626,12 @@ _cause(
     r"certificate verify failed",
 )
 for _x509 in ("x509: ", ""):
-    _cause("tls.hostname_mismatch", 4, _x509 + r"certificate is not valid for any names, but wanted to match {host}",
-           name="wanted")  # fmt: skip
+    _cause(
+        "tls.hostname_mismatch",
+        4,
+        _x509 + r"certificate is not valid for any names, but wanted to match {host}",
+        name="wanted",
+    )
     _cause(
         "tls.hostname_mismatch",
         4,
@@ -598,8 +659,13 @@ _cause(
     r"ssl: wrong_version_number",
 )
 _cause("tls.http_on_https", 4, r"malformed http response \"?\\{1,4}x15\\{1,4}x03", also=("tls.handshake",))
-_cause("registry.not_a_registry", 3, r"malformed http (?:response|status code|version)", sure=False,
-       also=("tls.http_on_https", "registry.server_error"))  # fmt: skip
+_cause(
+    "registry.not_a_registry",
+    3,
+    r"malformed http (?:response|status code|version)",
+    sure=False,
+    also=("tls.http_on_https", "registry.server_error"),
+)
 _rule("tls", r"local error: tls: ")
 _cause(
     "tls.handshake",
@@ -608,11 +674,11 @@ _cause(
     r"net/http: tls handshake timeout",
     r"tls handshake timeout",
     r"tls: handshake failure",
-    r"tls: (?:server selected|protocol version|no supported|no renegotiation|unsupported|received unexpected)",
+    r"tls: (?:server selected|protocol version|no supported|no renegotiation|unsupported|received)",
     r"tls: (?:internal error|invalid|unknown|unrecognized|access denied|alert|illegal|decode)",
 )
 
-# --- What registries say --------------------------------------------------------------------------------------------------
+# --- What registries say ----------
 WHY_NONE_WERE_SENT = (
     "auth.secret_missing",
     "auth.secret_wrong_registry",
@@ -633,20 +699,58 @@ PRIVATE_OR_ABSENT = (
 )
 """What a registry may mean that refuses without saying whether the repository is there."""
 
-_cause("auth.no_credentials", 5, r"no basic auth credentials", r"handle basic auth because missing username or secret",
-       also=WHY_NONE_WERE_SENT)  # fmt: skip
-_rule("leaf", r"pull access denied for {ref}", "auth.denied_or_missing", weight=2, also=PRIVATE_OR_ABSENT, name="image")
+_cause(
+    "auth.no_credentials",
+    5,
+    r"no basic auth credentials",
+    r"handle basic auth because missing username or secret",
+    also=WHY_NONE_WERE_SENT,
+)
+_rule(
+    "leaf",
+    r"pull access denied for {ref}",
+    "auth.denied_or_missing",
+    weight=2,
+    also=PRIVATE_OR_ABSENT,
+    name="image",
+)
 _cause("auth.denied_or_missing", 2, r"pull access denied", also=PRIVATE_OR_ABSENT)
-_cause("auth.denied_or_missing", 2, r"server message: (?:insufficient_scope|invalid_token)",
-       also=(*PRIVATE_OR_ABSENT, "node.clock_skew"))  # fmt: skip
+_cause(
+    "auth.denied_or_missing",
+    2,
+    r"server message: (?:insufficient_scope|invalid_token)",
+    also=(*PRIVATE_OR_ABSENT, "node.clock_skew"),
+)
 _cause("auth.denied_or_missing", 2, r"insufficient_scope", also=PRIVATE_OR_ABSENT)
-_cause("auth.denied_or_missing", 2, r"unauthorized:?", r"denied:?", also=PRIVATE_OR_ABSENT, sure=False, kind="code")
+_cause(
+    "auth.denied_or_missing",
+    2,
+    r"unauthorized:?",
+    r"denied:?",
+    also=PRIVATE_OR_ABSENT,
+    sure=False,
+    kind="code",
+)
 _cause("rate.registry_limit", 5, r"toomanyrequests:?", kind="code")
 _cause("rate.registry_limit", 4, r"too many requests to registry", r"too_many_requests", kind="code")
 _all("code", "manifest unknown", r"manifest unknown:?", r"manifest_unknown:?")
-_cause("image.name_unknown", 3, r"name unknown:?", r"name_unknown:?", r"repository name not known to registry", kind="code")
-_cause("image.blob_unknown", 4, r"blob unknown(?: to registry)?", r"blob_unknown:?", r"unknown blob", kind="code",
-       also=("content.corrupt",))  # fmt: skip
+_cause(
+    "image.name_unknown",
+    3,
+    r"name unknown:?",
+    r"name_unknown:?",
+    r"repository name not known to registry",
+    kind="code",
+)
+_cause(
+    "image.blob_unknown",
+    4,
+    r"blob unknown(?: to registry)?",
+    r"blob_unknown:?",
+    r"unknown blob",
+    kind="code",
+    also=("content.corrupt",),
+)
 _cause("image.blob_unknown", 4, r"manifest blob unknown", r"manifest_blob_unknown", kind="code")
 _cause("image.format_unsupported", 3, r"manifest invalid:?", r"manifest_invalid:?", kind="code", sure=False)
 _all("code", "", r"unknown: ", r"server message: ")
@@ -670,21 +774,48 @@ _all(
     r"http basic: access denied",
 )
 _rule("leaf", r"manifest for {ref} not found", name="manifest for")
-_cause("image.tag_unknown", 4, r"tag {word} not found in repository", r"tag {ref} was deleted or has expired",
-       r"manifest tagged by {ref} is not found")  # fmt: skip
+_cause(
+    "image.tag_unknown",
+    4,
+    r"tag {word} not found in repository",
+    r"tag {ref} was deleted or has expired",
+    r"manifest tagged by {ref} is not found",
+)
 _rule("leaf", r"repository {ref} not found(: does not exist or no pull access)?", name="repository")
 _cause("image.name_unknown", 4, r"repository {ref} does not exist")
 _rule("leaf", r"image {ref} not found", name="image not found")
 _rule("leaf", r"content at {ref} not found", name="content at")
-_cause("image.tag_unknown", 2, r"trying next host - response was http\.statusnotfound", also=("image.name_unknown",),
-       sure=False, kind="code")  # fmt: skip
-_cause("image.name_unknown", 3, r"find image in the registries", sure=False,
-       also=("auth.denied_or_missing", "image.tag_unknown"))  # fmt: skip
+_cause(
+    "image.tag_unknown",
+    2,
+    r"trying next host - response was http\.statusnotfound",
+    also=("image.name_unknown",),
+    sure=False,
+    kind="code",
+)
+_cause(
+    "image.name_unknown",
+    3,
+    r"find image in the registries",
+    sure=False,
+    also=("auth.denied_or_missing", "image.tag_unknown"),
+)
 _cause("image.digest_unknown", 3, r"could not fetch content descriptor", sure=False)
-_cause("content.corrupt", 4, r"content digest {ref} not found", r"content digest sha256:[0-9a-f]{1,64}: not found",
-       also=("storage.extract_failed",))  # fmt: skip
+_cause(
+    "content.corrupt",
+    4,
+    r"content digest {ref} not found",
+    r"content digest sha256:[0-9a-f]{1,64}: not found",
+    also=("storage.extract_failed",),
+)
 _rule("leaf", r"not found", name="not found")
-_cause("unknown.insufficient", 2, r"no such image", also=("image.tag_unknown", "image.never_pull_absent"), sure=False)
+_cause(
+    "unknown.insufficient",
+    2,
+    r"no such image",
+    also=("image.tag_unknown", "image.never_pull_absent"),
+    sure=False,
+)
 _cause(
     "image.platform_mismatch",
     5,
@@ -697,7 +828,13 @@ _cause(
     r"a windows version [0-9.]{1,20}-based image is incompatible with",
     r"snapshotter {word} does not support platform",
 )
-_cause("image.platform_mismatch", 2, r"choosing image instance", r"choosing an image from manifest list", sure=False)
+_cause(
+    "image.platform_mismatch",
+    2,
+    r"choosing image instance",
+    r"choosing an image from manifest list",
+    sure=False,
+)
 _cause(
     "image.format_unsupported",
     4,
@@ -725,10 +862,20 @@ _cause(
     r"no fslayers in manifest",
     r"target is [a-z]",
 )
-_cause("registry.not_a_registry", 2, r"invalid character '[^'\n]{1,4}' looking for beginning of value", sure=False,
-       also=("image.format_unsupported", "registry.server_error", "net.proxy"))  # fmt: skip
-_cause("registry.not_a_registry", 2, r"endpoint {ref} does not support v2 api", r"can't talk to a v1 container registry",
-       sure=False)  # fmt: skip
+_cause(
+    "registry.not_a_registry",
+    2,
+    r"invalid character '[^'\n]{1,4}' looking for beginning of value",
+    sure=False,
+    also=("image.format_unsupported", "registry.server_error", "net.proxy"),
+)
+_cause(
+    "registry.not_a_registry",
+    2,
+    r"endpoint {ref} does not support v2 api",
+    r"can't talk to a v1 container registry",
+    sure=False,
+)
 _cause(
     "registry.server_error",
     3,
@@ -765,12 +912,24 @@ _cause(
     r"flate: corrupt input",
     r"zstd: (?:invalid|corrupt)",
 )
-_cause("content.corrupt", 4, r"failed size validation", r"size mismatch when copying", r"unexpected (?:commit|copy) size",
-       r"unexpected size:? \d", also=("transfer.interrupted",))  # fmt: skip
-_cause("transfer.timeout", 4, r"cancel pulling image {ref} because of no progress",
-       also=("transfer.stalled", "transfer.interrupted"), name="image")  # fmt: skip
+_cause(
+    "content.corrupt",
+    4,
+    r"failed size validation",
+    r"size mismatch when copying",
+    r"unexpected (?:commit|copy) size",
+    r"unexpected size:? \d",
+    also=("transfer.interrupted",),
+)
+_cause(
+    "transfer.timeout",
+    4,
+    r"cancel pulling image {ref} because of no progress",
+    also=("transfer.stalled", "transfer.interrupted"),
+    name="image",
+)
 
-# --- Policy -----------------------------------------------------------------------------------------------------------------
+# --- Policy ----------
 _cause(
     "policy.signature",
     5,
@@ -797,11 +956,25 @@ _cause(
     r"short-name {ref} did not resolve to an alias",
 )
 
-# --- The node's disk and its store ------------------------------------------------------------------------------------------
-_cause("storage.no_space", 5, r"no space left on device", r"disk quota exceeded", r"not enough space on the disk",
-       r"there is not enough space on the disk", r"thin pool has ")  # fmt: skip
-_cause("storage.other", 4, r"read-only file system", r"input/output error", r"structure needs cleaning",
-       r"stale (?:nfs )?file handle", r"too many (?:open files|links)")  # fmt: skip
+# --- The node's disk and its store ----------
+_cause(
+    "storage.no_space",
+    5,
+    r"no space left on device",
+    r"disk quota exceeded",
+    r"not enough space on the disk",
+    r"there is not enough space on the disk",
+    r"thin pool has ",
+)
+_cause(
+    "storage.other",
+    4,
+    r"read-only file system",
+    r"input/output error",
+    r"structure needs cleaning",
+    r"stale (?:nfs )?file handle",
+    r"too many (?:open files|links)",
+)
 _cause("storage.other", 3, r"cannot allocate memory", r"record (?:the )?image pull", sure=False)
 _cause(
     "storage.other",
@@ -813,8 +986,17 @@ _cause(
     r"layer not known",
     r"driver {ref} failed to (?:create|get) image rootfs",
 )
-_cause("storage.extract_failed", 3, r"lchown", r"mkparent", r"hcsshim::", r"archive/tar: ", r"potentially insufficient uids",
-       r"container id \d{1,12} cannot be mapped", r"mount callback failed")  # fmt: skip
+_cause(
+    "storage.extract_failed",
+    3,
+    r"lchown",
+    r"mkparent",
+    r"hcsshim::",
+    r"archive/tar: ",
+    r"potentially insufficient uids",
+    r"container id \d{1,12} cannot be mapped",
+    r"mount callback failed",
+)
 _rule(
     "file",
     r"open|mkdir|stat|lstat|rename|link|symlink|unlink|unlinkat|remove|chmod|mknod|write|readlink|mount "
@@ -834,7 +1016,7 @@ _all(
     r"invalid cross-device link",
 )
 
-# --- The runtime and its configuration --------------------------------------------------------------------------------------
+# --- The runtime and its configuration ----------
 _cause(
     "runtime.unavailable",
     4,

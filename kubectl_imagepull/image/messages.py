@@ -1,9 +1,9 @@
 """What a message about a failed pull says: `classify(text)`.
 
-Takes the texts of kubelet 1.20 to 1.37, containerd, CRI-O, Docker and cri-dockerd, of `crictl`, `ctr`, `nerdctl` and `docker`, and
-what people paste of them. `wording` makes the text plain, `goerrors` finds the layers of the error, and here a chain of layers becomes
-a cause. A text can hold several chains (`[a, b]`, one an attempt; mirrors; log lines): the first that says something is the cause, the
-others stand beside it.
+Takes the texts of kubelet 1.20 to 1.37, containerd, CRI-O, Docker and cri-dockerd, of `crictl`, `ctr`,
+`nerdctl` and `docker`, and what people paste of them. `wording` makes the text plain, `goerrors` finds the
+layers of the error, and here a chain of layers becomes a cause. A text can hold several chains (`[a, b]`, one
+an attempt; mirrors; log lines): the first that says something is the cause, the others stand beside it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from typing import Literal, NamedTuple
 from .goerrors import PRIVATE_OR_ABSENT, WHY_NONE_WERE_SENT, Layer, Rule, layers
 from .wording import as_text, joined, plain, printable
 
+
 @dataclass(frozen=True)
 class Classified:
     """What a text says.
 
-    cause: an id of the vocabulary; also: other causes that the text allows, likeliest first; image: as written in the text;
-    host: host or host:port on which it happened, role: what that host is on the path (registry, mirror, token, blob, proxy,
-    dns-server, node, pod); confidence: "sure" where the text leaves no choice; said: the decisive words, printable;
-    detail: what else it names: address, resolver, status, secret, url, proxied (the host behind the proxy), path.
+    cause: an id of the vocabulary; also: other causes that the text allows, likeliest first; image: as
+    written in the text; host: host or host:port on which it happened, role: what that host is on the path
+    (registry, mirror, token, blob, proxy, dns-server, node, pod); confidence: "sure" where the text leaves no
+    choice; said: the decisive words, printable; detail: what else it names: address, resolver, status,
+    secret, url, proxied (the host behind the proxy), path.
     """
 
     cause: str
@@ -39,15 +41,18 @@ class Classified:
 
 
 def classify(text: object) -> Classified:
-    """The cause that a message names. Takes anything (None, bytes, 10 MB); never raises; time linear in the length."""
+    """The cause that a message names. Takes anything (None, bytes, 10 MB); never raises; time linear in the
+    length."""
     return _read(as_text(text)).classified
 
 
 def classify_all(texts: Iterable[object]) -> Classified:
-    """The cause that several messages about one container name together, oldest first: waiting messages and events.
+    """The cause that several messages about one container name together, oldest first: waiting messages and
+    events.
 
-    A later message that says something outdoes an earlier one; events without a cause in them (back-off, `Error: ErrImagePull`)
-    never do. A pull secret that could not be retrieved explains a refusal, and nothing else.
+    A later message that says something outdoes an earlier one; events without a cause in them (back-off,
+    `Error: ErrImagePull`) never do. A pull secret that could not be retrieved explains a refusal, and nothing
+    else.
     """
     readings = [_read(as_text(text)) for text in texts]
     best = max(enumerate(readings), key=lambda r: (r[1].standing, r[0]), default=(0, _read("")))[1]
@@ -55,11 +60,21 @@ def classify_all(texts: Iterable[object]) -> Classified:
     others = [r.classified.cause for r in reversed(readings) if r.standing >= _SAYS_SOMETHING]
     found = best.classified
     if secret is not None and found.cause in _REFUSALS:
-        return _with(found, cause="auth.secret_missing", also=(found.cause, *found.also), detail={**found.detail, **secret.detail})
+        return _with(
+            found,
+            cause="auth.secret_missing",
+            also=(found.cause, *found.also),
+            detail={**found.detail, **secret.detail},
+        )
     if secret is not None and found.cause == "auth.secret_missing":
         refused = next((r.classified for r in reversed(readings) if r.classified.cause in _REFUSALS), None)
         if refused is not None:
-            return _with(refused, cause=found.cause, also=(refused.cause, *refused.also), detail={**refused.detail, **found.detail})
+            return _with(
+                refused,
+                cause=found.cause,
+                also=(refused.cause, *refused.also),
+                detail={**refused.detail, **found.detail},
+            )
     return _with(found, also=(*others, *found.also))
 
 
@@ -95,6 +110,7 @@ class _Reading:
     classified: Classified
     standing: int
     weight: int
+    layers: int
 
 
 @dataclass
@@ -141,8 +157,7 @@ def _read(raw: str) -> _Reading:
     first = _Reader(text).reading()
     if "\n" in raw and first.weight < 4:
         second = _Reader(plain(joined(raw))).reading()
-        if (second.standing, second.weight) > (first.standing, first.weight):
-            return second
+        return max(first, second, key=lambda r: (r.standing, r.weight, r.layers))
     return first
 
 
@@ -160,6 +175,7 @@ class _Reader:
         self.sandbox = False
         self.heard = self.heard_much = 0
         self.before: Layer | None = None
+        self.seen = 0
         for layer in islice(layers(text), _LAYERS_ENOUGH):
             kind = layer.rule.kind
             if self.chain.of == "mirror" and "])" in text[self.chain.end : layer.start]:
@@ -167,10 +183,11 @@ class _Reader:
             if self.chain.of != "frame" or kind in ("pull", "frame"):
                 _KINDS[kind](self, layer)
             self.chain.end = layer.end
+            self.seen += 1
             self.before = layer
         self.ends()
 
-    # --- layers that say where we are ---------------------------------------------------------------------------------
+    # --- layers that say where we are ----------
 
     def new_chain(self, of: Literal["", "mirror", "artifact", "frame"] = "") -> None:
         self.ends()
@@ -320,9 +337,11 @@ class _Reader:
             also = ("runtime.config_invalid", "tls.handshake", "storage.other")
             self.name("tls.unknown_authority", also, 3, False, layer)
 
-    # --- layers that name a cause -------------------------------------------------------------------------------------
+    # --- layers that name a cause ----------
 
-    def name(self, cause: str, also: tuple[str, ...], weight: int, sure: bool, layer: Layer, status: str = "") -> _Named:
+    def name(
+        self, cause: str, also: tuple[str, ...], weight: int, sure: bool, layer: Layer, status: str = ""
+    ) -> _Named:
         named = _Named(cause, also, weight, sure, layer.start, layer.end, self.chain, status)
         self.chain.named.append(named)
         return named
@@ -359,7 +378,8 @@ class _Reader:
             self.name("tls.expired", ("tls.not_yet_valid", "node.clock_skew"), 4, False, layer)
 
     def on_net(self, layer: Layer) -> None:
-        """What the operating system or net/http said about a connection; what that means, the chain decides."""
+        """What the operating system or net/http said about a connection; what that means, the chain
+        decides."""
         chain, kind = self.chain, layer.rule.name
         if chain.proxied:
             return
@@ -372,7 +392,9 @@ class _Reader:
         if of_dns and kind in ("timeout", "deadline", "canceled"):
             self.name("dns.timeout", (), 4, True, layer)
         elif of_dns:
-            also = () if kind == "refused" else ("net." + kind,) if kind in ("unreachable", "reset") else ("dns.timeout",)
+            also: tuple[str, ...] = ("dns.timeout",) if kind == "eof" else ()
+            if kind in ("unreachable", "reset"):
+                also = ("net." + kind,)
             self.name("dns.server_failure", also, 4, True, layer)
         elif chain.stage == "inspect":
             self.name("runtime.unavailable", ("storage.other",), 3, False, layer)
@@ -404,7 +426,8 @@ class _Reader:
             self.name("transfer.timeout", ("net.timeout", "transfer.stalled"), 3, False, layer)
 
     def on_tls(self, layer: Layer) -> None:
-        """An alert. One that comes while bytes are moving is about the transfer: the handshake was long over."""
+        """An alert. One that comes while bytes are moving is about the transfer: the handshake was long
+        over."""
         if self.chain.proxied:
             return
         if self.chain.stage in ("copy", "blob", "content") and not self.chain.url:
@@ -426,7 +449,9 @@ class _Reader:
         directly = before is not None and before.rule.kind == "url" and layer.start - before.end <= 4
         if directly and self.chain.url.startswith("https:"):
             word = self.text[layer.start : layer.end].split(maxsplit=1)[0].lower()
-            also = {"forbidden": "auth.forbidden", "service": "registry.unavailable"}.get(word, "registry.server_error")
+            also = {"forbidden": "auth.forbidden", "service": "registry.unavailable"}.get(
+                word, "registry.server_error"
+            )
             self.name("net.proxy", (also,), 3, False, layer)
 
     def on_errno(self, layer: Layer) -> None:
@@ -471,7 +496,11 @@ class _Reader:
         elif number == 401:
             cause, also, weight = "auth.no_credentials", _ALL_AUTH, 2
         elif number == 403:
-            cause, also, weight = "auth.forbidden", ("auth.denied_or_missing", "auth.expired", "auth.bad_credentials"), 2
+            cause, also, weight = (
+                "auth.forbidden",
+                ("auth.denied_or_missing", "auth.expired", "auth.bad_credentials"),
+                2,
+            )
         elif number == 404:
             cause, also, weight, sure = _absent(_kind_asked(chain))
         elif number == 407:
@@ -497,12 +526,15 @@ class _Reader:
             self.words(layer, layer.end)
 
     def on_code(self, layer: Layer) -> None:
-        """An error code of the distribution spec, or a sentence known to follow one: a registry is speaking."""
+        """An error code of the distribution spec, or a sentence known to follow one: a registry is
+        speaking."""
         rule = layer.rule
         self.pulling = True
         if rule.name == "manifest unknown":
             kind = _kind_asked(self.chain)
-            digest = kind == "digest" or (kind == "" and any("@sha256:" in image for _, image in self.images[:1]))
+            digest = kind == "digest" or (
+                kind == "" and any("@sha256:" in image for _, image in self.images[:1])
+            )
             self.name("image.digest_unknown" if digest else "image.tag_unknown", (), 3, True, layer)
         elif rule.cause:
             self.name(rule.cause, rule.also, rule.weight, rule.sure, layer)
@@ -515,8 +547,7 @@ class _Reader:
         self.name("image.digest_unknown" if "@sha256:" in ref else "image.tag_unknown", (), 4, True, layer)
 
     def on_repository(self, layer: Layer) -> None:
-        repository, vague = layer.groups
-        if vague:
+        if layer.groups[1]:
             self.name("auth.denied_or_missing", PRIVATE_OR_ABSENT, 4, True, layer)
         else:
             self.name("image.name_unknown", (), 4, True, layer)
@@ -550,7 +581,8 @@ class _Reader:
             self.name("image.tag_unknown", ("image.name_unknown", "image.platform_mismatch"), 1, False, layer)
 
     def words(self, layer: Layer, start: int) -> None:
-        """The registry's own words: only here are phrases looked for anywhere in a sentence, and only once."""
+        """The registry's own words: only here are phrases looked for anywhere in a sentence, and only
+        once."""
         if start < self.heard or self.heard_much > _HEARD_ENOUGH:
             return
         said = self.text[start : start + 700]
@@ -587,7 +619,7 @@ class _Reader:
         elif chain.stage == "content":
             self.name("storage.other", ("content.corrupt",), 2, False, here)
 
-    # --- the outcome --------------------------------------------------------------------------------------------------
+    # --- the outcome ----------
 
     def reading(self) -> _Reading:
         image = min(self.images, key=lambda i: i[0])[1] if self.images else None
@@ -597,8 +629,10 @@ class _Reader:
             return self.without_cause(image)
         also = [*best.also, *(w.cause for w in winners if w is not best)]
         if self.of_something_else(best):
-            elsewhere = Classified("not_a_pull_failure", (best.cause,), said=printable(self.text[best.start : best.end]))
-            return _Reading(elsewhere, _ELSEWHERE, 1)
+            elsewhere = Classified(
+                "not_a_pull_failure", (best.cause,), said=printable(self.text[best.start : best.end])
+            )
+            return _Reading(elsewhere, _ELSEWHERE, 1, self.seen)
         host, role = self.place(best, winners, image)
         chain = best.chain
         detail = {
@@ -630,19 +664,23 @@ class _Reader:
             ),
             standing,
             best.weight,
+            self.seen,
         )
 
     def of_something_else(self, best: _Named) -> bool:
-        """A network error of another program: nothing speaks of a pull, and the URL or the port is no registry's."""
+        """A network error of another program: nothing speaks of a pull, and the URL or the port is no
+        registry's."""
         chain = best.chain
-        if self.pulling or not best.cause.startswith(("net.", "dns.", "tls.", "transfer.", "registry.", "auth.")):
+        if self.pulling or not best.cause.startswith(
+            ("net.", "dns.", "tls.", "transfer.", "registry.", "auth.")
+        ):
             return False
         return bool(chain.url) or chain.address.rpartition(":")[2] in _NO_REGISTRY_PORT
 
     @staticmethod
     def choose(winners: list[_Named]) -> _Named | None:
-        """The first that says something. What an image is not (an artifact), what is not pulling, and states come last;
-        a mirror's error outdoes that of an upstream which could not even be reached."""
+        """The first that says something. What an image is not (an artifact), what is not pulling, and states
+        come last; a mirror's error outdoes that of an upstream which could not even be reached."""
 
         def order(named: _Named) -> tuple[bool, bool, bool, bool]:
             return (
@@ -659,16 +697,26 @@ class _Reader:
     def without_cause(self, image: str | None) -> _Reading:
         shown = printable(image, 1000) if image else None
         if self.sandbox and not self.pulling:
-            return _Reading(Classified("not_a_pull_failure", said="pod sandbox"), _ELSEWHERE, 1)
+            return _Reading(Classified("not_a_pull_failure", said="pod sandbox"), _ELSEWHERE, 1, self.seen)
         if not self.pulling:
-            return _Reading(Classified("not_a_pull_failure"), _NOTHING_KNOWN, 0)
+            return _Reading(Classified("not_a_pull_failure"), _NOTHING_KNOWN, 0, self.seen)
         # An attempt's own words that break off are more than a back-off.
         broken_off = any(c.stage or c.url or c.source for c in self.chains)
         if self.backing_off and not broken_off:
-            return _Reading(Classified("backoff.only", (), shown, confidence="sure", said="back-off"), _A_PULL, 1)
+            return _Reading(
+                Classified("backoff.only", (), shown, confidence="sure", said="back-off"),
+                _A_PULL,
+                1,
+                self.seen,
+            )
         nothing = _Named("unknown.insufficient", (), 0, False, 0, 0, self.chain, "")
         host, role = self.place(nothing, [], image)
-        return _Reading(Classified("unknown.insufficient", (), shown, host and printable(host), role), _A_PULL, 1)
+        return _Reading(
+            Classified("unknown.insufficient", (), shown, host and printable(host), role),
+            _A_PULL,
+            1,
+            self.seen,
+        )
 
     def place(self, best: _Named, winners: list[_Named], image: str | None) -> tuple[str | None, str | None]:
         """On which host it happened, and what that host is on the path."""
@@ -700,19 +748,20 @@ class _Reader:
         if chain.url:
             role = _role_of(chain.url, of_image)
             return host, "blob" if role == "registry" and chain.stage in ("blob", "content") else role
-        if chain.of == "mirror" or (chain.registry and of_image and not _same_registry(chain.registry, of_image)):
+        if chain.of == "mirror" or (
+            chain.registry and of_image and not _same_registry(chain.registry, of_image)
+        ):
             return host, "blob" if chain.stage in ("blob", "copy") else "mirror"
-        if cause == "content.corrupt" or (chain.stage in ("blob", "copy", "content") and not cause.startswith("image.")):
+        if cause == "content.corrupt" or (
+            chain.stage in ("blob", "copy", "content") and not cause.startswith("image.")
+        ):
             return host, "blob"
         return host, "registry"
 
 
 _KINDS: dict[str, Callable[[_Reader, Layer], None]] = {
     kind: getattr(_Reader, "on_" + kind)
-    for kind in (
-        "pull sandbox inspect rpc top note artifact mirrors stage url host reach proxy lookup dial io file "
-        "leaf frame net tls resolver answer errno status code"
-    ).split()
+    for kind in sorted({name.removeprefix("on_") for name in vars(_Reader) if name.startswith("on_")})
 }
 _SPECIAL: dict[str, Callable[[_Reader, Layer], None]] = {
     "dates": _Reader.on_dates,
@@ -729,7 +778,14 @@ _UNKNOWN_WORDS = Rule("unknown", "…")
 _LIKE_AN_IMAGE = re.compile(r"[/:@]")
 # ": " and a word, and not the dots of a text that was cut.
 _GOES_ON = re.compile(r"[\"')\]]{0,3}: ?[a-zA-Z(]")
-_ON_NODE = ("runtime.", "storage.", "rate.kubelet_qps", "auth.credential_provider", "image.never_pull_absent", "node.")
+_ON_NODE = (
+    "runtime.",
+    "storage.",
+    "rate.kubelet_qps",
+    "auth.credential_provider",
+    "image.never_pull_absent",
+    "node.",
+)
 _ALL_AUTH = (
     "auth.bad_credentials",
     "auth.expired",
@@ -823,6 +879,7 @@ _WORDS = (
         "auth.forbidden",
         5,
         r"permission [\"']",
+        r"permission \S{1,100} denied on",
         r"permission_denied",
         r"is not authorized to perform",
         r"not allowed access",
@@ -867,7 +924,12 @@ _WORDS = (
         also=("image.name_unknown",),
     ),
     _words("image.format_unsupported", 5, r"accept header does not support"),
-    _words("tls.http_on_https", 5, r"http request to an https server", r"plain http request was sent to https port"),
+    _words(
+        "tls.http_on_https",
+        5,
+        r"http request to an https server",
+        r"plain http request was sent to https port",
+    ),
     _words("auth.no_credentials", 3, r"authentication (?:is )?required", also=_ALL_AUTH),
     _words(
         "auth.denied_or_missing",
@@ -882,16 +944,22 @@ _WORDS = (
     ),
 )
 
-_URL = re.compile(r"https?://(?:[^/?#\s@]{0,255}@)?([^/?#\s]{0,300})([^?#\s]{0,2000})(?:\?([^#\s]{0,4000}))?", re.IGNORECASE)
+_URL = re.compile(
+    r"https?://(?:[^/?#\s@]{0,255}@)?([^/?#\s]{0,300})([^?#\s]{0,2000})(?:\?([^#\s]{0,4000}))?", re.IGNORECASE
+)
 # The paths of registries, and of the stores that they send a client to for a blob.
-_OF_A_PULL = re.compile(r"^/v[012](?:/|$)|/registry/v2/|/blobs/|sha256|/artifacts-downloads/|^/?$", re.IGNORECASE)
+_OF_A_PULL = re.compile(
+    r"^/v[012](?:/|$)|/registry/v2/|/blobs/|sha256|/artifacts-downloads/|^/?$", re.IGNORECASE
+)
 # Databases, queues, the API server, kubelets: a connection to these is never a pull.
 _NO_REGISTRY_PORT = frozenset(
-    "1433 1521 2379 2380 3306 5432 5672 6379 6443 9042 9092 9200 10250 10255 11211 27017".split()
+    ["1433", "1521", "2379", "2380", "3306", "5432", "5672", "6379", "6443", "9042", "9092", "9200", "10250"]
 )
 _REGISTRY_PATH = re.compile(r"/v[012](?:/|$)")
 _ASKED = re.compile(r"/(manifests|blobs|tags)/([^/]{1,300})$")
-_TOKEN_PATH = re.compile(r"/(?:token|jwt/auth|v2/auth|oauth2/(?:token|exchange)|service/token|auth)/?$|/oauth/token|/auth/realms/")
+_TOKEN_PATH = re.compile(
+    r"/(?:token|jwt/auth|v2/auth|oauth2/(?:token|exchange)|service/token|auth)/?$|/oauth/token|/auth/realms/"
+)
 _HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
 
 
@@ -908,7 +976,11 @@ def _path_of(url: str) -> str:
 def _registry_of(image: str) -> str:
     """The host in an image as a pull would use it, with a leniency for images that do not parse."""
     first, slash, _ = image.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost") and not any(c in first for c in " @<{"):
+    if (
+        slash
+        and ("." in first or ":" in first or first == "localhost")
+        and not any(c in first for c in " @<{")
+    ):
         return "docker.io" if first == "index.docker.io" else first
     return "" if any(c in image for c in " <>{}*") or image.strip(".") == "" else "docker.io"
 
@@ -918,7 +990,8 @@ def _same_registry(one: str, other: str) -> bool:
 
 
 def _role_of(url: str, registry: str) -> str:
-    """What a URL's host is on the path of a pull, by the API path and, for a mirror, containerd's ns parameter."""
+    """What a URL's host is on the path of a pull, by the API path and, for a mirror, containerd's ns
+    parameter."""
     found = _URL.match(url)
     if found is None:
         return "registry"

@@ -1,4 +1,5 @@
-"""Pasted text made plain again: what terminals, JSON, YAML, log formats and table drawings did to an error message is undone.
+"""Pasted text made plain again: what terminals, JSON, YAML, log formats and table drawings did to an error
+message is undone.
 
 Knows nothing of pulls. Everything here is linear in the length of the text.
 """
@@ -8,10 +9,11 @@ from __future__ import annotations
 import re
 
 HEAD, TAIL = 96 * 1024, 32 * 1024
-"""A longer text is read at its two ends: no program writes an error of this size, and the time must stay bounded."""
+"""A longer text is read at its two ends: no program writes an error of this size, and the time must stay
+bounded."""
 
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]{0,32}[@-~]?|\][^\x07\x1b\n]{0,512}\x07?|.?)", re.DOTALL)
-# A table drawn with bars (k9s, lens): the text goes on behind the bar of the next line, in the middle of a word.
+# A table drawn with bars (k9s): the text goes on behind the bar of the next line, in the middle of a word.
 _BARS = re.compile(r" ?[│┃][ \t]*\n[ \t]*[│┃] ?")
 _BAR = re.compile(r"[│┃]")
 # The look-behind keeps a long run of backslashes from being read once for each of them.
@@ -22,9 +24,17 @@ _SPACES = re.compile(r"[ \t\f\v\xa0\u2000-\u200b\u3000\ufeff]+")
 _LINES = re.compile(r" ?(?:\r\n?|\n)(?: ?\r?\n)* ?")
 _BREAKS = re.compile(r"[ \t]*\r?\n[ \t]*")
 _ENTITIES = {"&quot;": '"', "&#34;": '"', "&#39;": "'", "&lt;": "<", "&gt;": ">", "&amp;": "&"}
-_PRINTED_ALIKE = str.maketrans(
-    {"“": '"', "”": '"', "„": '"', "″": '"', "‘": "'", "’": "'", "：": ": ", "，": ", ", "；": "; ", "–": "-", "—": "-", "\0": " "}
-)
+# Quotation marks and signs that word processors and keyboards put in the place of ASCII's: opening and
+# closing, low and double-prime quotes, full-width colon, comma and semicolon, dashes.
+_PRINTED_ALIKE = {
+    **dict.fromkeys((0x201C, 0x201D, 0x201E, 0x2033), '"'),
+    **dict.fromkeys((0x2018, 0x2019), "'"),
+    **dict.fromkeys((0x2013, 0x2014), "-"),
+    0xFF1A: ": ",
+    0xFF0C: ", ",
+    0xFF1B: "; ",
+    0: " ",
+}
 _UNICODE_ESCAPES = {"3c": "<", "3e": ">", "26": "&", "27": "'", "22": '"'}
 
 
@@ -79,12 +89,13 @@ def _unescape(found: re.Match[str]) -> str:
 
 
 def joined(text: str) -> str:
-    """The text with its line breaks taken out, and whatever blanks stand around them: a terminal breaks words in two."""
-    return _BREAKS.sub("", text.strip())
+    """The text with its line breaks taken out: a terminal breaks words in two."""
+    return _BREAKS.sub(lambda found: " " if found.group().strip("\r\n") else "", text.strip())
 
 
 def printable(text: str, limit: int = 300) -> str:
-    """For showing: control characters and lone surrogates as escapes, one line, at most `limit` characters."""
+    """For showing: control characters and lone surrogates as escapes, one line, at most `limit`
+    characters."""
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     if text.isprintable():
