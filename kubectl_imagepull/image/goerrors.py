@@ -67,7 +67,8 @@ _NEXT = re.compile(r"[ \n][\"']?([a-z][a-z0-9_/'-]*)")
 # "Error reading manifest" is "reading manifest" with an ornament.
 _ORNAMENTS = frozenset({"error", "err", "while", "unable", "failed", "to", "an", "occurred"})
 
-_rules: dict[str, list[Rule]] = {}
+RULES: dict[str, list[Rule]] = {}
+"""Every wording by the word that it begins with, in the order in which they are tried."""
 
 # Short forms in the wordings. All are bounded, and none can match what follows it in two ways.
 _MACROS = {
@@ -112,7 +113,7 @@ def _rule(kind: str, text: str, cause: str = "", /, *, also: tuple[str, ...] = (
         if word is None or (len(heads) > 1 and word.group() != head):
             raise ValueError(f"a layer begins with a plain word: {text!r}")
         rule = Rule(kind, head + text[len(first) :], "", cause, also, weight, sure, name) if plain else shared
-        _rules.setdefault(word.group(), []).append(rule)
+        RULES.setdefault(word.group(), []).append(rule)
 
 
 def _all(kind: str, name: str, *texts: str) -> None:
@@ -146,7 +147,7 @@ def layers(text: str) -> Iterator[Layer]:
         while at is not None:
             word, start = at.group(1), at.start(1)
             groups: tuple[str | None, ...] = ()
-            for rule in _rules.get(word, ()):
+            for rule in RULES.get(word, ()):
                 if rule.words:
                     end = start + len(rule.words)
                     if flat.startswith(rule.words, start) and not (
