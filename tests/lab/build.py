@@ -195,11 +195,14 @@ def programs(module: Module) -> Path:
         if not (work / "complete").exists():
             _prepare(module, work)
             write(work / "complete", "")
+        for left in module.bin.glob("*.part"):
+            left.unlink()
         for name in module.programs:
             target = module.program(name)
             if target.exists():
                 continue
-            part = target.with_suffix(".part")
+            # A name of our own: what a killed build has left running may still be writing to its own.
+            part = target.with_name(f"{name}.{os.getpid()}.part")
             _go(
                 f"building {name} {module.version}",
                 work,

@@ -67,8 +67,11 @@ def fill(state: Path) -> None:
     app = images.busybox("team/app:1.0")
     contents: dict[str, dict[tuple[str, str], images.Image]] = {
         "registry": {
-            ("busybox", "1.35"): images.busybox("1.35"),
-            ("busybox", "v2.0.0"): images.busybox("v2.0.0"),
+            **{
+                (repository, tag): images.busybox(tag)
+                for repository in ("busybox", "library/busybox")
+                for tag in ("1.35", "v2.0.0")
+            },
             ("team/app", "1.0"): app,
             ("multi", "1.0"): images.multi(),
             ("armonly", "1.0"): images.foreign_only(),

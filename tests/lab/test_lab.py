@@ -159,6 +159,7 @@ SAYS: dict[str, tuple[str, str, str, str]] = {
         "no match for platform in manifest",
         "no match for platform in manifest",
     ),
+    "library": ("registry.lab.test/library/busybox:v2.0.0", "", "running", "running"),
     "tag": ("registry.lab.test/busybox:9", "", NOT_FOUND, NOT_FOUND),
     "repository": ("registry.lab.test/nobody/nothing:1", "", NOT_FOUND, NOT_FOUND),
     "basic": ("private.lab.test/team/app:1.0", "right", "running", "running"),
@@ -411,10 +412,10 @@ def test_registry_stops_and_starts(lab: Lab) -> None:
 @NODES
 def test_hosts_toml_is_read_with_the_next_pull(lab: Lab, namespace: Namespace, node: str) -> None:
     mirror = '[host."https://registry.lab.test"]\n  capabilities = ["pull", "resolve"]\n'
-    with faults.hosts_toml(lab, node, "missing.lab.test", mirror):
-        namespace.pod("by-mirror", node, "missing.lab.test/busybox:1.35")
+    with faults.hosts_toml(lab, node, "mirrored.lab.test", mirror):
+        namespace.pod("by-mirror", node, "mirrored.lab.test/busybox:1.35")
         assert namespace.await_state("by-mirror", 30)[0] == "running"
-    namespace.pod("without", node, "missing.lab.test/busybox:1.35")
+    namespace.pod("without", node, "mirrored.lab.test/busybox:1.35")
     assert NO_HOST in namespace.await_state("without", 30)[1]
 
 
