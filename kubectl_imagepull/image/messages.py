@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -118,7 +117,6 @@ class _Chain:
     """One error, as far as it has been read."""
 
     of: Literal["", "mirror", "artifact", "frame"] = ""
-    begun: bool = False
     stage: str = ""
     requesting: bool = False
     with_credentials: bool = False
@@ -173,10 +171,10 @@ class _Reader:
         self.pulling = False  # something says that this is about a pull
         self.backing_off = False
         self.sandbox = False
-        self.heard = self.heard_much = 0
+        self.heard = 0
         self.before: Layer | None = None
         self.seen = 0
-        for layer in islice(layers(text), _LAYERS_ENOUGH):
+        for layer in layers(text):
             kind = layer.rule.kind
             if self.chain.of == "mirror" and "])" in text[self.chain.end : layer.start]:
                 self.new_chain()
@@ -215,8 +213,6 @@ class _Reader:
         self.begins_anew()
         if layer.rule.name == "backing off":
             self.backing_off = True
-        else:
-            self.chain.begun = layer.rule.name != "reason"
         self.chain.sandbox = False
         self.saw_image(layer, 0)
 
@@ -381,8 +377,6 @@ class _Reader:
         """What the operating system or net/http said about a connection; what that means, the chain
         decides."""
         chain, kind = self.chain, layer.rule.name
-        if chain.proxied:
-            return
         if chain.dialled == "unix":
             self.name("runtime.unavailable", (), 4, True, layer)
             return
@@ -428,8 +422,6 @@ class _Reader:
     def on_tls(self, layer: Layer) -> None:
         """An alert. One that comes while bytes are moving is about the transfer: the handshake was long
         over."""
-        if self.chain.proxied:
-            return
         if self.chain.stage in ("copy", "blob", "content") and not self.chain.url:
             self.name("transfer.interrupted", ("tls.handshake", "content.corrupt"), 4, False, layer)
         else:
@@ -583,14 +575,13 @@ class _Reader:
     def words(self, layer: Layer, start: int) -> None:
         """The registry's own words: only here are phrases looked for anywhere in a sentence, and only
         once."""
-        if start < self.heard or self.heard_much > _HEARD_ENOUGH:
+        if start < self.heard:
             return
         said = self.text[start : start + 700]
         cut = _NOT_THE_REGISTRY.search(said)
         if cut:
             said = said[: cut.start()]
         self.heard = start + len(said)
-        self.heard_much += len(said)
         low = said.lower()
         best: tuple[int, int, _Words, re.Match[str]] | None = None
         for words in _WORDS:
@@ -772,8 +763,6 @@ _SPECIAL: dict[str, Callable[[_Reader, Layer], None]] = {
     "not found": _Reader.on_not_found,
 }
 _STANDS_ALONE = frozenset({"none", "pull.in_progress", "image.never_pull_absent", "reference.invalid"})
-# No message has as much; the time must stay bounded whatever is given.
-_LAYERS_ENOUGH, _HEARD_ENOUGH = 4000, 20_000
 _UNKNOWN_WORDS = Rule("unknown", "…")
 _LIKE_AN_IMAGE = re.compile(r"[/:@]")
 # ": " and a word, and not the dots of a text that was cut.
