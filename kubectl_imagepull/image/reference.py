@@ -246,6 +246,7 @@ def _check_digest(digest: str) -> None:
 # once still lead to one suggestion.
 
 _SHOWN = 80
+_MENDED = 4096  # longer texts are not mended: nobody wrote them by hand
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
 # what word processors and chat clients make of ASCII
@@ -282,7 +283,7 @@ def _diagnose(text: str, legacy: bool, grammar_error: str, depth: int = 0) -> In
     if found is None:
         found = _Mistake("format", f'"{_shown(text)}" is not of the form [host[:port]/]path[:tag][@digest]')
     suggestion = None
-    if found.mended is not None and found.mended != text and depth < 6:
+    if found.mended is not None and found.mended != text and len(text) <= _MENDED and depth < 6:
         try:
             _parse(found.mended, legacy)
             suggestion = found.mended
@@ -371,7 +372,7 @@ def _white_space_inside(text: str, error: str) -> _Mistake | None:
     found = re.search(r"\s", text)
     if found is None:
         return None
-    mended = _BLANK_AT_SEPARATOR.sub("", text)
+    mended = _BLANK_AT_SEPARATOR.sub("", text) if len(text) <= _MENDED else text
     kind, words = ("line-break", "a line break") if found.group() in "\r\n" else ("white-space", "a space")
     return _Mistake(kind, f'{words} is in the image "{_shown(text)}"', mended if mended != text else None)
 
