@@ -218,13 +218,15 @@ class Machine:
 
 
 def strays(state: Path) -> list[int]:
-    """Processes that live in a machine of this lab though the machine's holder is gone or shares its process
-    namespace.
+    """Processes of this lab's machines, found without its records: the holders by their own words, and what
+    sees the /etc of one of the machines. So a lab is ended even when its directory was deleted.
     """
     found = []
     for pid in _pids():
         try:
-            if Path(f"/proc/{pid}/root/{MARKER}").read_text().startswith(f"{state} "):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            holds = words[-3:-1] in [[bytes(state), name.encode()] for name in settings.MACHINES]
+            if holds or Path(f"/proc/{pid}/root/{MARKER}").read_text().startswith(f"{state} "):
                 found.append(pid)
         except OSError:
             continue

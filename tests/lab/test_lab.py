@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ import pytest
 
 from tests.lab import Lab, api, faults, settings, workstation
 from tests.lab.common import wait_for
-from tests.lab.machine import Machine, machines, services, strays
+from tests.lab.machine import Machine, machines, services, started, strays
 from tests.lab.node import PAUSE
 
 pytestmark = pytest.mark.lab
@@ -483,34 +484,40 @@ def second() -> Iterator[Second]:
     try:
         yield made
     finally:
-        inside = {
-            Path(f"/proc/{machine.holder()}/ns/pid").readlink()
-            for machine in machines(made.state)
-            if machine.holder() and machine.own_pids
-        }
+        ran = members(made.state)
         down = made.cli("down")
     assert down.returncode == 0, down.stderr
     after = traces(made.state)
     # The kernel takes a dead namespace's links apart a moment after its last process.
     end = time.monotonic() + 10
-    while (after != before or processes(made.state, inside)) and time.monotonic() < end:
+    while after != before and time.monotonic() < end:
         time.sleep(0.1)
         after = traces(made.state)
     assert after == before
-    assert processes(made.state, inside) == []
+    assert [words for (pid, start), words in ran.items() if started(pid) == start] == []
+    assert members(made.state) == {}
 
 
-def processes(state: Path, inside: set[Path]) -> list[tuple[int, bytes]]:
-    """Living processes that name the lab, or live in one of its process namespaces or machines."""
-    found = []
+def members(state: Path) -> dict[tuple[int, int | None], bytes]:
+    """Living processes (pid and start) that name the lab, are in one of its machines, or in their pods."""
+    holders = [machine.holder() for machine in machines(state) if machine.own_pids]
+    inside = [Path(f"/proc/{holder}/ns/pid").readlink() for holder in holders if holder]
+    found, marked = {}, strays(state)
     for pid in (int(path.name) for path in Path("/proc").glob("[0-9]*")):
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes()
-            if Path(f"/proc/{pid}/ns/pid").readlink() in inside or str(state).encode() in words:
-                found.append((pid, words))
+            ours = str(state).encode() in words or not set(holders).isdisjoint(_ancestors(pid))
+            if ours or pid in marked or Path(f"/proc/{pid}/ns/pid").readlink() in inside:
+                found[pid, started(pid)] = words
         except OSError:
             continue
-    return found + [(pid, b"in a machine") for pid in strays(state)]
+    return {key: words for key, words in found.items() if key[1] is not None}
+
+
+def _ancestors(pid: int) -> Iterator[int]:
+    while pid > 1:
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        yield pid
 
 
 def traces(state: Path) -> dict[str, object]:
@@ -624,6 +631,11 @@ def test_up_after_kill_9_of_up(second: Second) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_down_after_the_state_was_deleted(second: Second) -> None:
+    assert second.cli("up").returncode == 0
+    shutil.rmtree(second.state)
+
+
 def test_up_mends_a_dead_service_and_a_dead_machine(second: Second) -> None:
     assert second.cli("up").returncode == 0
     for name in ("registry-private", "kubelet-node2"):
@@ -660,7 +672,7 @@ def test_a_service_that_dies_is_named_with_the_end_of_its_log(second: Second, tm
     assert "apiserver" in done.stderr and "out of order" in done.stderr and "apiserver.log" in done.stderr
 
 
-def test_refusals_are_one_line(second: Second) -> None:
+def test_refusals_are_one_line(lab: Lab, second: Second) -> None:
     user = subprocess.run(
         ["unshare", "--user", sys.executable, "-m", "tests.lab", "up"],
         env=second.env,
