@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         print(f"asking {len(pulls)} registries from {name} ...", file=err)
     looked = look(api, Where(facts, api.namespace, running, listed, args.via), pulls, {}, args.timeout, lambda _: None)
     rows = [_row(pull, looked, facts) for pull in pulls]
-    blind = not any(o.vantage.place == "node" for o in looked.observations)
+    blind = not all(row.lines for row in rows)
     case = Case(Target(api.namespace, "", node=name), Facts(read_at=time.time()), probe=looked.probe, errors=looked.errors)
     if args.output == "json":
         out.write(document.dump(_document(case, facts, rows)) + "\n")

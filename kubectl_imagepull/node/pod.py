@@ -191,6 +191,6 @@ def kubelet_spec(run: Run, images: Sequence[str], questions: Sequence[Question],
                 "path": question.path,
                 "httpHeaders": [{"name": name, "value": value} for name, value in question.headers],
             }
-            probe = {"httpGet": http, "periodSeconds": patience + 1, "timeoutSeconds": patience, "failureThreshold": 1000}
+            probe = {"httpGet": http, "periodSeconds": 1, "timeoutSeconds": patience, "failureThreshold": 1000}
             containers.append(_container(f"{question.id}-{number}", image, startupProbe=probe))
     return {**_common(run), "dnsPolicy": "Default", "containers": containers}

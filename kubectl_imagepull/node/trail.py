@@ -57,7 +57,12 @@ class Trail:
             self._paths[f"{path}/{run.name}"] = kind
             if run not in self._runs:
                 self._runs.append(run)
-            return self._api.post(path, body)
+            try:
+                return self._api.post(path, body)
+            except Exception as error:
+                if 400 <= getattr(error, "status", 0) < 500:
+                    del self._paths[f"{path}/{run.name}"]  # a plain refusal: there is nothing to delete
+                raise
 
     def clear(self, close: bool = False) -> list[ReadError]:
         """Delete everything and wait until it is gone. -> what could not be removed. May be called again.
@@ -76,7 +81,7 @@ class Trail:
             try:
                 self._api.delete(path, {"propagationPolicy": "Background", "gracePeriodSeconds": 0})
             except Exception as error:
-                if getattr(error, "status", 0) not in (403, 404) or kind == "job" and getattr(error, "status", 0) == 403:
+                if getattr(error, "status", 0) != 404 and not (kind == "configmap" and getattr(error, "status", 0) == 403):
                     trouble.append(ReadError("api", f"could not delete {kind} {path.rpartition('/')[2]}: {error}"))
         deadline = time.monotonic() + PATIENCE
         for run in runs:

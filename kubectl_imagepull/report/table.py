@@ -40,8 +40,9 @@ def registries(rows: Sequence[RegistryRow], style: Style) -> str:
         cells = [clean(row.host)]
         for hop in COLUMNS:
             line = next((x for x in row.lines if x.hop == hop and (x.subject.role == "registry" or hop == "auth")), None)
-            cells.append(style.mark(line.status).strip() if line is not None else "-")
-        cells.append(clean(f"{row.broken}: {row.summary}") if row.broken else "ok")
+            status = "fail" if row.broken == hop else line.status if line is not None else "not-reached"
+            cells.append(style.mark(status).strip())
+        cells.append(clean(f"{row.broken}: {row.summary}") if row.broken else "" if row.lines else row.summary)
         table.append(cells)
     headers = ["REGISTRY", *(c.upper() for c in COLUMNS), "BROKEN"]
     text: str = tabulate(table, headers=headers, tablefmt="plain", disable_numparse=True)

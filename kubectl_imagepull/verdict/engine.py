@@ -12,31 +12,31 @@ from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, RuledOut, Subj
 from . import credentials, network, registry, state  # noqa: F401
 from .evidence import RULES, decisive
 from .fixes import fixes_for, title_of
-from .hops import hop_lines
-
-RECENT = 600.0
-"""Seconds within which a failure that the probes cannot see again counts as passing trouble."""
-
+from .hops import PASS, hop_lines, status_of
 
 def judge(case: Case) -> Verdict:
     """The verdict on one container's pull. Pure: the same Case gives the same Verdict."""
     findings = tuple(sorted((f for rule in RULES for f in rule.look(case)), key=_rank))
     hops = hop_lines(case)
-    if not case.facts.failing:
+    chosen = next((f for f in findings if f.level == "error"), None)
+    # a runtime may try for minutes before it says anything: then what the node sees is ahead of it
+    doomed = case.facts.pulling and chosen is not None and chosen.confidence == "confirmed"
+    if not case.facts.failing and not doomed:
         return _no_failure(case, findings, hops)
     message = classify(case.facts.said) if case.facts.said else None
-    chosen = next((f for f in findings if f.level == "error"), None)
     spoken = _from_message(case, message)
     explanation: list[str] = []
     if chosen is None and spoken is None:
         return _unknown(case, message, hops, findings)
-    if chosen is None or (spoken is not None and _message_wins(case, chosen, spoken)):
+    if chosen is None or (spoken is not None and _message_wins(chosen, spoken)):
         assert spoken is not None
         if chosen is not None:
             explanation.append(f"beside it: {chosen.reason}")
         explanation += _not_reproduced(case, spoken)
         chosen = spoken
         findings = (spoken, *findings)
+    elif spoken is not None and spoken.cause == chosen.cause:
+        chosen = dataclasses.replace(chosen, confidence=min(chosen.confidence, spoken.confidence, key=CONFIDENCES.index))
     elif spoken is not None and not _agree(chosen, spoken):
         explanation.append(_contradiction(case, chosen, spoken))
     alternatives = _alternatives(chosen, message)
@@ -85,12 +85,10 @@ def _from_message(case: Case, message: Classified | None) -> Finding | None:
     )
 
 
-def _message_wins(case: Case, chosen: Finding, spoken: Finding) -> bool:
-    """A finding that is only possible does not beat plain words of the runtime; neither does one about a hop that the
-    runtime has plainly left behind, where the probes only think it likely."""
-    if chosen.confidence == "confirmed" or _agree(chosen, spoken):
-        return False
-    return CONFIDENCES.index(spoken.confidence) < CONFIDENCES.index(chosen.confidence)
+def _message_wins(chosen: Finding, spoken: Finding) -> bool:
+    """The runtime's plain words beat a finding that is less sure than they are; nothing beats a confirmed one."""
+    stronger = CONFIDENCES.index(spoken.confidence) < CONFIDENCES.index(chosen.confidence)
+    return stronger and spoken.cause != chosen.cause
 
 
 def _agree(chosen: Finding, spoken: Finding) -> bool:
@@ -110,15 +108,16 @@ def _contradiction(case: Case, chosen: Finding, spoken: Finding) -> str:
 
 def _not_reproduced(case: Case, spoken: Finding) -> list[str]:
     """What to say of a verdict that rests on the message alone although the node was looked out of."""
-    if not decisive(case, "dns"):
+    if not any(o.vantage.place == "node" for o in case.observations):
         return []
-    seen_ok = any(o.outcome == "200" for o in decisive(case, "manifest"))
-    reached = seen_ok and spoken.hop in HOPS and HOPS.index(spoken.hop) <= HOPS.index("manifest")
-    if not reached:
-        return ["the probes saw nothing wrong up to where they can look"]
-    retry = case.facts.next_retry
-    when = f"; the kubelet tries again in about {retry:.0f} s" if retry else ""
-    return [f"the probes do not see it any more, so it has passed or comes and goes{when}"]
+    again = [o for o in decisive(case, spoken.hop) if o.subject.role == spoken.subject.role]
+    if again and all(o.outcome in PASS.get(spoken.hop, ()) for o in again):
+        retry = case.facts.next_retry
+        when = f"; the kubelet tries again in about {retry:.0f} s" if retry else ""
+        return [f"the probes do not see it now, so it has passed or comes and goes{when}"]
+    if any(status_of(case, o) == "unknown" for o in again):
+        return ["this way out of the node cannot see it"]
+    return ["the probes saw nothing wrong up to where they can look"]
 
 
 def _alternatives(chosen: Finding, message: Classified | None) -> tuple[str, ...]:

@@ -21,8 +21,9 @@ def proof(observation: Observation) -> Confidence:
     vantage = observation.vantage
     if vantage.place == "api":
         return "confirmed"
-    if observation.hop not in NETWORK:
+    if observation.hop not in NETWORK and observation.outcome != "429":
         return "confirmed"
+    # a registry counts pulls by the address they come from, so that is a network fact too
     if vantage.place != "node":
         return "possible"
     if vantage.network != "host":
@@ -60,11 +61,31 @@ def rule(*causes: str, hop: str) -> Callable[[Callable[[Case], Iterator[Finding]
 
 
 def decisive(case: Case, hop: str) -> list[Observation]:
-    """The observations of a hop that say how the pull fares: the node's, where the node was looked out of at all."""
-    node = [o for o in case.observations if o.vantage.place == "node"]
-    if node:
-        return [o for o in node if o.hop == hop]
-    return [o for o in case.observations if o.hop == hop and o.vantage.place == "workstation" and "secret" not in o.data]
+    """The observations of a hop that say how the pull fares.
+
+    The node's, where the node was looked out of at all; for what a registry holds and whom it refuses, this machine's as
+    well where the node's vantage shows a status code and nothing else.
+    """
+    anonymous = [o for o in case.observations if o.hop == hop and not o.data.get("secret") and _anonymous(o)]
+    node = [o for o in anonymous if o.vantage.place == "node" and not _says_nothing(o)]
+    here = [o for o in anonymous if o.vantage.place == "workstation"]
+    if not any(o.vantage.place == "node" for o in case.observations):
+        return here
+    if hop in NETWORK or hop == "registry" or any(o.vantage.trust != "none" for o in node):
+        return node
+    if any(o.vantage.trust != "none" for o in case.observations if o.vantage.place == "node"):
+        return node
+    agreeing = [o for o in here if not node or o.outcome in {n.outcome for n in node}]
+    return agreeing or node
+
+
+def _anonymous(seen: Observation) -> bool:
+    return seen.data.get("via") in (None, "", "anonymous")
+
+
+def _says_nothing(seen: Observation) -> bool:
+    """A 401 for a manifest as the kubelet's probe sees it: a registry that works with tokens says so for every manifest."""
+    return seen.hop == "manifest" and seen.vantage.trust == "none" and seen.outcome == "401"
 
 
 def found(

@@ -1,0 +1,65 @@
+# Everything builds outside the checkout, under $XDG_CACHE_HOME/kubectl-imagepull (~/.cache), except the thin Python
+# environment in build/.
+SHELL := /bin/sh
+ENV := build/env
+PY := $(ENV)/bin/python
+.DEFAULT_GOAL := help
+
+.PHONY: help env demo demo-here test check unit e2e oracle lab lab-down lab-status lab-shell bench dist clean
+
+help: ## what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+env: ## the Python environment in build/env
+	@tools/env.sh >/dev/null
+
+demo: ## start the lab, break pods on both nodes, run `why` on each
+	@if [ "$$(uname -s)" != Linux ] || [ "$$(id -u)" != 0 ]; then \
+		echo "make demo builds a cluster in network namespaces: it needs Linux and root. On any cluster: make demo-here" >&2; exit 2; fi
+	@$(MAKE) --no-print-directory env
+	@$(PY) -m tests.lab.demo
+
+demo-here: env ## the failures that any cluster can show, in a throw-away namespace of the current context
+	@$(PY) -m tests.lab.demo --here
+
+test: ## everything: lint, types, layers, unit, golden, probes, oracle, the lab's end-to-end tests
+	@$(MAKE) --no-print-directory env
+	@$(MAKE) --no-print-directory check
+	@$(PY) -m pytest
+
+check: env ## lint, types, import layers, the probes' oldest Python
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m mypy --config-file tools/mypy-probes.cfg -p probes
+	$(PY) -m importlinter.cli lint-imports 2>/dev/null || $(PY) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+	$(PY) -m vermin --no-tips --violations --eval-annotations --backport dataclasses -t=3.9- probes
+
+unit: env ## the tests that need neither root nor a cluster
+	@$(PY) -m pytest -m "not lab"
+
+e2e: env ## the tests on the lab only
+	@$(PY) -m pytest -m lab
+
+oracle: env ## many random cases against the kubelet's own code
+	@$(PY) -m tests.oracle --references 200000 --keyrings 50000 --challenges 50000
+
+lab: env ## start the lab and print its kubeconfig
+	@$(PY) -m tests.lab up
+
+lab-down: env ## stop the lab and remove every trace
+	@$(PY) -m tests.lab down
+
+lab-status: env ## what of the lab runs
+	@$(PY) -m tests.lab status
+
+lab-shell: env ## a shell on the lab's workstation
+	@$(PY) -m tests.lab shell
+
+bench: env ## how long `why` takes on the lab
+	@$(PY) -m tests.bench.why
+
+dist: env ## wheel, single-file archive and krew manifest in dist/
+	@$(PY) tools/dist.py
+
+clean: ## remove what was built in the checkout
+	rm -rf build dist *.egg-info kubectl_imagepull/node/vendor.zip

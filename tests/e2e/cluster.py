@@ -1,0 +1,187 @@
+"""kubectl and `kubectl imagepull` on the lab's workstation, and the objects that the tests make."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.lab import settings, workstation
+from tests.lab.api import Lab
+
+PLUGINS = Path(sys.prefix) / "bin"
+"""Where the environment under test has kubectl-imagepull."""
+UNCOUNTED = {"events", "leases", "componentstatuses"}
+
+
+class Cluster:
+    """The lab's cluster as a user sees it."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """PATH with the plugin first, a narrow terminal, no colour."""
+        return {"PATH": f"{PLUGINS}:{os.environ['PATH']}", "COLUMNS": "80", **more}
+
+    def run(
+        self, *words: str, stdin: str | None = None, check: bool = True, timeout: float = 120, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """kubectl with these words on the workstation."""
+        return subprocess.run(
+            [*workstation.prefix(env=self.environment(**env)), "kubectl", *words],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=check,
+            timeout=timeout,
+        )
+
+    def popen(self, *words: str, **env: str) -> subprocess.Popen[str]:
+        """The same, while it runs; output and errors as pipes."""
+        return subprocess.Popen(
+            [*workstation.prefix(env=self.environment(**env)), "kubectl", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def why(self, *words: str, **env: str) -> tuple[int, dict[str, Any]]:
+        """`kubectl imagepull why … -o json` -> exit code and document."""
+        ran = self.run("imagepull", "why", *words, "-o", "json", check=False, **env)
+        assert ran.stdout, f"exit {ran.returncode}: {ran.stderr}"
+        return ran.returncode, json.loads(ran.stdout)
+
+    def get(self, *words: str) -> dict[str, Any]:
+        """`kubectl get … -o json`."""
+        found: dict[str, Any] = json.loads(self.run("get", *words, "-o", "json").stdout)
+        return found
+
+    def apply(self, *objects: Mapping[str, Any]) -> None:
+        """Create objects."""
+        document = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        self.run("apply", "-f", "-", stdin=json.dumps(document))
+
+    def make_namespace(self, name: str) -> None:
+        """A namespace, ready for pods: its default service account is there."""
+        self.run("create", "namespace", name)
+        wait_for(lambda: self.run("-n", name, "get", "serviceaccount", "default", check=False).returncode == 0, 20)
+
+    def drop_namespace(self, name: str) -> None:
+        """Delete it and wait until it is gone."""
+        self.run("delete", "namespace", name, "--wait=true", "--timeout=90s", check=False, timeout=120)
+
+    def make_secret(self, namespace: str, name: str, host: str, password: str | None = None) -> None:
+        """A pull secret of the registries' user, with the right password unless another is given."""
+        self.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "type": "kubernetes.io/dockerconfigjson",
+                "metadata": {"name": name, "namespace": namespace},
+                "stringData": {".dockerconfigjson": self.lab.docker_config(host, password)},
+            }
+        )
+
+    def address_of_resolver(self) -> str:
+        """The resolver in the nodes' own resolv.conf."""
+        return self.lab.segment[settings.DNS]
+
+    def snapshot(self) -> set[tuple[str, str]]:
+        """(kind, namespace/name) of every object of every kind, events and leases apart."""
+        kinds = self.run("api-resources", "--verbs=list", "-o", "name", "--no-headers").stdout.split()
+        wanted = sorted(k for k in kinds if k.partition(".")[0] not in UNCOUNTED)
+        line = "{range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}{\"\\n\"}{end}"
+        listed = self.run("get", ",".join(wanted), "-A", "-o", f"jsonpath={line}", check=False).stdout
+        return {(kind, name) for kind, _, name in (row.partition(" ") for row in listed.splitlines()) if name}
+
+    def wait_failing(self, namespace: str, pods: Sequence[str], seconds: float = 90) -> None:
+        """Wait until the kubelet reports a failed pull for each of the pods."""
+
+        def failing() -> bool:
+            listed = self.get("-n", namespace, "pods")["items"]
+            found = {p["metadata"]["name"]: p for p in listed}
+            return all(_fails(found[name]) for name in pods)
+
+        wait_for(failing, seconds)
+
+    def wait_running(self, namespace: str, pods: Sequence[str], seconds: float = 60) -> None:
+        """Wait until the pods run."""
+
+        def running() -> bool:
+            listed = self.get("-n", namespace, "pods")["items"]
+            phases = {p["metadata"]["name"]: p["status"].get("phase") for p in listed}
+            return all(phases.get(name) == "Running" for name in pods)
+
+        wait_for(running, seconds)
+
+
+def _fails(pod: Mapping[str, Any]) -> bool:
+    status = pod.get("status") or {}
+    entries = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+    reasons = [((e.get("state") or {}).get("waiting") or {}).get("reason", "") for e in entries]
+    return any("Image" in reason for reason in reasons)
+
+
+def pod(
+    namespace: str, name: str, node: str, image: str, secrets: Sequence[str] = (), **spec: Any
+) -> dict[str, Any]:
+    """A pod of one container on a node."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "nodeName": node,
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{"name": "app", "image": image, "command": ["sleep", "36000"]}],
+            "imagePullSecrets": [{"name": s} for s in secrets],
+            **spec,
+        },
+    }
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    """Ask until it holds; fails the test when time runs out."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
+        time.sleep(0.2)
+
+
+class Witness:
+    """Collects every version of our objects that can be had while a command runs: Jobs, pods, ConfigMaps, pod logs."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self._cluster, self._namespace = cluster, namespace
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self.texts: dict[str, str] = {}
+
+    def __enter__(self) -> Witness:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        label = "app.kubernetes.io/managed-by=kubectl-imagepull"
+        base = ["-n", self._namespace]
+        while not self._stop.is_set():
+            listed = self._cluster.run(*base, "get", "jobs,pods,configmaps", "-l", label, "-o", "json", check=False)
+            if listed.returncode == 0:
+                for item in json.loads(listed.stdout)["items"]:
+                    key = f"{item['kind']}/{item['metadata']['name']}"
+                    self.texts[key] = self.texts.get(key, "") + json.dumps(item)
+                    if item["kind"] == "Pod":
+                        log = self._cluster.run(*base, "logs", item["metadata"]["name"], "--all-containers", check=False)
+                        self.texts[f"log of {key}"] = log.stdout

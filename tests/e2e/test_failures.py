@@ -1,0 +1,138 @@
+"""Every failure that the first issue names, on both nodes, through the real kubectl: cause, subject, confidence, exit code.
+
+With every verdict: the report fits its schema, nothing of ours is left, and the lab's credential is nowhere to be found.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.parse
+from dataclasses import dataclass
+
+import jsonschema
+import pytest
+
+from kubectl_imagepull.report.document import schema
+from tests.e2e.cluster import Cluster, Witness, pod
+from tests.lab.settings import NODES
+
+pytestmark = pytest.mark.lab
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a pod asks for, and what must be said. secret: (name, registry, right password?) made beforehand; "" = not made."""
+
+    id: str
+    image: str
+    cause: str
+    role: str
+    host: str
+    secret: str = ""
+    confidence: str = "confirmed"
+    exit_code: int = 1
+
+
+FAILURES = (
+    Failure("tag-missing", "registry.lab.test/busybox:9.9", "image.tag_unknown", "registry", "registry.lab.test"),
+    Failure("repository-missing", "registry.lab.test/nosuch/app:1.0", "image.name_unknown", "registry", "registry.lab.test"),
+    Failure("no-secret", "private.lab.test/team/app:1.0", "auth.no_credentials", "registry", "private.lab.test"),
+    Failure("no-secret-bearer", "bearer.lab.test/team/app:1.0", "auth.denied_or_missing", "registry", "bearer.lab.test"),
+    Failure("wrong-password", "private.lab.test/team/app:1.0", "auth.bad_credentials", "registry", "private.lab.test", "wrong-basic"),
+    Failure("wrong-password-bearer", "bearer.lab.test/team/app:1.0", "auth.bad_credentials", "token", "auth.lab.test", "wrong-bearer"),
+    Failure("wrong-on-public", "bearer.lab.test/public/app:1.0", "auth.bad_credentials", "token", "auth.lab.test", "wrong-bearer"),
+    Failure("secret-missing", "private.lab.test/team/app:1.0", "auth.secret_missing", "registry", "private.lab.test", "nowhere"),
+    Failure("tag-behind-secret", "private.lab.test/team/app:9.9", "image.tag_unknown", "registry", "private.lab.test", "right-basic"),
+    Failure("tag-behind-token", "bearer.lab.test/team/app:9.9", "image.tag_unknown", "registry", "bearer.lab.test", "right-bearer"),
+    Failure("name-unknown", "missing.lab.test/team/app:1.0", "dns.nxdomain", "registry", "missing.lab.test"),
+    Failure("dns-silent", "silent.lab.test/team/app:1.0", "dns.timeout", "dns-server", "DNS"),
+    Failure("refused", "refused.lab.test/team/app:1.0", "net.refused", "registry", "refused.lab.test"),
+    Failure("dropped", "dropped.lab.test/team/app:1.0", "net.timeout", "registry", "dropped.lab.test"),
+    Failure("unreachable", "noroute.lab.test/team/app:1.0", "net.unreachable", "registry", "noroute.lab.test"),
+    Failure("unknown-ca", "unknownca.lab.test/team/app:1.0", "tls.unknown_authority", "registry", "unknownca.lab.test"),
+    Failure("expired", "expired.lab.test/team/app:1.0", "tls.expired", "registry", "expired.lab.test"),
+    Failure("plain-http", "plain.lab.test/team/app:1.0", "tls.http_on_https", "registry", "plain.lab.test"),
+    Failure("token-host", "orphan.lab.test/team/app:1.0", "dns.nxdomain", "token", "ghost-auth.lab.test"),
+    Failure("rate-limit", "hub.lab.test/limited/app:1.0", "rate.registry_limit", "registry", "hub.lab.test"),
+    Failure("scheme", "https://registry.lab.test/busybox:1.35", "reference.invalid", "pod", "POD"),
+    Failure("healthy", "registry.lab.test/busybox:1.35", "none", "pod", "POD", exit_code=0),
+    Failure("healthy-secret", "private.lab.test/team/app:1.0", "none", "pod", "POD", "right-basic", exit_code=0),
+    Failure("healthy-token", "bearer.lab.test/team/app:1.0", "none", "pod", "POD", "right-bearer", exit_code=0),
+)
+SECRETS = {
+    "wrong-basic": ("private.lab.test", "not-the-password"),
+    "wrong-bearer": ("bearer.lab.test", "not-the-password"),
+    "right-basic": ("private.lab.test", None),
+    "right-bearer": ("bearer.lab.test", None),
+}
+
+
+@pytest.fixture(scope="module")
+def broken(cluster: Cluster, namespace: str) -> str:
+    """A namespace with all the pods, each in the state that its failure leads to."""
+    for name, (host, password) in SECRETS.items():
+        cluster.make_secret(namespace, name, host, password)
+    names = {f"{f.id}-{node}": (f, node) for f in FAILURES for node in NODES}
+    cluster.apply(
+        *(pod(namespace, name, node, f.image, [f.secret] if f.secret else []) for name, (f, node) in names.items())
+    )
+    cluster.wait_failing(namespace, [n for n, (f, _) in names.items() if f.exit_code])
+    cluster.wait_running(namespace, [n for n, (f, _) in names.items() if not f.exit_code])
+    return namespace
+
+
+@pytest.mark.parametrize("node", NODES)
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda f: f.id)
+def test_verdict(cluster: Cluster, broken: str, failure: Failure, node: str) -> None:
+    name = f"{failure.id}-{node}"
+    code, found = cluster.why(name, "-n", broken)
+    verdict = found["verdict"]
+    host = {"POD": name, "DNS": cluster.address_of_resolver()}.get(failure.host, failure.host)
+    said = (verdict["cause"], verdict["confidence"], verdict["subject"]["role"], verdict["subject"]["host"], code)
+    assert said == (failure.cause, failure.confidence, failure.role, host, failure.exit_code), json.dumps(found, indent=1)
+    jsonschema.validate(found, schema())
+    if failure.cause != "reference.invalid":
+        assert found["probe"]["rung"] == "host-python"
+        assert found["probe"]["created"] and found["probe"]["deleted"]
+    assert found["errors"] == []
+    if not failure.exit_code:
+        assert found["findings"] == []
+        assert {h["status"] for h in found["hops"]} <= {"pass", "skipped"}, found["hops"]
+    else:
+        # the same cause with another host or none would be a different mend
+        assert found["fixes"], "a verdict without a way to mend it"
+        commands = [c for f in found["fixes"] for c in f["commands"]]
+        assert not any("{" in c.replace("{{", "").replace("'{", "").replace('"{', "") for c in commands), commands
+
+
+def disguises(credential: str) -> set[str]:
+    """The forms in which a credential may slip out."""
+    encoded = base64.b64encode(credential.encode()).decode()
+    pair = base64.b64encode(f"alice:{credential}".encode()).decode()
+    return {
+        credential,
+        encoded,
+        encoded.rstrip("="),
+        pair,
+        pair.rstrip("="),
+        base64.urlsafe_b64encode(credential.encode()).decode().rstrip("="),
+        urllib.parse.quote(credential, safe=""),
+        urllib.parse.quote_plus(credential),
+        json.dumps(credential)[1:-1],
+    }
+
+
+@pytest.mark.parametrize("name", ["healthy-secret-node1", "tag-behind-token-node2", "wrong-password-node1", "wrong-on-public-node2"])
+def test_no_credential_anywhere(cluster: Cluster, broken: str, name: str) -> None:
+    """Not in the output at -v 9, not in the Job, its pod, their ConfigMap or log."""
+    passwords = {cluster.lab.password, "not-the-password"}
+    with Witness(cluster, broken) as witness:
+        ran = cluster.run("imagepull", "why", name, "-n", broken, "-v", "9", check=False)
+        as_json = cluster.run("imagepull", "why", name, "-n", broken, "-v", "9", "-o", "json", check=False)
+    assert {key.partition("/")[0] for key in witness.texts} >= {"Job", "Pod", "ConfigMap", "log of Pod"}
+    assert any('"kind":"seen"' in text for key, text in witness.texts.items() if key.startswith("log of"))
+    texts = {**witness.texts, "output": ran.stdout + as_json.stdout, "log": ran.stderr + as_json.stderr}
+    for password in passwords:
+        for form in disguises(password):
+            assert not [key for key, text in texts.items() if form in text], form

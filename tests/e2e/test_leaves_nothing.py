@@ -1,0 +1,135 @@
+"""Whatever happens to the command, the cluster is as it was before: at once after a run or Ctrl-C, soon after kill -9."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.cluster import Cluster, pod, wait_for
+
+pytestmark = pytest.mark.lab
+
+MOMENTS = {
+    "reading": r"GET \S+/pods/\S+ 200",
+    "dry-run": r"POST \S+/pods\?dryRun",
+    "job": r"POST \S+/jobs 201",
+    "configmap": r"POST \S+/configmaps 201",
+    "pending": r"GET \S+/pods\?labelSelector",
+    "log-open": r"GET \S+/log\?",
+    "first-hop": r"out: .*10\.\d+\.\d+\.\d+ from",
+    "deleting-job": r"DELETE \S+/jobs/",
+    "deleting-pod": r"DELETE \S+/pods/",
+    "waiting": r"DELETE .*\n(.*\n)*.*GET \S+/pods\?labelSelector",
+}
+"""Ten moments of a run, by the request that was logged last."""
+WITHIN = 120.0
+
+
+@pytest.fixture(scope="module")
+def target(cluster: Cluster, namespace: str) -> str:
+    """A pod whose registry drops packets, so that a run takes some seconds."""
+    cluster.apply(pod(namespace, "slow", "node1", "dropped.lab.test/team/app:1.0"))
+    cluster.wait_failing(namespace, ["slow"])
+    return "slow"
+
+
+@pytest.fixture()
+def unchanged(cluster: Cluster) -> Iterator[set[tuple[str, str]]]:
+    yield cluster.snapshot()
+
+
+def started(cluster: Cluster, namespace: str, target: str) -> subprocess.Popen[str]:
+    """The command itself, not kubectl's exec of it: the same process, since kubectl replaces itself."""
+    return cluster.popen("imagepull", "why", target, "-n", namespace, "-v", "6", PYTHONUNBUFFERED="1")
+
+
+def until(process: subprocess.Popen[str], moment: str) -> bool:
+    """Read what the process says until the moment has come. -> False: it ended before."""
+    assert process.stdout is not None and process.stderr is not None
+    seen = ""
+    streams = {process.stdout.fileno(): "out: ", process.stderr.fileno(): ""}
+    for number in streams:
+        os.set_blocking(number, False)
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        for number, mark in streams.items():
+            try:
+                part = os.read(number, 65536).decode()
+            except BlockingIOError:
+                continue
+            seen += "".join(mark + line for line in part.splitlines(keepends=True))
+        if re.search(moment, seen):
+            return True
+        if process.poll() is not None:
+            return False
+        time.sleep(0.005)
+    raise AssertionError(f"{moment!r} did not come:\n{seen}")
+
+
+def test_killed(cluster: Cluster, namespace: str, target: str, unchanged: set[tuple[str, str]]) -> None:
+    """kill -9 at ten moments; the cluster itself takes everything away within two minutes."""
+    pids = []
+    for moment in MOMENTS.values():
+        process = started(cluster, namespace, target)
+        assert until(process, moment), f"the run was over before {moment!r}"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        pids.append(process.pid)
+    killed = time.monotonic()
+    wait_for(lambda: cluster.snapshot() == unchanged, WITHIN)
+    assert time.monotonic() - killed < WITHIN
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("moment", ["reading", "job", "configmap", "pending", "first-hop", "deleting-job"])
+def test_interrupted(
+    cluster: Cluster, namespace: str, target: str, unchanged: set[tuple[str, str]], moment: str, number: signal.Signals
+) -> None:
+    """Silent, exit 130, and nothing left when the prompt is back."""
+    process = started(cluster, namespace, target)
+    assert until(process, MOMENTS[moment])
+    process.send_signal(number)
+    code = process.wait(timeout=30)
+    assert process.stderr is not None
+    rest = process.stderr.read() or ""
+    spoken = [line for line in rest.splitlines() if not re.match(r"(GET|POST|DELETE) https://", line)]
+    assert (code, spoken) == (130, [])
+    assert cluster.snapshot() == unchanged
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3])
+def test_interrupted_while_starting(cluster: Cluster, namespace: str, target: str, delay: float) -> None:
+    """Before any request is out, too: no traceback, 130 (or the death by signal that a shell shows as 130)."""
+    process = started(cluster, namespace, target)
+    time.sleep(delay)  # the moment is the point of the test
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode in (130, -signal.SIGINT)
+    assert "Traceback" not in err and "KeyboardInterrupt" not in err
+
+
+@pytest.mark.parametrize("words", [(), ("--no-probe",), ("--via", "kubelet"), ("-o", "json")], ids=lambda w: " ".join(w) or "plain")
+def test_a_run_leaves_nothing(
+    cluster: Cluster, namespace: str, target: str, unchanged: set[tuple[str, str]], words: tuple[str, ...]
+) -> None:
+    ran = cluster.run("imagepull", "why", target, "-n", namespace, *words, check=False)
+    assert ran.returncode == 1, ran.stderr
+    assert cluster.snapshot() == unchanged
+
+
+def test_cleanup(cluster: Cluster, namespace: str, target: str, unchanged: set[tuple[str, str]]) -> None:
+    """What a killed run left goes at once, and a second clean-up finds nothing."""
+    process = started(cluster, namespace, target)
+    assert until(process, MOMENTS["log-open"])
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    first = cluster.run("imagepull", "cleanup", "-n", namespace)
+    assert "job/imagepull-node1-" in first.stdout
+    wait_for(lambda: cluster.snapshot() == unchanged, 30)
+    assert "nothing" in cluster.run("imagepull", "cleanup", "-A").stderr
