@@ -1,0 +1,190 @@
+"""Everything said about a cause, once: one YAML entry each, read by `explain`, the report and docs/causes/.
+
+A file holds the causes of one group, the word before the dot in their ids; ids without a dot are in
+other.yaml. Titles, mend texts and commands are format strings over FIELDS; literal braces are doubled. A
+command names a value in braces only where the program knows it at run time, and `<word>` where a person must
+fill it in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any, get_args
+
+import yaml
+
+from ..model import HOPS, Applicability
+
+FIELDS = frozenset(
+    {
+        "namespace",
+        "pod",
+        "owner_kind",
+        "owner_name",
+        "container",
+        "image",
+        "repository",
+        "registry",
+        "host",
+        "port",
+        "node",
+        "secret",
+        "service_account",
+    }
+)
+"""The names that may stand in braces."""
+ACTORS = frozenset({"you", "cluster", "network", "registry", "nobody"})
+"""Who can mend it; an entry may name two, joined by "or"."""
+
+
+class CatalogueError(ValueError):
+    """An entry that does not have its form. The text names file, cause and field."""
+
+
+@dataclass(frozen=True)
+class Mend:
+    """One way to mend it. commands: format strings, in order; applicability: safe, review (look before), or
+    manual."""
+
+    text: str
+    commands: tuple[str, ...]
+    applicability: Applicability
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cause.
+
+    title: format string, one line; actor: who acts ("you", "registry or network", "" for nobody in
+    particular); hop: of model.HOPS, or "" where it is none of them; confirmed_by: what proves it;
+    confused_with: other cause -> how to tell.
+    """
+
+    id: str
+    title: str
+    actor: str
+    hop: str
+    means: str
+    confirmed_by: tuple[str, ...]
+    confused_with: Mapping[str, str]
+    mend: tuple[Mend, ...]
+    prevention: str
+
+
+def entry(cause: str) -> Entry:
+    """The entry of one cause. Reads only its group's file. Raises KeyError for an unknown id."""
+    group, dot, _ = cause.partition(".")
+    if not group.isidentifier():
+        raise KeyError(cause)
+    return _group(group if dot else "other")[cause]
+
+
+def load() -> Mapping[str, Entry]:
+    """All entries by id, in the order of their files. Raises CatalogueError for an entry without its form."""
+    return _all()
+
+
+@cache
+def _all() -> Mapping[str, Entry]:
+    entries: dict[str, Entry] = {}
+    for file in sorted(file.name for file in resources.files(__package__).iterdir()):
+        if file.endswith(".yaml"):
+            entries.update(_group(file.removesuffix(".yaml")))
+    for one in entries.values():
+        unknown = set(one.confused_with) - set(entries)
+        if unknown:
+            raise CatalogueError(f"{one.id}: confused_with: no cause: {', '.join(sorted(unknown))}")
+    return MappingProxyType(entries)
+
+
+@cache
+def _group(group: str) -> Mapping[str, Entry]:
+    file = resources.files(__package__).joinpath(f"{group}.yaml")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError:
+        return MappingProxyType({})
+    # libyaml's loader, where it was built in, takes a tenth of the time
+    said = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    if not isinstance(said, dict):
+        raise CatalogueError(f"{group}.yaml: not a mapping of causes")
+    return MappingProxyType({cause: parse(cause, fields, f"{group}.yaml") for cause, fields in said.items()})
+
+
+def parse(cause: str, fields: Any, where: str) -> Entry:
+    """One entry from its YAML value. Raises CatalogueError for what is missing, unknown or no text."""
+    at = f"{where}: {cause}"
+    _keys(fields, {field.name for field in dataclasses.fields(Entry)} - {"id"}, at)
+    group, dot, _ = cause.partition(".")
+    if f"{group if dot else 'other'}.yaml" != where:
+        raise CatalogueError(f"{at}: belongs into {group if dot else 'other'}.yaml")
+    actor, hop = _text(fields["actor"], f"{at}: actor"), _text(fields["hop"], f"{at}: hop")
+    if actor and not set(actor.split(" or ")) <= ACTORS:
+        raise CatalogueError(f"{at}: actor {actor!r} is not of {', '.join(sorted(ACTORS))}")
+    if hop and hop not in HOPS:
+        raise CatalogueError(f"{at}: hop {hop!r} is not of {', '.join(HOPS)}")
+    confused = fields["confused_with"]
+    if not isinstance(confused, dict):
+        raise CatalogueError(f"{at}: confused_with is no mapping")
+    return Entry(
+        id=cause,
+        title=_template(fields["title"], f"{at}: title"),
+        actor=actor,
+        hop=hop,
+        means=_text(fields["means"], f"{at}: means"),
+        confirmed_by=tuple(_text(one, f"{at}: confirmed_by") for one in _list(fields["confirmed_by"], at)),
+        confused_with=MappingProxyType({_text(k, at): _text(v, f"{at}: {k}") for k, v in confused.items()}),
+        mend=tuple(_mend(way, f"{at}: mend") for way in _list(fields["mend"], at)),
+        prevention=_text(fields["prevention"], f"{at}: prevention"),
+    )
+
+
+def _mend(way: Any, at: str) -> Mend:
+    _keys(way, {"text", "commands", "applicability"}, at)
+    if way["applicability"] not in get_args(Applicability):
+        raise CatalogueError(f"{at}: applicability {way['applicability']!r}")
+    commands = tuple(_template(one, f"{at}: command") for one in _list(way["commands"], at))
+    return Mend(_template(way["text"], f"{at}: text"), commands, way["applicability"])
+
+
+def _keys(fields: Any, names: set[str], at: str) -> None:
+    if not isinstance(fields, dict):
+        raise CatalogueError(f"{at}: no mapping")
+    for wrong, what in ((names - set(fields), "missing"), (set(fields) - names, "unknown")):
+        if wrong:
+            raise CatalogueError(f"{at}: {what}: {', '.join(sorted(map(str, wrong)))}")
+
+
+def _list(value: Any, at: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise CatalogueError(f"{at}: {value!r} is no list")
+    return value
+
+
+def _text(value: Any, at: str) -> str:
+    if not isinstance(value, str):
+        raise CatalogueError(f"{at}: {value!r} is no text")
+    return value.strip()
+
+
+def _template(value: Any, at: str) -> str:
+    text = _text(value, at)
+    try:
+        names = {name for _, name, spec, conversion in string.Formatter().parse(text) if name is not None}
+    except ValueError as error:
+        raise CatalogueError(f"{at}: {error}: {text!r}") from error
+    if names - FIELDS:
+        raise CatalogueError(f"{at}: {', '.join(sorted(names - FIELDS))} is no field: {text!r}")
+    return text
+
+
+def fill(template: str, values: Mapping[str, str] | None = None) -> str:
+    """A template for reading: known names in place, the others as <name>."""
+    names = {name: f"<{name}>" for name in FIELDS}
+    return template.format_map({**names, **(values or {})})

@@ -1,0 +1,82 @@
+"""Writes docs/causes/ from the catalogue: python -m kubectl_imagepull.catalogue.docs DIRECTORY [--check]."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from . import Entry, fill, load
+
+NOTE = (
+    "<!-- Written by `python -m kubectl_imagepull.catalogue.docs` from kubectl_imagepull/catalogue/*.yaml -->"
+)
+
+
+def pages() -> dict[str, str]:
+    """File name -> text: a page for each cause, and README.md that lists them."""
+    entries = load()
+    return {"README.md": _index(list(entries.values())), **{f"{e.id}.md": _page(e) for e in entries.values()}}
+
+
+def _index(entries: Sequence[Entry]) -> str:
+    rows = [f"| [{e.id}]({e.id}.md) | {_cell(fill(e.title))} | {e.actor or '-'} |" for e in entries]
+    head = ["# Causes", "", NOTE, "", "| cause | what it says | who acts |", "|---|---|---|"]
+    return "\n".join([*head, *rows, ""])
+
+
+def _page(entry: Entry) -> str:
+    return "\n".join(_lines(entry)) + "\n"
+
+
+def _lines(entry: Entry) -> Iterator[str]:
+    yield from (f"# {entry.id}", "", NOTE, "", f"**{_cell(fill(entry.title))}**", "", entry.means, "")
+    if entry.actor or entry.hop:
+        facts = {"Who acts": entry.actor, "Hop": entry.hop}
+        yield from (" ".join(f"{name}: {fact}." for name, fact in facts.items() if fact), "")
+    if entry.confirmed_by:
+        yield from ("## What proves it", "", *(f"- {one}" for one in entry.confirmed_by), "")
+    if entry.confused_with:
+        yield from ("## What else it could be", "")
+        yield from (f"- [{other}]({other}.md): {how}" for other, how in entry.confused_with.items())
+        yield ""
+    if entry.mend:
+        yield from ("## What to do", "")
+    for number, way in enumerate(entry.mend, 1):
+        yield from (f"{number}. {_cell(fill(way.text))} ({way.applicability})", "")
+        if way.commands:
+            yield from ("   ```sh", *(f"   {fill(command)}" for command in way.commands), "   ```", "")
+    if entry.prevention:
+        yield from ("## So that it does not come back", "", entry.prevention, "")
+
+
+def _cell(text: str) -> str:
+    # <name> would be taken for HTML
+    return text.replace("<", "&lt;").replace("|", "\\|")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the pages, or with --check only compare. -> 0 done or up to date, 1 out of date."""
+    parser = argparse.ArgumentParser(prog="python -m kubectl_imagepull.catalogue.docs", description=__doc__)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is out of date")
+    args = parser.parse_args(argv)
+    wanted = pages()
+    there = {path.name: path.read_text(encoding="utf-8") for path in args.directory.glob("*.md")}
+    stale = sorted(name for name in {*wanted, *there} if wanted.get(name) != there.get(name))
+    if args.check:
+        for name in stale:
+            print(f"out of date: {args.directory / name}", file=sys.stderr)
+        return 1 if stale else 0
+    args.directory.mkdir(parents=True, exist_ok=True)
+    for name in stale:
+        if name in wanted:
+            (args.directory / name).write_text(wanted[name], encoding="utf-8")
+        else:
+            (args.directory / name).unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

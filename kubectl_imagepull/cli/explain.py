@@ -1,0 +1,376 @@
+"""Say what a cause, a waiting reason or a message about a failed pull means.
+
+What else it could be, what would prove it, and what to do. Asks no cluster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import json
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from .. import catalogue
+from ..image.messages import Classified, classify
+from ..image.wording import printable
+
+_PLAIN_WORD = re.compile(r"[A-Za-z0-9_.:/@+-]+")
+API_VERSION = "imagepull.dev/v1alpha1"
+WIDTH = 80
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A waiting reason of the kubelet. says: paragraphs; see: causes that stand "
+    "behind it, likeliest first."""
+
+    name: str
+    says: tuple[str, ...]
+    see: tuple[str, ...]
+
+
+# kubernetes pkg/kubelet/images/{types,image_manager}.go, pkg/kubelet/kubelet.go (back-off)
+BACK_OFF = (
+    "The waits between attempts are 10 s, 20 s, 40 s, 80 s, 160 s and then 300 s "
+    "each time, counted for each pod and image "
+    "string. They are not shared between pods: a new pod tries at once, so deleting "
+    "the pod (its owner makes a new one) is "
+    "how not to wait. Mending the cause is enough otherwise: the next attempt is "
+    "never more than five minutes away."
+)
+REASONS = {
+    reason.name.lower(): reason
+    for reason in (
+        Reason(
+            "ErrImagePull",
+            (
+                "An attempt to pull the image has just failed. The waiting message is the "
+                "runtime's own error; the event "
+                '`Failed to pull image "…"` holds the same text. After a moment the reason '
+                "becomes ImagePullBackOff, and "
+                "ErrImagePull again at the next attempt: the two take turns and mean the same trouble.",
+                BACK_OFF,
+            ),
+            (
+                "auth.denied_or_missing",
+                "image.tag_unknown",
+                "auth.no_credentials",
+                "net.timeout",
+                "rate.registry_limit",
+            ),
+        ),
+        Reason(
+            "ImagePullBackOff",
+            (
+                "An attempt to pull the image failed before (ErrImagePull), and the kubelet "
+                "waits before the next one. "
+                "Since 1.32 the waiting message carries the error of that attempt; before, only the event "
+                '`Failed to pull image "…"` has it, and events are gone after an hour.',
+                BACK_OFF,
+            ),
+            (
+                "auth.denied_or_missing",
+                "image.tag_unknown",
+                "auth.no_credentials",
+                "net.timeout",
+                "backoff.only",
+            ),
+        ),
+        Reason(
+            "ErrImageNeverPull",
+            (
+                "imagePullPolicy is Never, so nothing is pulled, and the kubelet found no image "
+                "that this pod may use. From "
+                "1.35 on the same words can stand for an image that is on the node, but was "
+                "pulled with a secret that this "
+                "pod does not have.",
+            ),
+            ("image.never_pull_absent", "auth.cached_image_denied"),
+        ),
+        Reason(
+            "InvalidImageName",
+            (
+                "The image string does not parse. Nothing is pulled and no registry is asked "
+                "until it is changed.",
+            ),
+            ("reference.invalid",),
+        ),
+        Reason(
+            "ImageInspectError",
+            (
+                "The kubelet asked the runtime whether the image is there, and that failed: the "
+                "runtime is sick, or its "
+                "store is damaged. No registry was asked. Since 1.32 the message has an empty name in it.",
+            ),
+            ("storage.other", "runtime.unavailable"),
+        ),
+        Reason(
+            "RegistryUnavailable",
+            (
+                "CRI-O (1.28 and later) says so when the registry refuses the connection, and "
+                "the kubelet (1.28 and later) "
+                "shows it in the place of ErrImagePull. Other runtimes never lead to this reason.",
+                BACK_OFF,
+            ),
+            ("net.refused", "registry.unavailable"),
+        ),
+        Reason(
+            "SignatureValidationFailed",
+            (
+                "CRI-O (1.28 and later) refused the image because of its signature policy, and "
+                "the kubelet (1.28 and later) "
+                "shows that in the place of ErrImagePull.",
+                BACK_OFF,
+            ),
+            ("policy.signature",),
+        ),
+    )
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Flags of this verb."""
+    parser.add_argument(
+        "what",
+        nargs="?",
+        metavar="CAUSE|REASON|-",
+        help="a cause (net.refused), a waiting reason (ErrImagePull), or - for a message on standard input",
+    )
+    parser.add_argument(
+        "--message", metavar="TEXT", help="a message of the kubelet or of a runtime, as it was found"
+    )
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="output format")
+
+
+def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
+    """Explain one thing; asks no cluster. -> 0 explained, 2 it is not known what "
+    "was meant (one line on err)."""
+    what: str | None = args.what
+    if (what is None) == (args.message is None):
+        return _trouble(
+            err, "say one thing to explain: a cause, a waiting reason, --message TEXT, or - (standard input)"
+        )
+    if what is None or what == "-" or " " in what.strip():
+        text: object = args.message if what is None else _everything(stdin) if what == "-" else what
+        if not text or (isinstance(text, (str, bytes)) and not text.strip()):
+            return _trouble(err, "nothing on standard input" if what == "-" else "the message is empty")
+        found = classify(text)
+        _write(out, args.output, _of_message(found), _message_as_json(found))
+        return 0
+    name = what.strip()
+    if name.lower() in REASONS:
+        reason = REASONS[name.lower()]
+        _write(
+            out,
+            args.output,
+            _of_reason(reason),
+            {"reason": {"name": reason.name, "says": reason.says, "see": reason.see}},
+        )
+        return 0
+    try:
+        entry = catalogue.entry(name.lower())
+    except KeyError:
+        return _trouble(err, _unknown(name))
+    _write(out, args.output, _of_entry(entry, {}, ()), {"cause": _entry_as_json(entry, {})})
+    return 0
+
+
+def _everything(stdin: TextIO) -> object:
+    """Standard input as bytes where that can be had: what people pipe in need not be UTF-8."""
+    raw = getattr(stdin, "buffer", None)
+    return stdin.read() if raw is None else raw.read()
+
+
+def _trouble(err: TextIO, what: str) -> int:
+    err.write(f"error: {what}\n")
+    return 2
+
+
+def _unknown(name: str) -> str:
+    names = [*catalogue.load(), *(reason.name for reason in REASONS.values())]
+    by_lower = {one.lower(): one for one in names}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
+    # a group, or the part after the dot
+    close += [one for one in by_lower if one not in close and name.lower() in one.split(".")][
+        : 3 - len(close)
+    ]
+    shown = printable(name, 80)
+    if not close:
+        groups = sorted({one.partition(".")[0] for one in catalogue.load()})
+        return f'no cause or waiting reason "{shown}"; causes begin with {", ".join(groups)}'
+    return (
+        f'no cause or waiting reason "{shown}"; did you mean {" or ".join(by_lower[one] for one in close)}?'
+    )
+
+
+def _write(out: TextIO, form: str, lines: Iterable[str], said: Mapping[str, Any]) -> None:
+    if form == "json":
+        document = {"apiVersion": API_VERSION, "kind": "Explanation", **said}
+        out.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    else:
+        out.write("\n".join(lines) + "\n")
+
+
+# --- text ----------
+
+
+def _of_reason(reason: Reason) -> Iterator[str]:
+    yield reason.name
+    for paragraph in reason.says:
+        yield ""
+        yield from _wrapped(paragraph, 2)
+    yield ""
+    yield "Causes behind it, the most common first (explain CAUSE tells more)"
+    for cause in reason.see:
+        yield from _hanging(cause, catalogue.fill(catalogue.entry(cause).title), 2, 26)
+
+
+def _of_message(found: Classified) -> Iterator[str]:
+    entry = catalogue.entry(found.cause)
+    values = _values(found)
+    facts = {
+        "because": f'the text says "{found.said}"' if found.said else "",
+        "certain": {"sure": "yes", "likely": "likely, the text leaves a choice"}[found.confidence],
+        "image": found.image or "",
+        "host": f"{found.host} ({found.role})" if found.host and found.role else found.host or "",
+        "address": found.detail.get("address", ""),
+        "resolver": found.detail.get("resolver", ""),
+        "status": found.detail.get("status", ""),
+        "secret": found.detail.get("secret", ""),
+    }
+    if found.cause == "not_a_pull_failure" and not found.said:
+        facts = {"because": "nothing in the text speaks of a failed image pull"}
+    yield from _of_entry(entry, values, found.also, facts)
+
+
+def _of_entry(
+    entry: catalogue.Entry,
+    values: Mapping[str, str],
+    also: tuple[str, ...],
+    facts: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    yield from _wrapped(f"{entry.id}: {catalogue.fill(entry.title, values)}", 0, 4)
+    for name, fact in (facts or {}).items():
+        if fact:
+            yield from _hanging(name, fact, 2, 10)
+    if entry.actor:
+        yield from _hanging("who acts", entry.actor, 2, 10)
+    yield ""
+    yield from _wrapped(entry.means, 2)
+    others = {
+        **{
+            cause: entry.confused_with.get(cause) or catalogue.fill(catalogue.entry(cause).title)
+            for cause in also
+        },
+        **({} if also else entry.confused_with),
+    }
+    if others:
+        yield from ("", "What else it could be")
+        for cause, how in others.items():
+            yield from _hanging(cause, how, 2, 26)
+    if entry.confirmed_by:
+        yield from ("", "What would prove it")
+        for one in entry.confirmed_by:
+            yield from _hanging("-", one, 2, 1)
+    if entry.mend:
+        yield from ("", "What to do")
+    for number, way in enumerate(entry.mend, 1):
+        note = "" if way.applicability == "safe" else f" ({way.applicability})"
+        yield from _hanging(f"{number}.", catalogue.fill(way.text, values) + note, 2, 3)
+        for command in way.commands:
+            # never wrapped: it is there to be copied
+            yield f"       {_command(command, values)}"
+    if entry.prevention:
+        yield from ("", "So that it does not come back")
+        yield from _wrapped(entry.prevention, 2)
+
+
+def _wrapped(text: str, indent: int, hang: int | None = None) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent if hang is None else hang),
+        break_on_hyphens=False,
+    )
+
+
+def _hanging(head: str, text: str, indent: int, column: int) -> list[str]:
+    """A head in a column of its own, the text beside it."""
+    lines = _wrapped(text, indent + column + 1)
+    if not lines:
+        return [" " * indent + head]
+    if len(head) > column:
+        return [" " * indent + head, *lines]
+    return [" " * indent + head.ljust(column + 1) + lines[0].lstrip(" "), *lines[1:]]
+
+
+def _values(found: Classified) -> dict[str, str]:
+    """What the message itself tells for titles and commands."""
+    image = found.image or ""
+    name = image.partition("@")[0]
+    first, slash, _ = name.partition("/")
+    given = bool(slash) and ("." in first or ":" in first or first == "localhost")
+    repository = name if ":" not in name.rpartition("/")[2] else name.rpartition(":")[0]
+    host = found.host or ""
+    port = found.detail.get("address", "").rpartition(":")[2] or (
+        host.rpartition(":")[2] if ":" in host else "443"
+    )
+    values = {
+        "image": image,
+        "repository": repository,
+        "registry": first if given else "docker.io" if image else host if found.role == "registry" else "",
+        "host": host,
+        "port": port,
+        "secret": found.detail.get("secret", "").partition(",")[0],
+    }
+    return {key: value for key, value in values.items() if value}
+
+
+def _command(command: str, values: Mapping[str, str]) -> str:
+    """With what is known in it.
+
+    A message may come from anywhere: what is more than a plain word for the shell stays to be filled in by hand.
+    """
+    return catalogue.fill(
+        command, {key: value for key, value in values.items() if _PLAIN_WORD.fullmatch(value)}
+    )
+
+
+# --- JSON ----------
+
+
+def _message_as_json(found: Classified) -> dict[str, Any]:
+    fields = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    entry = catalogue.entry(found.cause)
+    return {
+        "message": {**fields, "detail": dict(found.detail)},
+        "cause": _entry_as_json(entry, _values(found)),
+    }
+
+
+def _entry_as_json(entry: catalogue.Entry, values: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "title": catalogue.fill(entry.title, values),
+        "actor": entry.actor,
+        "hop": entry.hop,
+        "means": entry.means,
+        "confirmedBy": entry.confirmed_by,
+        "confusedWith": dict(entry.confused_with),
+        "fixes": [
+            {
+                "title": catalogue.fill(way.text, values),
+                "commands": [_command(command, values) for command in way.commands],
+                "applicability": way.applicability,
+                "actor": entry.actor,
+            }
+            for way in entry.mend
+        ],
+        "prevention": entry.prevention,
+    }
