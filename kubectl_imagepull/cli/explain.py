@@ -335,7 +335,7 @@ def _values(found: Classified) -> dict[str, str]:
 def _command(command: str, values: Mapping[str, str]) -> str:
     """With what is known in it.
 
-    A message may come from anywhere: what is more than a plain word for the shell stays to be filled in by hand.
+    A message may come from anywhere: what is more than a plain word for the shell stays to be filled in.
     """
     return catalogue.fill(
         command, {key: value for key, value in values.items() if _PLAIN_WORD.fullmatch(value)}

@@ -976,7 +976,14 @@ _cause(
     r"stale (?:nfs )?file handle",
     r"too many (?:open files|links)",
 )
-_cause("storage.other", 3, r"cannot allocate memory", r"record (?:the )?image pull", sure=False)
+_cause(
+    "storage.other",
+    3,
+    r"configure storage",
+    r"cannot allocate memory",
+    r"record (?:the )?image pull",
+    sure=False,
+)
 _cause(
     "storage.other",
     4,
@@ -1021,7 +1028,7 @@ _all(
 _cause(
     "runtime.unavailable",
     4,
-    r"cannot|can't connect to the docker daemon",
+    r"cannot|can't connect to (?:the )?(?:docker daemon|podman)",
     r"connect to the docker daemon",
     r"error during connect",
     r"transport: error while dialing",
