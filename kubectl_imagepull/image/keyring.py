@@ -96,10 +96,14 @@ class Keyring:
         the first that cannot be decoded. Takes time linear in the size of the secrets, but for the sorting of
         their keys.
         """
+        return cls.from_entries((secret_name(secret), decode_secret(secret)) for secret in secrets)
+
+    @classmethod
+    def from_entries(cls, decoded: Iterable[tuple[str, Mapping[str, Entry]]]) -> Keyring:
+        """Index what `decode_secret` found, with the names of the secrets, in the order of imagePullSecrets."""
         by_key: dict[bytes, list[Credential]] = {}
-        for secret in secrets:
-            name = secret_name(secret)
-            for key, entry in decode_secret(secret).items():
+        for name, entries in decoded:
+            for key, entry in entries.items():
                 indexed = index_key(key)
                 if indexed is not None:
                     credential = Credential(entry.username, entry.password, name, shown_key(key))
@@ -122,7 +126,7 @@ class Keyring:
 
     def lookup_repository(self, repository: str) -> list[Credential]:
         """As `lookup`, for the name that the kubelet looks up: host and path, without tag or digest."""
-        target = _pattern(repository.encode("utf-8", "surrogateescape"))
+        target = _pattern(repository.encode("utf-8", "surrogatepass"))
         found: list[Credential] = []
         if target is not None:
             for indexed in self._index:

@@ -8,7 +8,7 @@ Nothing said here holds a password, a token or a character of either.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kubectl_imagepull.image import _go
@@ -62,46 +62,54 @@ def explain_secrets(secrets: Sequence[Mapping[str, object]], image: str) -> list
 
     Never raises. An image that is no reference is never looked up, so no secret applies to it.
     """
-    readable: list[Mapping[str, object]] = []
-    for secret in secrets:
-        try:
-            decode_secret(secret)
-        except BadPullSecret:
-            continue
-        readable.append(secret)
+    decoded = [_decoded(secret) for secret in secrets]
     try:
-        reference: Reference | None = Reference.parse(image)
+        repository = Reference.parse(image).repository
     except InvalidReference:
-        reference = None
-    found = Keyring.from_secrets(readable).lookup(image)
-    return [_explain(secret, reference, found) for secret in secrets]
+        repository = None
+    names = [secret_name(secret) for secret in secrets]
+    ring = Keyring.from_entries(
+        (name, entries) for name, entries in zip(names, decoded, strict=True) if isinstance(entries, dict)
+    )
+    found = ring.lookup_repository(repository) if repository else []
+    return [
+        _explain(secret, name, entries, repository, found)
+        for secret, name, entries in zip(secrets, names, decoded, strict=True)
+    ]
 
 
-def _explain(secret: Mapping[str, object], reference: Reference | None, found: list[Credential]) -> SecretUse:
-    name = secret_name(secret)
+def _decoded(secret: Mapping[str, object]) -> dict[str, Entry] | BadPullSecret:
     try:
-        raw, entries = secret_data(secret), decode_secret(secret)
+        return decode_secret(secret)
     except BadPullSecret as error:
-        return SecretUse(
-            name, False, MALFORMED, f"it cannot be decoded ({error.reason}): no image of the pod is pulled"
-        )
-    if raw is None:
-        return SecretUse(name, False, IGNORED, _why_ignored(secret))
+        return error
+
+
+def _explain(
+    secret: Mapping[str, object],
+    name: str,
+    entries: dict[str, Entry] | BadPullSecret,
+    repository: str | None,
+    found: list[Credential],
+) -> SecretUse:
+    if isinstance(entries, BadPullSecret):
+        why = f"it cannot be decoded ({entries.reason}): no image of the pod is pulled"
+        return SecretUse(name, False, MALFORMED, why)
     if not entries:
-        cause, why = _why_no_entries(raw)
+        raw = secret_data(secret)
+        cause, why = (IGNORED, _why_ignored(secret)) if raw is None else _why_no_entries(raw)
         return SecretUse(name, False, cause, why)
     keys = tuple(shown_key(key) for key in entries)
     users = tuple(_printable(entry.username) for entry in entries.values())
-    if reference is None:
-        return SecretUse(
-            name, False, WRONG_REGISTRY, "the image is no reference, so nothing is looked up", keys, users
-        )
+    if repository is None:
+        why = "the image is no reference, so nothing is looked up"
+        return SecretUse(name, False, WRONG_REGISTRY, why, keys, users)
     mine = [c for c in found if c.secret == name]
     if not mine:
-        mine = Keyring.from_secrets([secret]).lookup_repository(reference.repository)
+        mine = Keyring.from_entries([(name, entries)]).lookup_repository(repository)
         if mine:
             return _not_needed(name, mine, found)
-        return SecretUse(name, False, WRONG_REGISTRY, _why_no_match(list(entries), reference), keys, users)
+        return SecretUse(name, False, WRONG_REGISTRY, _why_no_match(list(entries), repository), keys, users)
     keys = tuple(c.registry_key for c in mine)
     users = tuple(_printable(c.username) for c in mine)
     if any(c.usable for c in mine):
@@ -181,7 +189,7 @@ def _why_empty(entries: Mapping[str, Entry], mine: list[Credential]) -> str:
     for field in ("identitytoken", "registrytoken"):
         if field.upper() in dropped:
             return (
-                f'its entry "{_short(key)}" holds only {article(field)} {field}, which the kubelet '
+                f'its entry "{_short(key)}" holds only {_article(field)} {field}, which the kubelet '
                 f"drops, {tail}"
             )
     if any(c.password for c in mine):
@@ -192,7 +200,7 @@ def _why_empty(entries: Mapping[str, Entry], mine: list[Credential]) -> str:
     )
 
 
-def article(word: str) -> str:
+def _article(word: str) -> str:
     """a or an, by the first letter."""
     return "an" if word[:1] in "aeio" else "a"
 
@@ -228,13 +236,13 @@ def _host_port(authority: str) -> tuple[str, str]:
     return (host, port) if colon and not port.endswith("]") else (authority, "")
 
 
-def _why_no_match(keys: Iterable[str], reference: Reference) -> str:
-    listed = list(keys)
-    target = _taken_apart(reference.repository)
-    registry = "Docker Hub" if reference.domain == DOCKER_HUB else (reference.domain or target.host)
+def _why_no_match(listed: Sequence[str], repository: str) -> str:
+    target = _taken_apart(repository)
+    host = repository.partition("/")[0]
+    registry = "Docker Hub" if host == DOCKER_HUB else host
     nearest = (0, "")
     for key in listed:
-        score, reason = _near_miss(key, _taken_apart(key), target, reference)
+        score, reason = _near_miss(key, _taken_apart(key), target)
         if score > nearest[0]:
             nearest = (score, reason)
     if nearest[1]:
@@ -245,10 +253,10 @@ def _why_no_match(keys: Iterable[str], reference: Reference) -> str:
     return f"it has {plural} for {', '.join(names)}{more}, none for {_short(registry)}"
 
 
-def _near_miss(raw: str, key: _Key, target: _Key, reference: Reference) -> tuple[int, str]:
+def _near_miss(raw: str, key: _Key, target: _Key) -> tuple[int, str]:
     """How near the key comes (0: not at all) and what is wrong with it."""
     written = _short(key.written)
-    if reference.domain == DOCKER_HUB and _HUB_HOSTS.fullmatch(key.host.lower()) and key.host != DOCKER_HUB:
+    if target.host == DOCKER_HUB and _HUB_HOSTS.fullmatch(key.host.lower()) and key.host != DOCKER_HUB:
         return 100, _hub_miss(written, key)
     if key.host.lower() == target.host.lower():
         return _same_host(raw, written, key, target)

@@ -1,4 +1,4 @@
-"""References: the vectors, the mistakes by name and what is suggested, remarks on valid ones, hostile input."""
+"""References: the vectors, mistakes by name and what is suggested, remarks on valid ones, hostile input."""
 
 from __future__ import annotations
 
@@ -201,12 +201,29 @@ def test_what_is_no_text(text: Any) -> None:
     assert raised.value.mistake == "not-text"
 
 
-UNITS = ["a", "A", "-", ".", "a/", "a-", ":", "a@", " ", "\n", "\u00e9", "[:", "{", "a://", "sha256:", "\ud800"]
+UNITS = [
+    "a",
+    "A",
+    "-",
+    ".",
+    "a/",
+    "a-",
+    ":",
+    "a@",
+    " ",
+    "\n",
+    "\u00e9",
+    "[:",
+    "{",
+    "a://",
+    "sha256:",
+    "\ud800",
+]
 
 
 @pytest.mark.parametrize("prefix", ["", "reg.io/", "nginx@sha256:"])
 def test_a_megabyte_of_anything_is_over_soon(prefix: str) -> None:
-    """Linear in the length: each unit, a million characters of it; processor time, since machines are busy."""
+    """Linear in the length: each unit, a million characters; processor time, for busy machines."""
     for unit in UNITS:
         text = prefix + unit * (1_000_000 // len(unit)) + "!"
         start = time.process_time()
