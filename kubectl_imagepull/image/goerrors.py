@@ -72,7 +72,7 @@ RULES: dict[str, list[Rule]] = {}
 
 # Short forms in the wordings. All are bounded, and none can match what follows it in two ways.
 _MACROS = {
-    "{image}": r"(?:\"([^\"]{0,800})\"|\"?([^\s\",]{1,800}))",
+    "{image}": r"(?:\"([^\s\"][^\"]{0,800})?\"|\"?([^\s\",]{1,800}))",
     "{ref}": r"\"?([^\s\",]{1,800})\"?",
     # a bare word is no image here
     "{name}": r"\"?([^\s\",/:@]{1,300}[/:@][^\s\",]{1,600})\"?",
@@ -409,6 +409,9 @@ _all(
 _rule("rpc", r"error response from daemon")
 _rule("artifact", r"artifact err")
 _rule("mirrors", r"mirrors also failed")
+# The keys of log lines (klog, logrus)
+_rule("image", r"image={image}")
+_rule("host", r"host={host}()")
 _all("stage", "resolve", r"resolve (?:reference|image|source metadata for) ?{image}", r"resolve image")
 _rule("stage", r"do request", name="request")
 _rule("stage", r"fetch (anonymous|oauth) token", name="token")
@@ -948,7 +951,7 @@ _cause(
     r"image verifier {ref} blocked pull",
     r"blocking pull of {ref}",
 )
-_cause("policy.registry_blocked", 5, r"registry {ref} is blocked in")
+_cause("policy.registry_blocked", 5, r"registry {ref} is blocked in", name="wanted")
 _cause(
     "reference.short_name",
     5,

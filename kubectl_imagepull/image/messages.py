@@ -203,7 +203,7 @@ class _Reader:
         quoted = self.text[layer.start : layer.end].endswith('"')
         for group in layer.groups:
             if group:
-                image = group.replace("\n", "").removeprefix("docker://").rstrip(":.").strip()
+                image = group.replace("\n", "").strip("[]").removeprefix("docker://").rstrip(":.").strip()
                 if image and (quoted or _LIKE_AN_IMAGE.search(image)):
                     self.images.append((rank, image))
                 return
@@ -291,8 +291,10 @@ class _Reader:
         if asked:
             chain.asked = asked.group(2)
 
+    def on_image(self, layer: Layer) -> None:
+        self.saw_image(layer, 0)
+
     def on_host(self, layer: Layer) -> None:
-        self.pulling = True
         host, status = layer.groups
         self.chain.registry = host or ""
         if status:
@@ -355,7 +357,7 @@ class _Reader:
         elif rule.name == "secret":
             self.secrets = layer.groups[0] or ""
         elif rule.name == "wanted":
-            self.chain.registry = layer.groups[0] or ""
+            self.chain.registry = (layer.groups[0] or "").partition("/")[0]
         self.name(rule.cause, rule.also, rule.weight, rule.sure, layer)
 
     def on_frame(self, layer: Layer) -> None:
@@ -614,6 +616,9 @@ class _Reader:
 
     def reading(self) -> _Reading:
         image = min(self.images, key=lambda i: i[0])[1] if self.images else None
+        if image is None:
+            bare = _AN_IMAGE_FIRST.match(self.text)
+            image = bare.group(1) if bare else None
         winners = [max(c.named, key=lambda n: n.weight) for c in self.chains if c.named]
         best = self.choose(winners)
         if best is None:
@@ -764,6 +769,11 @@ _SPECIAL: dict[str, Callable[[_Reader, Layer], None]] = {
 }
 _STANDS_ALONE = frozenset({"none", "pull.in_progress", "image.never_pull_absent", "reference.invalid"})
 _UNKNOWN_WORDS = Rule("unknown", "…")
+# A text that begins with a reference: buildkit and ctr put it before their errors.
+_AN_IMAGE_FIRST = re.compile(
+    r"""[\s"'(]{0,9}([\w.-]{1,253}(?::\d{1,5})?(?:/[\w.-]{1,128}){1,9}"""
+    r"""(?::[\w.-]{1,128}|@sha256:[0-9a-f]{64}))["']?: """
+)
 _LIKE_AN_IMAGE = re.compile(r"[/:@]")
 # ": " and a word, and not the dots of a text that was cut.
 _GOES_ON = re.compile(r"[\"')\]]{0,3}: ?[a-zA-Z(]")
