@@ -1,0 +1,470 @@
+"""The archive for krew: krew's own tools accept and install it, and what they installed works on the lab.
+
+It is built by tools/dist.py as `make dist` does, installed by the real krew into an empty root without a
+network, and run under every Python of this machine.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from kubectl_imagepull import __version__
+from tests.e2e.cluster import Cluster, pod
+from tests.lab import build
+from tests.lab.settings import NODES, REPOSITORY_ROOT
+
+pytestmark = pytest.mark.lab
+MINORS = (10, 11, 12, 13, 14)
+SYSTEM = "/usr/local/bin:/usr/bin:/bin"
+
+
+def run(
+    words: Sequence[str | Path], env: Mapping[str, str], timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """A program with this environment and no other."""
+    return subprocess.run(
+        [str(word) for word in words],
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def links(folder: Path, **programs: str | Path) -> Path:
+    """A folder for PATH with these programs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, target in programs.items():
+        (folder / name).symlink_to(target)
+    return folder
+
+
+def find_python(minor: int) -> Path | None:
+    """Python 3.minor, from PATH or from pyenv."""
+    on_path = [Path(found) for found in (shutil.which(f"python3.{minor}"), shutil.which("python3")) if found]
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    for candidate in (*pyenv.glob(f"versions/3.{minor}.*/bin/python3.{minor}"), *on_path):
+        said = run(
+            [candidate, "-ISc", "import sys; print(*sys.version_info[:2], sys.executable)"], os.environ
+        )
+        major_minor, _, executable = said.stdout.strip().rpartition(" ")
+        if said.returncode == 0 and major_minor == f"3 {minor}":
+            return Path(executable).resolve()
+    return None
+
+
+def make_dist(out: Path, **env: str) -> Path:
+    """What `make dist` makes, in a folder of its own."""
+    ran = run(
+        [sys.executable, REPOSITORY_ROOT / "tools" / "dist.py", "--out", out], {**os.environ, **env}, 600
+    )
+    assert ran.returncode == 0, ran.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_dist(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def program(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The executable out of the archive."""
+    folder = tmp_path_factory.mktemp("program")
+    with tarfile.open(dist / "kubectl-imagepull.tar.gz") as archive:
+        for member in archive:
+            content = archive.extractfile(member)
+            assert content is not None
+            (folder / member.name).write_bytes(content.read())
+            (folder / member.name).chmod(member.mode)
+    return folder / "kubectl-imagepull"
+
+
+@dataclass(frozen=True)
+class Krew:
+    """The real krew with a root and a home of its own. env: all that it and kubectl get."""
+
+    root: Path
+    env: dict[str, str]
+
+    @property
+    def installed(self) -> Path:
+        return self.root / "store" / "imagepull" / f"v{__version__}"
+
+
+@pytest.fixture(scope="module")
+def krew(tmp_path_factory: pytest.TempPathFactory) -> Krew:
+    """krew and validate-krew-manifest, built from their Go module once; nothing is installed yet."""
+    built = build.programs(replace(build.KREW, programs=("krew", "validate-krew-manifest")))
+    place = tmp_path_factory.mktemp("krew")
+    kubectl = shutil.which("kubectl")
+    assert kubectl is not None, "these tests need kubectl"
+    tools = links(place / "bin", kubectl=kubectl, python3=os.path.realpath(sys.executable))
+    (tools / "kubectl-krew").symlink_to(built / "krew")
+    (tools / "validate-krew-manifest").symlink_to(built / "validate-krew-manifest")
+    root, home = place / "root", place / "home"
+    home.mkdir()
+    env = {
+        "PATH": f"{root}/bin:{tools}:{SYSTEM}",
+        "HOME": str(home),
+        "KREW_ROOT": str(root),
+        "KREW_NO_UPGRADE_CHECK": "1",  # else krew asks GitHub, in four runs out of ten
+    }
+    return Krew(root, env)
+
+
+def install(krew: Krew, dist: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """`kubectl krew install` from local files, where there is no network: not even the local host."""
+    words = [
+        "kubectl",
+        "krew",
+        "install",
+        f"--manifest={dist}/imagepull.yaml",
+        f"--archive={dist}/kubectl-imagepull.tar.gz",
+    ]
+    return run(["unshare", "--net", *words], {**krew.env, **env})
+
+
+@pytest.fixture(scope="module")
+def installed(krew: Krew, dist: Path) -> Krew:
+    ran = install(krew, dist)
+    assert ran.returncode == 0, ran.stderr
+    assert "Installed plugin: imagepull" in ran.stderr and "needs Python >= 3.10 on PATH" in ran.stderr
+    return krew
+
+
+# ---------------------------------------------------------------- the archive
+
+
+def test_archive_is_two_regular_files(dist: Path) -> None:
+    with tarfile.open(dist / "kubectl-imagepull.tar.gz") as archive:
+        found = [(m.name, m.isreg(), oct(m.mode), m.uid, m.gid) for m in archive]
+    assert found == [("LICENSE", True, "0o644", 0, 0), ("kubectl-imagepull", True, "0o755", 0, 0)]
+
+
+def test_nothing_inside_is_compiled_and_every_licence_is_there(program: Path) -> None:
+    with zipfile.ZipFile(program) as archive:
+        names = archive.namelist()
+        assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}
+        assert not [
+            n for n in names if archive.read(n)[:4] in (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+        ]
+    assert not [n for n in names if n.endswith((".so", ".pyc", ".dylib", ".pyd"))]
+    libraries = {n.split("/")[1] for n in names if ".dist-info/METADATA" in n}
+    assert {n.partition("-")[0] for n in libraries} >= {
+        "kubernetes",
+        "dnspython",
+        "urllib3",
+        "tabulate",
+        "pyyaml",
+    }
+    assert {n.split("/")[1] for n in names if re.search(r"\.dist-info/.*LICEN[CS]E", n)} == libraries
+
+
+def test_same_sources_same_archive(dist: Path, tmp_path: Path) -> None:
+    """Neither the time nor the folder shows in it. The second build has a cache without the wheel."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    kept = Path("kubectl-imagepull", "dist")
+    (libraries,) = (base / kept).glob("libraries-*")
+    shutil.copytree(libraries, tmp_path / kept / libraries.name)
+    again = make_dist(
+        tmp_path / "elsewhere", XDG_CACHE_HOME=str(tmp_path), PIP_CACHE_DIR=str(base / "pip"), TZ="Asia/Tokyo"
+    )
+    for name in ("kubectl-imagepull.tar.gz", "imagepull.yaml"):
+        assert (again / name).read_bytes() == (dist / name).read_bytes(), name
+
+
+# ---------------------------------------------------------------- krew
+
+
+def test_krew_accepts_the_manifest(krew: Krew, dist: Path) -> None:
+    ran = run(["validate-krew-manifest", "-skip-install", f"-manifest={dist}/imagepull.yaml"], krew.env)
+    assert ran.returncode == 0, ran.stderr
+    assert "no overlapping spec.platform[].selector" in ran.stderr
+
+
+def test_krew_downloads_checks_and_finds_the_licence(krew: Krew, dist: Path, tmp_path: Path) -> None:
+    """The whole validation that krew-index runs on a submission, with the release's file served from here."""
+    handler = functools.partial(QuietHandler, directory=str(dist))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            here = f"uri: http://127.0.0.1:{server.server_port}/kubectl-imagepull.tar.gz"
+            text, count = re.subn(
+                r"uri: https://github\.com/\S+", here, (dist / "imagepull.yaml").read_text()
+            )
+            assert count == 1
+            manifest = tmp_path / "imagepull.yaml"
+            manifest.write_text(text)
+            ran = run(
+                ["validate-krew-manifest", f"-manifest={manifest}"], {**krew.env, "TMPDIR": str(tmp_path)}
+            )
+        finally:
+            server.shutdown()
+            thread.join()
+    assert ran.returncode == 0, ran.stderr
+    assert "all 1 spec.platforms installed fine" in ran.stderr
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("system", ["linux", "darwin"])
+@pytest.mark.parametrize("processor", ["amd64", "arm64"])
+def test_krew_installs_for(krew: Krew, dist: Path, tmp_path: Path, system: str, processor: str) -> None:
+    ran = install(krew, dist, KREW_ROOT=str(tmp_path / "root"), KREW_OS=system, KREW_ARCH=processor)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_installed_files(installed: Krew) -> None:
+    found = {path.name: path for path in installed.installed.iterdir()}
+    assert set(found) == {"LICENSE", "kubectl-imagepull"}
+    assert not [name for name, path in found.items() if path.is_symlink()]
+    assert os.access(found["kubectl-imagepull"], os.X_OK)
+    assert found["LICENSE"].read_bytes() == (REPOSITORY_ROOT / "LICENSE").read_bytes()
+
+
+def test_kubectl_finds_it(installed: Krew) -> None:
+    listed = run(["kubectl", "plugin", "list", "--name-only=false"], installed.env)
+    assert f"{installed.root}/bin/kubectl-imagepull" in listed.stdout
+    ran = run(["kubectl", "imagepull", "version"], installed.env)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (
+        ran.stdout == f"kubectl-imagepull {__version__} (Python {'.'.join(map(str, sys.version_info[:3]))})\n"
+    )
+    assert "usage: kubectl imagepull" in run(["kubectl", "imagepull", "--help"], installed.env).stdout
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_why(installed: Krew, cluster: Cluster, namespace: str, node: str) -> None:
+    cluster.apply(pod(namespace, f"tag-missing-{node}", node, "registry.lab.test/busybox:9.9"))
+    cluster.wait_failing(namespace, [f"tag-missing-{node}"])
+    code, found = cluster.why(f"tag-missing-{node}", "-n", namespace, **installed.env)
+    assert (code, found["verdict"]["cause"]) == (1, "image.tag_unknown"), json.dumps(found, indent=1)
+    assert found["verdict"]["confidence"] == "confirmed"
+    assert {hop["vantage"] for hop in found["hops"] if hop["status"] == "pass"} >= {node, "workstation"}
+    assert found["errors"] == []
+    cache = Path(installed.env["HOME"], ".cache", "kubectl-imagepull", "krew")
+    assert list(cache.glob("kubectl-imagepull_*/site-packages/kubectl_imagepull")), (
+        "not what krew installed has run"
+    )
+    text = cluster.run(
+        "imagepull", "why", f"tag-missing-{node}", "-n", namespace, check=False, **installed.env
+    )
+    assert text.returncode == 1 and "busybox:9.9" in text.stdout and text.stderr == ""
+
+
+# ---------------------------------------------------------------- the script in front of it
+
+
+@pytest.mark.parametrize("minor", MINORS)
+def test_runs_under(program: Path, tmp_path: Path, minor: int) -> None:
+    python = find_python(minor)
+    if python is None:
+        pytest.skip(f"there is no Python 3.{minor} on this machine")
+    env = {"PATH": f"{links(tmp_path / 'bin', python3=python)}", "HOME": str(tmp_path)}
+    for _ in range(2):  # unpacking, and then not
+        ran = run([program, "version"], env)
+        assert (ran.returncode, ran.stderr) == (0, ""), ran.stderr
+        assert f"(Python 3.{minor}." in ran.stdout
+    assert "usage: kubectl imagepull" in run([program, "--help"], env).stdout
+    # reads the kubeconfig with the bundled client and asks the bundled transport
+    env["KUBECONFIG"] = str(kubeconfig(tmp_path))
+    ran = run([program, "why", "x"], env)
+    assert ran.returncode == 2 and "Unable to connect to the server" in ran.stderr
+    assert [path.name for path in tmp_path.iterdir() if path.name not in ("bin", "config")] == [".cache"]
+
+
+def kubeconfig(folder: Path, command: str = "true") -> Path:
+    """An API server that refuses connections, credentials from a plugin."""
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": command,
+        "interactiveMode": "Never",
+    }
+    user = {"token": "x"} if command == "true" else {"exec": plugin}
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "a",
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+        "clusters": [{"name": "a", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "a", "user": user}],
+    }
+    path = folder / "config"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_no_python(program: Path, tmp_path: Path) -> None:
+    ran = run([program, "version"], {"PATH": str(links(tmp_path / "bin")), "HOME": str(tmp_path)})
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == "error: kubectl imagepull needs Python 3.10 or later on PATH (found: no python3)\n"
+
+
+def test_python_too_old(program: Path, tmp_path: Path) -> None:
+    old = next((found for found in map(find_python, (9, 8, 7)) if found), None)
+    if old is None:
+        pytest.skip("there is no Python older than 3.10 on this machine")
+    bin = links(tmp_path / "bin", python3=old)
+    ran = run([program, "version"], {"PATH": str(bin), "HOME": str(tmp_path)})
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert re.fullmatch(
+        r"error: kubectl imagepull needs Python 3\.10 .* \(found: Python 3\.\d+\.\d+\)\n", ran.stderr
+    )
+    assert not (tmp_path / ".cache").exists()
+
+
+def test_passes_over_what_does_not_run(program: Path, tmp_path: Path) -> None:
+    """A version manager's stand-in for a Python that is not chosen fails; the next name may do."""
+    minor = next(m for m in reversed(MINORS) if find_python(m))
+    bin = links(tmp_path / "bin", **{f"python3.{minor}": find_python(minor) or ""})
+    (bin / "python3").write_text("#!/bin/sh\necho 'python3: command not found' >&2\nexit 127\n")
+    (bin / "python3").chmod(0o755)
+    ran = run([program, "version"], {"PATH": str(bin), "HOME": str(tmp_path)})
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert f"(Python 3.{minor}." in ran.stdout
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """This Python alone, and an empty home."""
+    return {
+        "PATH": str(links(tmp_path / "bin", python3=os.path.realpath(sys.executable))),
+        "HOME": str(tmp_path),
+    }
+
+
+def test_nothing_of_the_user_gets_in(program: Path, env: dict[str, str], tmp_path: Path) -> None:
+    hostile = tmp_path / "hostile"
+    hostile.mkdir()
+    for name in ("sitecustomize", "json", "yaml", "urllib3", "kubectl_imagepull"):
+        (hostile / f"{name}.py").write_text("raise RuntimeError('not ours')")
+    ran = subprocess.run(
+        [program, "version"],
+        env={**env, "PYTHONPATH": str(hostile)},
+        cwd=hostile,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_children_get_the_user_s_environment(program: Path, env: dict[str, str], tmp_path: Path) -> None:
+    """A credential plugin may be a shiv program or a frozen one itself."""
+    plugin = tmp_path / "plugin"
+    plugin.write_text(f"#!/bin/sh\n/usr/bin/env >{tmp_path}/seen\nexit 1\n")
+    plugin.chmod(0o755)
+    env |= {
+        "KUBECONFIG": str(kubeconfig(tmp_path, str(plugin))),
+        "LD_LIBRARY_PATH": "/opt/lib",
+        "PYTHONPATH": "/opt/py",
+    }
+    run([program, "why", "x"], env)
+    seen = dict(line.split("=", 1) for line in (tmp_path / "seen").read_text().splitlines())
+    # what a shell puts there by itself, and what the client tells a plugin
+    for name in ("_", "PWD", "OLDPWD", "SHLVL", "KUBERNETES_EXEC_INFO", "LC_CTYPE"):
+        seen.pop(name, None)
+    assert seen == env
+
+
+def test_own_root(program: Path, env: dict[str, str], tmp_path: Path) -> None:
+    ran = run([program, "version"], {**env, "SHIV_ROOT": str(tmp_path / "there")})
+    assert ran.returncode == 0 and list((tmp_path / "there").glob("kubectl-imagepull_*"))
+    ran = run([program, "version"], {**env, "XDG_CACHE_HOME": str(tmp_path / "xdg")})
+    assert ran.returncode == 0 and list((tmp_path / "xdg/kubectl-imagepull/krew").glob("kubectl-imagepull_*"))
+    assert not (tmp_path / ".cache").exists()
+
+
+def test_no_room_to_unpack(program: Path, env: dict[str, str]) -> None:
+    ran = run([program, "version"], {**env, "XDG_CACHE_HOME": "/dev/null"})
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert re.fullmatch(
+        r"error: kubectl imagepull cannot unpack itself: .*/dev/null.* \(SHIV_ROOT: where to\)\n", ran.stderr
+    )
+
+
+def test_tells_a_person_that_it_unpacks(program: Path, env: dict[str, str]) -> None:
+    shown = [on_terminal([program, "version"], env) for _ in range(2)]
+    assert "unpacking (first run only)" in shown[0]
+    assert shown[1] == shown[0].replace("unpacking (first run only)\r\n", "")
+
+
+def on_terminal(words: Sequence[str | Path], env: Mapping[str, str]) -> str:
+    """What a person sees: both streams on a terminal."""
+    master, slave = os.openpty()
+    with subprocess.Popen(
+        [str(w) for w in words], env=dict(env), stdin=slave, stdout=slave, stderr=slave
+    ) as child:
+        os.close(slave)
+        shown = b""
+        try:
+            while part := os.read(master, 4096):
+                shown += part
+        except OSError:  # Linux: the other end has been closed
+            pass
+        os.close(master)
+    assert child.returncode == 0, shown
+    return shown.decode()
+
+
+def test_earlier_builds_go(program: Path, env: dict[str, str], tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    old, young, foreign = (
+        root / name for name in ("kubectl-imagepull_old", "kubectl-imagepull_young", "other_old")
+    )
+    for folder in (old, young, foreign):
+        (folder / "site-packages").mkdir(parents=True)
+    for folder in (old, foreign):
+        os.utime(folder, (time.time() - 2 * 86400,) * 2)
+    assert run([program, "version"], {**env, "SHIV_ROOT": str(root)}).returncode == 0
+    assert (old.exists(), young.exists(), foreign.exists()) == (False, True, True)
+
+
+def test_interrupted_while_it_unpacks(program: Path, env: dict[str, str], tmp_path: Path) -> None:
+    """Silent, and the next run is whole."""
+    root = tmp_path / ".cache/kubectl-imagepull/krew"
+    for _ in range(20):
+        shutil.rmtree(tmp_path / ".cache", ignore_errors=True)
+        with subprocess.Popen(
+            [program, "version"],
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as child:
+            while child.poll() is None and not list(root.glob("*.tmp")):
+                time.sleep(0.001)
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGINT)
+            out, err = child.communicate()
+        if child.returncode == 130:
+            break
+    assert (child.returncode, out, err) == (130, "", "")
+    assert list(root.glob("*.tmp")), "it was not the unpacking that was interrupted"
+    ran = run([program, "version"], env)
+    assert (ran.returncode, ran.stderr) == (0, "")
