@@ -31,8 +31,8 @@ check: env ## lint, types, import layers, the probes' oldest Python
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m mypy --config-file tools/mypy-probes.cfg -p probes
-	$(PY) -m importlinter.cli lint-imports 2>/dev/null || $(PY) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
-	$(PY) -m vermin --no-tips --violations --eval-annotations --backport dataclasses -t=3.9- probes
+	$(PY) -c 'from importlinter.cli import lint_imports_command as c; c(["--no-cache"])'
+	$(PY) -c 'from vermin import main; main()' --no-tips --violations --eval-annotations --backport dataclasses -t=3.9- probes
 
 unit: env ## the tests that need neither root nor a cluster
 	@$(PY) -m pytest -m "not lab"

@@ -1,7 +1,7 @@
 """The words everything is said in.
 
 Facts are what the API server knows, observations are what a vantage saw; together they are a `Case`, and a `Verdict` comes out of
-it. All of it is frozen, holds no credential, and turns into JSON and back (`to_json`, `case_from_json`).
+it. All of it is frozen, holds no credential, and turns into JSON (`to_json`).
 """
 
 from __future__ import annotations
@@ -264,7 +264,7 @@ class Case:
     facts: Facts
     pull: Pull | None = None
     observations: tuple[Observation, ...] = ()
-    probe: ProbeRun = ProbeRun()
+    probe: ProbeRun = field(default_factory=ProbeRun)
     errors: tuple[ReadError, ...] = ()
     version: int = CASE_VERSION
 
@@ -273,9 +273,7 @@ class Case:
         return tuple(
             o
             for o in self.observations
-            if o.hop == hop
-            and (not role or o.subject.role == role)
-            and (not place or o.vantage.place == place)
+            if o.hop == hop and (not role or o.subject.role == role) and (not place or o.vantage.place == place)
         )
 
 

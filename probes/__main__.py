@@ -13,7 +13,7 @@ import platform
 import sys
 import threading
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from .dns_lookup import lookup, system_lookup
 from .host_files import ca_bundle, hosts_addresses, read, resolv_conf
@@ -34,7 +34,7 @@ class Frames:
 
     def __init__(self, nonce: str) -> None:
         self._nonce, self._lock = nonce, threading.Lock()
-        self._short: list = []
+        self._short: List[List[Any]] = []
         self.closed = False
 
     def write(self, frame: Dict[str, Any]) -> None:
@@ -54,7 +54,14 @@ class Frames:
         """One observation."""
         about = {"hop": hop, "role": role, "host": host, "pull": pull}
         self.write(
-            {"kind": "seen", **about, "outcome": seen.outcome, "summary": seen.summary, "data": seen.data, "ms": seen.ms}
+            {
+                "kind": "seen",
+                **about,
+                "outcome": seen.outcome,
+                "summary": seen.summary,
+                "data": seen.data,
+                "ms": seen.ms,
+            }
         )
 
     def end(self, complete: bool) -> None:
@@ -123,9 +130,7 @@ def main() -> int:
         else:
             with open(source) as file:
                 plan = json.load(file)
-        pulls = [
-            Pull(**{**p, "logins": tuple(Login(**login) for login in p.get("logins", ()))}) for p in plan["pulls"]
-        ]
+        pulls = [Pull(**{**p, "logins": tuple(Login(**login) for login in p.get("logins", ()))}) for p in plan["pulls"]]
         frames = Frames(str(plan["nonce"]))
         budget = float(plan["budget"])
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -134,7 +139,9 @@ def main() -> int:
     if not first_of(plan.get("lock")):
         return 4
     versions = f"{platform.python_implementation()} {platform.python_version()}"
-    frames.write({"kind": "hello", "python": versions, "machine": platform.machine(), "container": plan.get("container", "")})
+    frames.write(
+        {"kind": "hello", "python": versions, "machine": platform.machine(), "container": plan.get("container", "")}
+    )
 
     def out_of_time() -> None:
         frames.end(complete=False)

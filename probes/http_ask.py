@@ -47,7 +47,10 @@ class Reply:
         for entry in listed[:5] if isinstance(listed, list) else []:
             if isinstance(entry, dict):
                 found.append(
-                    {"code": printable(entry.get("code") or "", 60), "message": printable(entry.get("message") or "", 300)}
+                    {
+                        "code": printable(entry.get("code") or "", 60),
+                        "message": printable(entry.get("message") or "", 300),
+                    }
                 )
         return found
 

@@ -162,7 +162,9 @@ class Walk:
         elif "basic" in schemes and first.context is not None:
             auth = {"Authorization": login.basic}
         else:
-            self._emit("auth", "registry", label, Seen("not-tried", "no way to send the credential safely", about), pull.id)
+            self._emit(
+                "auth", "registry", label, Seen("not-tried", "no way to send the credential safely", about), pull.id
+            )
             return False
         reply = self._manifest(pull, first, auth)
         if "bearer" not in schemes:
@@ -186,7 +188,9 @@ class Walk:
         if bearer is None:
             schemes = ", ".join(scheme for scheme, _ in challenges)
             outcome = "basic" if any(scheme == "basic" for scheme, _ in challenges) else "no-challenge"
-            said = f"credentials asked for ({schemes})" if schemes else "HTTP 401 without a challenge that can be answered"
+            said = (
+                f"credentials asked for ({schemes})" if schemes else "HTTP 401 without a challenge that can be answered"
+            )
             self._emit("auth", "registry", label, Seen(outcome, said, data, reply.ms), pull.id)
             return None
         realm = realm_of(bearer, pull.repository)
@@ -226,7 +230,9 @@ class Walk:
         reply = Reply(0, trouble="not-reached")
         for _ in range(REDIRECTS):
             if host.address is None:
-                return Reply(0, trouble="not-reached", detail=f"redirected to {printable(where, 200)}, which cannot be reached")
+                return Reply(
+                    0, trouble="not-reached", detail=f"redirected to {printable(where, 200)}, which cannot be reached"
+                )
             reply = ask(method, host.address, path, self._deadline, host.context, headers)
             location = reply.headers.get("location", "")
             if reply.status not in (301, 302, 303, 307, 308) or not location:
@@ -248,7 +254,7 @@ class Walk:
     def _report(self, pull: Pull, label: str, first: _Host, head: Reply, auth: Dict[str, str], via: str) -> None:
         """The manifest and rate observations of one attempt; a refusal is asked for again by GET for its reasons."""
         reply = head
-        if head.status >= 400 and head.status != 401 or head.status == 401 and auth:
+        if (head.status >= 400 and head.status != 401) or (head.status == 401 and auth):
             again = self._manifest(pull, first, auth, "GET")
             reply = again if again.status else head
         data: Dict[str, Any] = {
@@ -263,7 +269,13 @@ class Walk:
         said = f"{asked} is there" if head.status == 200 else f"{asked}: {reply.said}"
         if head.status == 404 and first.address is not None and ":" not in pull.asked:
             tags = ask(
-                "GET", first.address, manifests.tags_path(pull.repository), self._deadline, first.context, auth, manifests.TAGS_BODY
+                "GET",
+                first.address,
+                manifests.tags_path(pull.repository),
+                self._deadline,
+                first.context,
+                auth,
+                manifests.TAGS_BODY,
             )
             data["tags_status"] = tags.status
             data["tags_errors"] = tags.errors
@@ -274,9 +286,7 @@ class Walk:
                     said += f" ({', '.join(data['closest'][:3])})"
             elif tags.status == 404:
                 said += "; the repository does not exist"
-        self._emit(
-            "manifest", "registry", label, Seen(str(head.status or head.trouble), said, data, head.ms), pull.id
-        )
+        self._emit("manifest", "registry", label, Seen(str(head.status or head.trouble), said, data, head.ms), pull.id)
         rate = manifests.rate_data(head) or manifests.rate_data(reply)
         if rate or head.status == 429:
             left = f"{rate['remaining']} of {rate.get('limit', '?')} pulls left" if "remaining" in rate else "throttled"

@@ -26,7 +26,7 @@ class Looked:
     """What both vantages saw."""
 
     observations: tuple[Observation, ...] = ()
-    probe: ProbeRun = ProbeRun()
+    probe: ProbeRun = field(default_factory=ProbeRun)
     errors: tuple[ReadError, ...] = ()
 
 
@@ -70,7 +70,9 @@ def look(
     def from_node() -> None:
         try:
             if where.node is not None:
-                probe, errors = climb(api, trail, _asked(where, where.node), Plan(tuple(pulls), budget), results.put, where.via)
+                probe, errors = climb(
+                    api, trail, _asked(where, where.node), Plan(tuple(pulls), budget), results.put, where.via
+                )
                 errors += trail.clear()
                 gone = not any("delete" in e.message or "removed" in e.message for e in errors)
                 gathered.probe = _deleted(probe, probe.created and gone)
@@ -88,7 +90,9 @@ def look(
             if trouble:
                 gathered.errors.append(ReadError("workstation", trouble))
         except OSError as error:
-            gathered.errors.append(ReadError("workstation", f"the probes could not be started on this machine: {error}"))
+            gathered.errors.append(
+                ReadError("workstation", f"the probes could not be started on this machine: {error}")
+            )
         finally:
             results.put(None)
 

@@ -96,7 +96,10 @@ def run(argv: Sequence[str], out: TextIO, err: TextIO, stdin: TextIO) -> int:
         if not isinstance(error, (KubeError, BundleMissing, OSError)) or isinstance(error, BrokenPipeError):
             if isinstance(error, BrokenPipeError) or os.environ.get("IMAGEPULL_TRACEBACK"):
                 raise
-            print(f"error: this is a bug in {prog}: {type(error).__name__}: {error} (IMAGEPULL_TRACEBACK=1 shows where)", file=err)
+            print(
+                f"error: this is a bug in {prog}: {type(error).__name__}: {error} (IMAGEPULL_TRACEBACK=1 shows where)",
+                file=err,
+            )
             return TROUBLE
         from ..report.style import clean
 
@@ -112,7 +115,7 @@ def _hidden() -> str:
 
 
 VALUE_FLAGS = frozenset(
-    "-n --namespace --context --kubeconfig --cluster --user -s --server --token --as --as-uid --as-group "
+    "-n --namespace --context --kubeconfig --cluster --user -s --server --token --as --as-uid --as-group "  # noqa: SIM905
     "--certificate-authority --client-certificate --client-key --tls-server-name --request-timeout -v --v".split()
 )
 
@@ -135,4 +138,4 @@ def _unknown_verb(verb: str, prog: str) -> str:
 
     near = difflib.get_close_matches(verb, VERBS, n=1)
     hint = f" Did you mean {near[0]}?" if near else f" Did you mean `{prog} why {verb[:60]}`?"
-    return f'error: unknown verb "{verb[:60]}".{hint}\nSee \'{prog} --help\' for usage.'
+    return f"error: unknown verb \"{verb[:60]}\".{hint}\nSee '{prog} --help' for usage."

@@ -36,7 +36,13 @@ class Parser(argparse.ArgumentParser):
 def program(argv0: str) -> str:
     """How the user called us: as a plugin, or by a path of its own."""
     name = os.path.basename(argv0)  # noqa: PTH119 - a name, not a file
-    return "kubectl imagepull" if name.startswith("kubectl-") else name if not name.startswith("__") else "python -m kubectl_imagepull"
+    return (
+        "kubectl imagepull"
+        if name.startswith("kubectl-")
+        else name
+        if not name.startswith("__")
+        else "python -m kubectl_imagepull"
+    )
 
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001, "µs": 0.000001, "ns": 0.000000001}
@@ -99,8 +105,16 @@ def add_connection(parser: argparse.ArgumentParser, default: Any = argparse.SUPP
     add("--client-certificate", default=default, metavar="FILE", help="client certificate")
     add("--client-key", default=default, metavar="FILE", help="key of the client certificate")
     add("--tls-server-name", default=default, metavar="NAME", help="name to expect in the server's certificate")
-    add("--insecure-skip-tls-verify", action="store_true", default=default, help="do not check the server's certificate")
-    add("--request-timeout", type=duration, default=default, metavar="DURATION", help="time for one API request (0: default)")
+    add(
+        "--insecure-skip-tls-verify", action="store_true", default=default, help="do not check the server's certificate"
+    )
+    add(
+        "--request-timeout",
+        type=duration,
+        default=default,
+        metavar="DURATION",
+        help="time for one API request (0: default)",
+    )
     add("-v", "--v", type=int, dest="verbosity", default=default, metavar="N", help="log level (6: requests)")
 
 
@@ -138,7 +152,11 @@ def style_of(stream: Any) -> Any:
     dumb = os.environ.get("TERM", "") == "dumb" or (sys.platform == "win32" and "WT_SESSION" not in os.environ)
     encoding = (getattr(stream, "encoding", "") or "").lower().replace("-", "")
     try:
-        width = int(os.environ.get("COLUMNS", "")) if os.environ.get("COLUMNS") else os.get_terminal_size(stream.fileno()).columns
+        width = (
+            int(os.environ.get("COLUMNS", ""))
+            if os.environ.get("COLUMNS")
+            else os.get_terminal_size(stream.fileno()).columns
+        )
     except (OSError, ValueError, AttributeError):
         width = 80
     return Style(

@@ -33,7 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--registry", action="append", default=[], metavar="HOST[:PORT]", help="a registry; repeatable")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="output format")
     parser.add_argument("--via", choices=RUNGS, default="", help="take this way out of the node, no other")
-    parser.add_argument("--timeout", type=duration, default=TIMEOUT, metavar="DURATION", help="time for the probes (default 30s)")
+    parser.add_argument(
+        "--timeout", type=duration, default=TIMEOUT, metavar="DURATION", help="time for the probes (default 30s)"
+    )
 
 
 def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
@@ -53,7 +55,9 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
     looked = look(api, Where(facts, api.namespace, running, listed, args.via), pulls, {}, args.timeout, lambda _: None)
     rows = [_row(pull, looked, facts) for pull in pulls]
     blind = not all(row.lines for row in rows)
-    case = Case(Target(api.namespace, "", node=name), Facts(read_at=time.time()), probe=looked.probe, errors=looked.errors)
+    case = Case(
+        Target(api.namespace, "", node=name), Facts(read_at=time.time()), probe=looked.probe, errors=looked.errors
+    )
     if args.output == "json":
         out.write(document.dump(_document(case, facts, rows)) + "\n")
     else:
@@ -70,7 +74,9 @@ def _node_name(operands: Sequence[str]) -> str:
     if len(words) == 2 and words[0] in ("node", "nodes", "no"):
         words = [words[1]]
     if len(words) != 1:
-        wanted = "error: a node is needed: kubectl imagepull probe-node NODE" if not words else "error: one node at a time"
+        wanted = (
+            "error: a node is needed: kubectl imagepull probe-node NODE" if not words else "error: one node at a time"
+        )
         raise UsageError(f"{wanted}\nSee 'kubectl imagepull probe-node --help' for usage.")
     kind, slash, name = words[0].rpartition("/")
     if (slash and kind not in ("node", "nodes", "no")) or not name or not all(c.isalnum() or c in "-." for c in name):
@@ -85,7 +91,9 @@ def _registry(host: str, number: int) -> Pull:
     except InvalidReference:
         reference = None
     if reference is None or "/" in host or reference.domain != ("docker.io" if host == "index.docker.io" else host):
-        raise UsageError(f'error: --registry "{host[:80]}" is no registry host (like registry.example.com or 10.0.0.5:5000)')
+        raise UsageError(
+            f'error: --registry "{host[:80]}" is no registry host (like registry.example.com or 10.0.0.5:5000)'
+        )
     _, pull = pull_of(f"{host}/{NOBODY}:latest", f"r{number}")
     assert pull is not None
     return pull
@@ -137,5 +145,3 @@ def _document(case: Case, node: NodeFacts, rows: Sequence[RegistryRow]) -> dict[
         "probe": document.probe_document(case),
         "errors": [{"where": e.where, "message": e.message} for e in case.errors],
     }
-
-

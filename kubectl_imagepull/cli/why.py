@@ -30,9 +30,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pod", nargs="*", metavar="POD", help="the pod, as NAME or pod/NAME")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="output format")
     parser.add_argument("--no-probe", action="store_true", help="start nothing: judge by what the API server knows")
-    parser.add_argument("--no-credentials", action="store_true", help="do not try the pod's credentials from this machine")
+    parser.add_argument(
+        "--no-credentials", action="store_true", help="do not try the pod's credentials from this machine"
+    )
     parser.add_argument("--via", choices=RUNGS, default="", help="take this way out of the node, no other")
-    parser.add_argument("--timeout", type=duration, default=TIMEOUT, metavar="DURATION", help="time for the probes (default 30s)")
+    parser.add_argument(
+        "--timeout", type=duration, default=TIMEOUT, metavar="DURATION", help="time for the probes (default 30s)"
+    )
 
 
 def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
@@ -52,7 +56,9 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         print(f"looking from {read.node.name if read.node else 'here'} ...", file=err)
     pulls, alias = _distinct(chosen)
     logins = {} if args.no_credentials else _logins(chosen, alias)
-    where = Where(None if args.no_probe else read.node, read.namespace, read.images_running, read.images_listed, args.via)
+    where = Where(
+        None if args.no_probe else read.node, read.namespace, read.images_running, read.images_listed, args.via
+    )
     looked = Looked()
     if not args.no_probe:
         looked = look(api, where, pulls, logins, args.timeout, shown.seen if shown is not None else lambda _: None)
@@ -74,7 +80,9 @@ def pod_name(operands: Sequence[str]) -> str:
     if len(words) == 2 and words[0] in ("pod", "pods", "po"):
         words = [words[1]]
     if not words:
-        raise UsageError("error: a pod is needed: kubectl imagepull why POD\nSee 'kubectl imagepull why --help' for usage.")
+        raise UsageError(
+            "error: a pod is needed: kubectl imagepull why POD\nSee 'kubectl imagepull why --help' for usage."
+        )
     if len(words) > 1:
         raise UsageError(f"error: one pod at a time, got {len(words)}: {' '.join(w[:60] for w in words[:4])}")
     kind, slash, name = words[0].rpartition("/")
@@ -122,7 +130,9 @@ def _case(container: ContainerRead, alias: dict[str, str], looked: Looked, error
     if pull is not None:
         mine = alias[pull.id]
         hosts = {o.subject.host for o in looked.observations if o.pull == mine} | {pull.authority}
-        observations = tuple(o for o in looked.observations if o.pull == mine or (not o.pull and o.subject.host in hosts))
+        observations = tuple(
+            o for o in looked.observations if o.pull == mine or (not o.pull and o.subject.host in hosts)
+        )
     return Case(
         target=container.target,
         facts=container.facts,
@@ -188,5 +198,3 @@ def _print_all(out: TextIO, style: Style, cases: Sequence[Case], verdicts: Seque
     foot = text.footer(cases[0], [], style) if cases else ""
     if foot:
         out.write("\n" + foot + "\n")
-
-

@@ -125,7 +125,9 @@ class Api:
     ) -> urllib3.BaseHTTPResponse:
         pairs = [(k, str(v)) for k, v in query.items() if v not in ("", None)]
         url = f"{self._host}{path}" + (f"?{urllib.parse.urlencode(pairs)}" if pairs else "")
-        headers = urllib3.HTTPHeaderDict({"Accept": "application/json", "User-Agent": "kubectl-imagepull", **self._auth})
+        headers = urllib3.HTTPHeaderDict(
+            {"Accept": "application/json", "User-Agent": "kubectl-imagepull", **self._auth}
+        )
         for key, value in self.settings.headers:
             headers.add(key, value)
         data = None
@@ -167,7 +169,7 @@ def _connect(chosen: Settings) -> tuple[str, Any, dict[str, str]]:
         load_kube_config_from_dict(chosen.document, client_configuration=configuration, persist_config=False)
     except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
         line = " ".join(str(error).split())
-        raise ConfigError(f"error: the kubeconfig's context \"{chosen.context}\" cannot be used: {line[:200]}") from None
+        raise ConfigError(f'error: the kubeconfig\'s context "{chosen.context}" cannot be used: {line[:200]}') from None
     finally:
         logging.disable(logging.NOTSET)
     has_credential = bool(configuration.api_key) or bool(configuration.cert_file)
@@ -178,9 +180,15 @@ def _connect(chosen: Settings) -> tuple[str, Any, dict[str, str]]:
     try:
         client = ApiClient(configuration)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"error: the kubeconfig's certificates cannot be used: {' '.join(str(error).split())[:200]}") from None
+        raise ConfigError(
+            f"error: the kubeconfig's certificates cannot be used: {' '.join(str(error).split())[:200]}"
+        ) from None
     token = (configuration.api_key or {}).get("BearerToken") or (configuration.api_key or {}).get("authorization")
-    return str(configuration.host).rstrip("/"), client.rest_client.pool_manager, {"Authorization": token} if token else {}
+    return (
+        str(configuration.host).rstrip("/"),
+        client.rest_client.pool_manager,
+        {"Authorization": token} if token else {},
+    )
 
 
 def _why_plugin_failed(chosen: Settings) -> str:

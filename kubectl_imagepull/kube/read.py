@@ -97,11 +97,18 @@ def read_pod(api: Api, namespace: str, name: str) -> PodRead:
     base = f"/api/v1/namespaces/{namespace}"
     with ThreadPoolExecutor(max_workers=8) as pool:
         events = pool.submit(
-            _read, api, errors, "list events", f"{base}/events", fieldSelector=f"involvedObject.uid={metadata.get('uid')}"
+            _read,
+            api,
+            errors,
+            "list events",
+            f"{base}/events",
+            fieldSelector=f"involvedObject.uid={metadata.get('uid')}",
         )
-        account_read = pool.submit(
-            _read, api, errors, "get serviceaccounts", f"{base}/serviceaccounts/{account}"
-        ) if account else None
+        account_read = (
+            pool.submit(_read, api, errors, "get serviceaccounts", f"{base}/serviceaccounts/{account}")
+            if account
+            else None
+        )
         node_read = pool.submit(_node, api, errors, node_name) if node_name else None
         on_node = pool.submit(_images_on, api, node_name) if node_name else None
         owner_read = pool.submit(_owner, api, namespace, pod)
@@ -226,7 +233,9 @@ class _Shared:
         )
         return ContainerRead(target, facts, pull, credentials)
 
-    def _credentials(self, image: str, reference: ReferenceFacts) -> tuple[tuple[PullSecret, ...], tuple[Credential, ...]]:
+    def _credentials(
+        self, image: str, reference: ReferenceFacts
+    ) -> tuple[tuple[PullSecret, ...], tuple[Credential, ...]]:
         """What each named secret means for the image, and the credentials that the kubelet would use."""
         readable = {n: s for n, s in self.secrets.items() if isinstance(s, dict)}
         objects = [readable[n] for n in self.secret_names if n in readable]
@@ -269,10 +278,10 @@ def _pulling(state: Mapping[str, Any], events: Sequence[Event], image: str, now:
     free_text = bool(reason) and reason not in NOT_PULLING and reason not in PULL_REASONS
     hangs = kind != "running" and reason in ("ContainerCreating", "PodInitializing", "") and bool(failures)
     hangs = hangs and not (pulled and pulled[-1].last >= failures[-1].last)
-    failing = kind == "waiting" and (reason in PULL_REASONS or free_text) or kind in ("waiting", "absent") and hangs
+    failing = (kind == "waiting" and (reason in PULL_REASONS or free_text)) or (kind in ("waiting", "absent") and hangs)
     latest = failures[-1] if failures else None
     said = message if message and reason in PULL_REASONS else f"{reason}: {message}" if free_text else ""
-    if latest is not None and (not said or said.startswith("Back-off pulling image") and "ErrImagePull:" not in said):
+    if latest is not None and (not said or (said.startswith("Back-off pulling image") and "ErrImagePull:" not in said)):
         said = latest.message
     attempts = max([e.count for e in starts], default=0)
     last = latest.last if latest else 0.0
@@ -288,7 +297,7 @@ def _pulling(state: Mapping[str, Any], events: Sequence[Event], image: str, now:
         "said": said if failing else "",
         "said_at": last,
         "failing": failing,
-        "pulled": started or bool(pulled) and not failing,
+        "pulled": started or (bool(pulled) and not failing),
         "pulling": kind == "waiting" and in_flight and not failing,
         "since": min((e.first for e in failures), default=0.0),
         "attempts": attempts,
@@ -307,7 +316,11 @@ def _containers(spec: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any
 
 
 def _state(status: Mapping[str, Any], role: str, name: str) -> Mapping[str, Any]:
-    key = {"init": "initContainerStatuses", "sidecar": "initContainerStatuses", "ephemeral": "ephemeralContainerStatuses"}
+    key = {
+        "init": "initContainerStatuses",
+        "sidecar": "initContainerStatuses",
+        "ephemeral": "ephemeralContainerStatuses",
+    }
     for entry in status.get(key.get(role, "containerStatuses")) or []:
         if entry.get("name") == name:
             found: Mapping[str, Any] = entry.get("state") or {}
@@ -428,7 +441,9 @@ def _runnable(pods: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
         spec, status = pod.get("spec") or {}, pod.get("status") or {}
         if spec.get("imagePullSecrets"):
             continue
-        running = {s.get("name") for s in status.get("containerStatuses") or [] if (s.get("state") or {}).get("running")}
+        running = {
+            s.get("name") for s in status.get("containerStatuses") or [] if (s.get("state") or {}).get("running")
+        }
         found.extend(c["image"] for c in spec.get("containers") or [] if c.get("name") in running and c.get("image"))
     return tuple(dict.fromkeys(found))
 

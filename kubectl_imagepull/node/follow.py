@@ -57,7 +57,7 @@ def try_dry(api: Client, run: Run, spec: dict[str, Any]) -> None:
     except Exception as error:
         text = str(getattr(error, "message", ""))
         status = getattr(error, "status", 0)
-        if status == 403 and "cannot create resource" not in text or status == 422:
+        if (status == 403 and "cannot create resource" not in text) or status == 422:
             raise RungFailed(refused(error)) from None
         if status in (403, 401):
             return  # no right to create pods: the Job may still be allowed
@@ -136,7 +136,9 @@ def wait_started(api: Client, run: Run, skip: frozenset[str] = frozenset()) -> t
             for entry in statuses(pod):
                 state = entry.get("state") or {}
                 ended = state.get("terminated")
-                ran = state.get("running") or (ended and ended.get("reason") not in ("StartError", "ContainerCannotRun"))
+                ran = state.get("running") or (
+                    ended and ended.get("reason") not in ("StartError", "ContainerCannotRun")
+                )
                 if ran and entry["name"] not in skip and (ended or {}).get("exitCode") != 4:
                     return pod, entry["name"]
             hopeless = why_hopeless(pod)
@@ -162,7 +164,9 @@ def _raise_if_job_failed(api: Client, run: Run) -> None:
 def _why_silent(api: Client, run: Run, pod: dict[str, Any] | None) -> str:
     if pod is None:
         return f"no pod was made within {STARTUP_SECONDS:.0f} s"
-    said = [str(e.get("message") or "") for e in _events(api, run, pod["metadata"]["name"]) if e.get("type") == "Warning"]
+    said = [
+        str(e.get("message") or "") for e in _events(api, run, pod["metadata"]["name"]) if e.get("type") == "Warning"
+    ]
     why = f": {said[-1][:160]}" if said else ": the kubelet does not answer" if not statuses(pod) else ""
     return f"the pod did not start within {STARTUP_SECONDS:.0f} s{why}"
 
@@ -226,9 +230,7 @@ def follow(
             raise RungFailed("the probes did not answer in time")
 
 
-def _frames(
-    api: Client, run: Run, pod: str, container: str, reader: FrameReader, deadline: float
-) -> Iterator[Any]:
+def _frames(api: Client, run: Run, pod: str, container: str, reader: FrameReader, deadline: float) -> Iterator[Any]:
     path = f"{core(run.namespace, 'pods')}/{pod}/log"
     patience = max(1.0, deadline - time.monotonic())
     for line in api.lines(path, patience, container=container, follow="true"):

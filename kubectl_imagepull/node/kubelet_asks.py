@@ -120,7 +120,9 @@ def observations(text: str, question: Question, hop: str, pull: str, vantage: Va
         return
     if "lookup " in text:
         outcome = "timeout" if "i/o timeout" in text else "server-failure"
-        yield at("dns", outcome, "the resolver does not answer" if outcome == "timeout" else "the resolver fails", servers=[])
+        yield at(
+            "dns", outcome, "the resolver does not answer" if outcome == "timeout" else "the resolver fails", servers=[]
+        )
         return
     endings = (
         ("connect: connection refused", "refused", "connection refused"),

@@ -97,7 +97,9 @@ def climb(
                 why_not.append(f"{rung}: {error}")
                 trail.clear()
                 continue
-            errors = [] if complete else [ReadError("node", "the probes ran out of time; what they saw until then is shown")]
+            errors = (
+                [] if complete else [ReadError("node", "the probes ran out of time; what they saw until then is shown")]
+            )
             done = ProbeRun(
                 rung=rung,
                 node=asked.name,

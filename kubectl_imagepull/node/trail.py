@@ -81,7 +81,9 @@ class Trail:
             try:
                 self._api.delete(path, {"propagationPolicy": "Background", "gracePeriodSeconds": 0})
             except Exception as error:
-                if getattr(error, "status", 0) != 404 and not (kind == "configmap" and getattr(error, "status", 0) == 403):
+                if getattr(error, "status", 0) != 404 and not (
+                    kind == "configmap" and getattr(error, "status", 0) == 403
+                ):
                     trouble.append(ReadError("api", f"could not delete {kind} {path.rpartition('/')[2]}: {error}"))
         deadline = time.monotonic() + PATIENCE
         for run in runs:
@@ -121,7 +123,11 @@ def leftovers(api: Client, namespace: str | None) -> list[tuple[str, str, str]]:
     """(kind, namespace, name) of everything that bears our label; namespace None: in all of them. Raises the client's errors."""
     selector = ",".join(f"{k}={v}" for k, v in MANAGED_BY.items())
     found = []
-    for kind, group, plural in (("job", "/apis/batch/v1", "jobs"), ("pod", "/api/v1", "pods"), ("configmap", "/api/v1", "configmaps")):
+    for kind, group, plural in (
+        ("job", "/apis/batch/v1", "jobs"),
+        ("pod", "/api/v1", "pods"),
+        ("configmap", "/api/v1", "configmaps"),
+    ):
         path = f"{group}/namespaces/{namespace}/{plural}" if namespace else f"{group}/{plural}"
         for item in api.get(path, labelSelector=selector).get("items") or []:
             metadata = item["metadata"]

@@ -22,7 +22,7 @@ def schema() -> dict[str, Any]:
 
 def diagnosis(case: Case, found: Verdict) -> dict[str, Any]:
     """One Diagnosis: one container of one pod."""
-    target, facts, probe = case.target, case.facts, case.probe
+    target, facts = case.target, case.facts
     return {
         "apiVersion": API_VERSION,
         "kind": "Diagnosis",
@@ -73,7 +73,13 @@ def diagnosis(case: Case, found: Verdict) -> dict[str, Any]:
         ],
         "ruledOut": [{"causes": r.cause, "why": r.why} for r in found.ruled_out],
         "fixes": [
-            {"title": f.title, "commands": list(f.commands), "applicability": f.applicability, "actor": f.actor, "note": f.note}
+            {
+                "title": f.title,
+                "commands": list(f.commands),
+                "applicability": f.applicability,
+                "actor": f.actor,
+                "note": f.note,
+            }
             for f in found.fixes
         ],
         "probe": probe_document(case),

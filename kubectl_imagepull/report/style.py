@@ -8,8 +8,22 @@ from dataclasses import dataclass
 
 from ..model import Confidence, Status
 
-SYMBOLS: Mapping[Status, str] = {"pass": "✓", "warn": "!", "fail": "✗", "not-reached": "-", "skipped": "·", "unknown": "?"}
-WORDS: Mapping[Status, str] = {"pass": "ok", "warn": "warn", "fail": "FAIL", "not-reached": "-", "skipped": "skip", "unknown": "?"}
+SYMBOLS: Mapping[Status, str] = {
+    "pass": "✓",
+    "warn": "!",
+    "fail": "✗",
+    "not-reached": "-",
+    "skipped": "·",
+    "unknown": "?",
+}
+WORDS: Mapping[Status, str] = {
+    "pass": "ok",
+    "warn": "warn",
+    "fail": "FAIL",
+    "not-reached": "-",
+    "skipped": "skip",
+    "unknown": "?",
+}
 COLOURS: Mapping[str, str] = {"pass": "32", "warn": "33", "fail": "31", "bold": "1", "faint": "2"}
 NARROWEST = 60
 

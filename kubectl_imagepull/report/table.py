@@ -39,7 +39,9 @@ def registries(rows: Sequence[RegistryRow], style: Style) -> str:
     for row in rows:
         cells = [clean(row.host)]
         for hop in COLUMNS:
-            line = next((x for x in row.lines if x.hop == hop and (x.subject.role == "registry" or hop == "auth")), None)
+            line = next(
+                (x for x in row.lines if x.hop == hop and (x.subject.role == "registry" or hop == "auth")), None
+            )
             status = "fail" if row.broken == hop else line.status if line is not None else "not-reached"
             cells.append(style.mark(status).strip())
         cells.append(clean(f"{row.broken}: {row.summary}") if row.broken else "" if row.lines else row.summary)

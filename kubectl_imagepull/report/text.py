@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import time
-
 from ..model import Case, Fix, HopLine, ReadError, Verdict
 from .style import CONFIDENT, Style, clean
 
-ACTORS = {"you": "you", "registry": "the registry's owner", "cluster": "the cluster's administrator", "network": "the network's administrator"}
+ACTORS = {
+    "you": "you",
+    "registry": "the registry's owner",
+    "cluster": "the cluster's administrator",
+    "network": "the network's administrator",
+}
 LABEL = 12
 
 
@@ -25,7 +28,11 @@ def header(case: Case, style: Style) -> str:
     if target.owner and target.owner.kind != "Node":
         lines[0] = f"{target.namespace}/pod/{target.pod} ({target.owner.slash})  container {target.container}  {state}"
     node = facts.node
-    about = f" ({', '.join(clean(p) for p in (node.runtime.replace('://', ' '), f'{node.os}/{node.arch}') if p)})" if node else ""
+    about = (
+        f" ({', '.join(clean(p) for p in (node.runtime.replace('://', ' '), f'{node.os}/{node.arch}') if p)})"
+        if node
+        else ""
+    )
     lines.append(f"image  {target.image}")
     lines.append(f"node   {target.node}{about}" if target.node else "node   none: the pod is not scheduled")
     return "\n".join(style.wrap(line, 7, 0) for line in lines) + "\n"
@@ -81,7 +88,9 @@ def verdict(case: Case, found: Verdict, style: Style) -> str:
     if found.ruled_out:
         lines.append(style.wrap("ruled out: " + "; ".join(f"{r.cause} ({r.why})" for r in found.ruled_out), 9))
     lines.append(style.wrap(f"to act: {ACTORS.get(found.actor, found.actor)}", 9))
-    others = [f for f in found.findings if f.cause != found.cause and f.level == "error" and f.reason not in found.explanation]
+    others = [
+        f for f in found.findings if f.cause != found.cause and f.level == "error" and f.reason not in found.explanation
+    ]
     for other in others[:3]:
         lines.append(style.wrap(f"also: {other.cause}: {other.reason}", 9))
     if case.facts.said:
@@ -134,5 +143,3 @@ def ago(seconds: float | None) -> str:
         if left >= 2 * size:
             return f"{left // size}{unit}"
     return f"{left}s"
-
-

@@ -37,7 +37,9 @@ def malformed(case: Case) -> Iterator[Finding]:
     for secret in case.facts.secrets:
         if secret.state == "malformed":
             subject = Subject("pod", f"secret {secret.name}")
-            yield found(case, "auth.secret_malformed", subject, "credentials", f"pull secret {secret.name}: {secret.why}")
+            yield found(
+                case, "auth.secret_malformed", subject, "credentials", f"pull secret {secret.name}: {secret.why}"
+            )
 
 
 @rule(
@@ -62,7 +64,11 @@ def nothing_sent(case: Case) -> Iterator[Finding]:
     if any(o.outcome == "200" for o in decisive(case, "manifest")):
         return
     subject, at_most = registry_subject(case), _sure(refused)
-    reason = f"{where(refused[0])}, {refused[0].subject.host}: {refused[0].summary}" if refused else "the runtime was refused"
+    reason = (
+        f"{where(refused[0])}, {refused[0].subject.host}: {refused[0].summary}"
+        if refused
+        else "the runtime was refused"
+    )
     named = case.facts.secrets
     missing = [s for s in named if s.state == "missing"]
     unused = [s for s in named if s.state == "unused" and s.cause]
@@ -85,7 +91,9 @@ def nothing_sent(case: Case) -> Iterator[Finding]:
         yield found(case, "auth.no_credentials", subject, "auth", f"{reason}; the pod has no pull secret", refused)
     elif refused:
         also = ["auth.no_credentials", "image.name_unknown"]
-        yield found(case, "auth.denied_or_missing", subject, "auth", f"{reason}; the pod has no pull secret", refused, also)
+        yield found(
+            case, "auth.denied_or_missing", subject, "auth", f"{reason}; the pod has no pull secret", refused, also
+        )
 
 
 def _reached_auth(case: Case) -> bool:
@@ -131,4 +139,6 @@ def sent_and_refused(case: Case) -> Iterator[Finding]:
         if message is not None and message.cause.startswith("auth."):
             reason = f"the kubelet sends the credentials of {names} and is refused; they were not tried from here"
             also = ["auth.expired", "auth.forbidden", "auth.denied_or_missing"]
-            yield found(case, "auth.bad_credentials", registry_subject(case), "auth", reason, refusals(case), also, "likely")
+            yield found(
+                case, "auth.bad_credentials", registry_subject(case), "auth", reason, refusals(case), also, "likely"
+            )

@@ -14,6 +14,7 @@ from .evidence import RULES, decisive
 from .fixes import fixes_for, title_of
 from .hops import PASS, hop_lines, status_of
 
+
 def judge(case: Case) -> Verdict:
     """The verdict on one container's pull. Pure: the same Case gives the same Verdict."""
     findings = tuple(sorted((f for rule in RULES for f in rule.look(case)), key=_rank))
@@ -36,7 +37,9 @@ def judge(case: Case) -> Verdict:
         chosen = spoken
         findings = (spoken, *findings)
     elif spoken is not None and spoken.cause == chosen.cause:
-        chosen = dataclasses.replace(chosen, confidence=min(chosen.confidence, spoken.confidence, key=CONFIDENCES.index))
+        chosen = dataclasses.replace(
+            chosen, confidence=min(chosen.confidence, spoken.confidence, key=CONFIDENCES.index)
+        )
     elif spoken is not None and not _agree(chosen, spoken):
         explanation.append(_contradiction(case, chosen, spoken))
     alternatives = _alternatives(chosen, message)
@@ -157,12 +160,16 @@ def _no_failure(case: Case, findings: tuple[Finding, ...], hops: tuple[object, .
     warnings = tuple(dataclasses.replace(f, level="warning") for f in findings)
     stopped = next((f for f in findings if f.cause == "node.not_ready" and not facts.pulled), None)
     if stopped is not None:
-        return _verdict(case, "node.not_ready", stopped.confidence, stopped.subject, (stopped.reason,), findings, hops, stopped)
+        return _verdict(
+            case, "node.not_ready", stopped.confidence, stopped.subject, (stopped.reason,), findings, hops, stopped
+        )
     subject = Subject("pod", case.target.pod)
     if facts.pulled:
         return _verdict(case, "none", "confirmed", subject, (), warnings, hops)
     if facts.pulling:
-        return _verdict(case, "pull.in_progress", "likely", subject, ("the kubelet is pulling; nothing has failed",), warnings, hops)
+        return _verdict(
+            case, "pull.in_progress", "likely", subject, ("the kubelet is pulling; nothing has failed",), warnings, hops
+        )
     reason = facts.pod_message or facts.pod_reason or facts.reason or facts.phase or "nothing has been tried yet"
     return _verdict(case, "not_a_pull_failure", "likely", subject, (_waiting_for(case, reason),), warnings, hops)
 
@@ -174,13 +181,19 @@ def _waiting_for(case: Case, reason: str) -> str:
     return newest.message[:300] if newest else f"the image has not been asked for yet ({reason})"
 
 
-def _unknown(case: Case, message: Classified | None, hops: tuple[object, ...], findings: tuple[Finding, ...]) -> Verdict:
-    cause = message.cause if message is not None and message.cause in ("backoff.only", "not_a_pull_failure") else "unknown.insufficient"
-    registry = Subject("registry", case.pull.authority if case.pull else "")
+def _unknown(
+    case: Case, message: Classified | None, hops: tuple[object, ...], findings: tuple[Finding, ...]
+) -> Verdict:
+    cause = (
+        message.cause
+        if message is not None and message.cause in ("backoff.only", "not_a_pull_failure")
+        else "unknown.insufficient"
+    )
+    asked = Subject("registry", case.pull.authority if case.pull else "")
     why = ["the pull fails, and neither the kubelet's words nor the probes say why"]
     if not decisive(case, "dns"):
         why = ["the pull fails; the kubelet's words do not say why, and the node could not be looked out of"]
-    return _verdict(case, cause, "unknown", registry, tuple(why), findings, hops)
+    return _verdict(case, cause, "unknown", asked, tuple(why), findings, hops)
 
 
 def _verdict(

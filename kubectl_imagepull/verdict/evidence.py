@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..model import CONFIDENCES, Case, Confidence, Finding, Observation, Subject
 
 NETWORK = frozenset({"dns", "connect", "tls", "rate", "storage", "runtime"})
-"""Hops whose answer belongs to the place it was seen from; what a registry holds and whom it refuses is the same from anywhere."""
+"""Hops whose answer belongs to the place it was seen from; what a registry holds and refuses is the same from anywhere."""
 
 
 def proof(observation: Observation) -> Confidence:
@@ -50,7 +50,9 @@ class Rule:
 RULES: list[Rule] = []
 
 
-def rule(*causes: str, hop: str) -> Callable[[Callable[[Case], Iterator[Finding]]], Callable[[Case], Iterator[Finding]]]:
+def rule(
+    *causes: str, hop: str
+) -> Callable[[Callable[[Case], Iterator[Finding]]], Callable[[Case], Iterator[Finding]]]:
     """Register a rule for these causes."""
 
     def register(look: Callable[[Case], Iterator[Finding]]) -> Callable[[Case], Iterator[Finding]]:
@@ -99,7 +101,7 @@ def found(
     at_most: Confidence = "confirmed",
 ) -> Finding:
     """A finding, as sure as the strongest of its observations allows (an API fact where there are none)."""
-    strongest = min((proof(o) for o in because), key=CONFIDENCES.index, default="confirmed")
+    strongest: Confidence = min((proof(o) for o in because), key=CONFIDENCES.index, default="confirmed")
     return Finding(
         cause=cause,
         subject=subject,

@@ -59,7 +59,13 @@ def title_of(case: Case, finding: Finding) -> str:
     text = catalogue.entry(finding.cause).title
     names = values(case, finding)
     fields = {name for _, name, _, _ in string.Formatter().parse(text) if name}
-    fallback = {"host": "the registry", "secret": "the pull secret", "node": "the node", "tag": "the tag", "port": "443"}
+    fallback = {
+        "host": "the registry",
+        "secret": "the pull secret",
+        "node": "the node",
+        "tag": "the tag",
+        "port": "443",
+    }
     return _Known().format(text, **{**{f: fallback.get(f, f"the {f}") for f in fields}, **names})
 
 
@@ -78,7 +84,11 @@ def fixes_for(case: Case, finding: Finding) -> tuple[Fix, ...]:
             continue  # the same with the right image in it stands above
         fixes.append(Fix(text, commands, way.applicability, entry.actor))
     managed = case.target.owner.managed_by if case.target.owner else ()
-    note = f"{case.target.owner.slash} is managed by {', '.join(managed)}: change it there, or it is reverted" if managed and case.target.owner else ""
+    note = (
+        f"{case.target.owner.slash} is managed by {', '.join(managed)}: change it there, or it is reverted"
+        if managed and case.target.owner
+        else ""
+    )
     if case.target.owner and case.target.owner.kind == "Node":
         note = f"a static pod: change its manifest on node {case.target.owner.name}"
     return tuple(Fix(f.title, f.commands, f.applicability, f.actor, note) for f in fixes) if note else tuple(fixes)
@@ -88,7 +98,9 @@ def _image_fixes(case: Case, finding: Finding, names: dict[str, str]) -> list[Fi
     """Another image, where one is known that is surely or probably the one that was meant."""
     if "owner_kind" not in names or "owner_name" not in names:
         return []
-    start = f"kubectl -n {names['namespace']} set image {names['owner_kind']}/{names['owner_name']} {names['container']}="
+    start = (
+        f"kubectl -n {names['namespace']} set image {names['owner_kind']}/{names['owner_name']} {names['container']}="
+    )
     suggestion = case.facts.reference.suggestion
     if finding.cause == "reference.invalid" and suggestion:
         return [Fix(f"use {suggestion}", (start + shlex.quote(suggestion),), "safe", "you")]
@@ -102,8 +114,19 @@ def _image_fixes(case: Case, finding: Finding, names: dict[str, str]) -> list[Fi
         same = [t for t in closest if _plain(t) == _plain(asked)]
         best = same[0] if len(same) == 1 else closest[0]
         image = f"{case.facts.reference.repository}:{best}"
-        why = "differs only in spelling" if len(same) == 1 else f"the closest of {seen.data.get('tag_count', len(closest))} tags"
-        return [Fix(f"use tag {best}, which exists ({why})", (start + shlex.quote(image),), "safe" if len(same) == 1 else "review", "you")]
+        why = (
+            "differs only in spelling"
+            if len(same) == 1
+            else f"the closest of {seen.data.get('tag_count', len(closest))} tags"
+        )
+        return [
+            Fix(
+                f"use tag {best}, which exists ({why})",
+                (start + shlex.quote(image),),
+                "safe" if len(same) == 1 else "review",
+                "you",
+            )
+        ]
     return []
 
 

@@ -58,7 +58,9 @@ def _evidence(seen: Observation) -> list[str]:
         return [f"{s.get('server')}: {s.get('name')} {s.get('outcome')}" for s in servers[:4]]
     if seen.hop == "tls" and seen.data.get("chain"):
         leaf = seen.data["chain"][0]
-        lines = [f"certificate {leaf.get('subject')} by {leaf.get('issuer')}, {leaf.get('not_before')} to {leaf.get('not_after')}"]
+        lines = [
+            f"certificate {leaf.get('subject')} by {leaf.get('issuer')}, {leaf.get('not_before')} to {leaf.get('not_after')}"
+        ]
         return [*lines, f"trusted: {seen.data.get('trust')}"] if seen.outcome != "ok" else []
     if seen.hop == "tls" and seen.data.get("answer"):
         return [str(seen.data["answer"])]

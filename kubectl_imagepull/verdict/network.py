@@ -47,7 +47,9 @@ def connecting(case: Case) -> Iterator[Finding]:
         if seen.outcome == "no-answer":
             # the kubelet's probe: silence of the resolver or of the host, which it does not tell apart
             reason = f"{where(seen)}, {seen.subject.host}: {seen.summary}"
-            yield found(case, "net.timeout", seen.subject, "connect", reason, [seen], ["dns.timeout", "net.proxy"], "possible")
+            yield found(
+                case, "net.timeout", seen.subject, "connect", reason, [seen], ["dns.timeout", "net.proxy"], "possible"
+            )
         elif seen.outcome in CONNECT:
             also = ["net.refused", "net.unreachable"] if seen.outcome == "mixed" else []
             reason = f"{where(seen)}, {seen.subject.host}: {seen.summary}"
@@ -73,7 +75,15 @@ def shaking_hands(case: Case) -> Iterator[Finding]:
     for seen in decisive(case, "tls"):
         cause = TLS.get(seen.outcome)
         if cause is not None:
-            yield found(case, cause, seen.subject, "tls", f"{where(seen)}, {seen.subject.host}: {seen.summary}", [seen], _also(seen))
+            yield found(
+                case,
+                cause,
+                seen.subject,
+                "tls",
+                f"{where(seen)}, {seen.subject.host}: {seen.summary}",
+                [seen],
+                _also(seen),
+            )
 
 
 def _also(seen: Observation) -> list[str]:

@@ -8,7 +8,14 @@ from ..model import Case, Finding, Observation, Subject
 from .evidence import decisive, found, rule, where
 
 
-@rule("registry.server_error", "registry.unavailable", "registry.not_a_registry", "transfer.interrupted", "net.timeout", hop="registry")
+@rule(
+    "registry.server_error",
+    "registry.unavailable",
+    "registry.not_a_registry",
+    "transfer.interrupted",
+    "net.timeout",
+    hop="registry",
+)
 def greeting(case: Case) -> Iterator[Finding]:
     """GET /v2/ answered with an error, with nothing, or by something that is no registry."""
     for seen in decisive(case, "registry"):
@@ -64,7 +71,15 @@ def throttled(case: Case) -> Iterator[Finding]:
             continue
         reason = f"{where(seen)}, {seen.subject.host} says: {seen.summary}"
         refused = seen.data.get("status") == 429
-        yield found(case, "rate.registry_limit", seen.subject, "rate", reason, [seen], at_most="confirmed" if refused else "likely")
+        yield found(
+            case,
+            "rate.registry_limit",
+            seen.subject,
+            "rate",
+            reason,
+            [seen],
+            at_most="confirmed" if refused else "likely",
+        )
     for seen in decisive(case, "manifest") + decisive(case, "registry"):
         if seen.outcome == "429" and not decisive(case, "rate"):
             reason = f"{where(seen)}, {seen.subject.host}: {seen.summary}"
@@ -94,7 +109,9 @@ def absent(case: Case) -> Iterator[Finding]:
         elif seen.data.get("tags_status") == 200:
             yield found(case, "image.tag_unknown", subject, "manifest", reason, [seen])
         else:
-            yield found(case, "image.tag_unknown", subject, "manifest", reason, [seen], ["image.name_unknown"], "likely")
+            yield found(
+                case, "image.tag_unknown", subject, "manifest", reason, [seen], ["image.name_unknown"], "likely"
+            )
 
 
 @rule("registry.server_error", "registry.unavailable", "transfer.interrupted", "net.timeout", hop="manifest")

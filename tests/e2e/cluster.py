@@ -98,7 +98,7 @@ class Cluster:
         """(kind, namespace/name) of every object of every kind, events and leases apart."""
         kinds = self.run("api-resources", "--verbs=list", "-o", "name", "--no-headers").stdout.split()
         wanted = sorted(k for k in kinds if k.partition(".")[0] not in UNCOUNTED)
-        line = "{range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}{\"\\n\"}{end}"
+        line = '{range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}{"\\n"}{end}'
         listed = self.run("get", ",".join(wanted), "-A", "-o", f"jsonpath={line}", check=False).stdout
         return {(kind, name) for kind, _, name in (row.partition(" ") for row in listed.splitlines()) if name}
 
@@ -130,9 +130,7 @@ def _fails(pod: Mapping[str, Any]) -> bool:
     return any("Image" in reason for reason in reasons)
 
 
-def pod(
-    namespace: str, name: str, node: str, image: str, secrets: Sequence[str] = (), **spec: Any
-) -> dict[str, Any]:
+def pod(namespace: str, name: str, node: str, image: str, secrets: Sequence[str] = (), **spec: Any) -> dict[str, Any]:
     """A pod of one container on a node."""
     return {
         "apiVersion": "v1",
@@ -157,31 +155,45 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
 
 
 class Witness:
-    """Collects every version of our objects that can be had while a command runs: Jobs, pods, ConfigMaps, pod logs."""
+    """Collects all that can be had of our objects while a command runs: every version of them, and the pods' logs."""
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self._cluster, self._namespace = cluster, namespace
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
+        self._threads = [threading.Thread(target=self._watch)]
+        self._followed: set[str] = set()
         self.texts: dict[str, str] = {}
 
     def __enter__(self) -> Witness:
-        self._thread.start()
+        self._threads[0].start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def _watch(self) -> None:
-        label = "app.kubernetes.io/managed-by=kubectl-imagepull"
-        base = ["-n", self._namespace]
+        label = "app.kubernetes.io%2Fmanaged-by%3Dkubectl-imagepull"
+        core, batch = f"/api/v1/namespaces/{self._namespace}", f"/apis/batch/v1/namespaces/{self._namespace}"
         while not self._stop.is_set():
-            listed = self._cluster.run(*base, "get", "jobs,pods,configmaps", "-l", label, "-o", "json", check=False)
-            if listed.returncode == 0:
-                for item in json.loads(listed.stdout)["items"]:
-                    key = f"{item['kind']}/{item['metadata']['name']}"
+            for kind, path in (("Job", f"{batch}/jobs"), ("Pod", f"{core}/pods"), ("ConfigMap", f"{core}/configmaps")):
+                status, body = self._cluster.lab.api.request("GET", f"{path}?labelSelector={label}")
+                for item in json.loads(body)["items"] if status == 200 else ():
+                    key = f"{kind}/{item['metadata']['name']}"
                     self.texts[key] = self.texts.get(key, "") + json.dumps(item)
-                    if item["kind"] == "Pod":
-                        log = self._cluster.run(*base, "logs", item["metadata"]["name"], "--all-containers", check=False)
-                        self.texts[f"log of {key}"] = log.stdout
+                    if kind == "Pod" and key not in self._followed:
+                        self._followed.add(key)
+                        path_of_log = f"{core}/pods/{item['metadata']['name']}/log?follow=true"
+                        self._threads.append(threading.Thread(target=self._log, args=(key, path_of_log, item)))
+                        self._threads[-1].start()
+
+    def _log(self, key: str, path: str, pod: Mapping[str, Any]) -> None:
+        """The logs from the first line to the last: asked for again until there is one, or the pod is gone."""
+        for container in pod["spec"]["containers"]:
+            while not self._stop.is_set():
+                status, body = self._cluster.lab.api.request("GET", f"{path}&container={container['name']}")
+                if status == 200:
+                    self.texts[f"log of {key}"] = self.texts.get(f"log of {key}", "") + body.decode(errors="replace")
+                if status in (200, 404):
+                    break

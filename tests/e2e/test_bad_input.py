@@ -39,7 +39,10 @@ def closed_port() -> int:
         (("why", "app", "--kubeconfig", "/no/such/file"), "error: stat /no/such/file: no such file or directory"),
         (("why",), "error: a pod is needed: kubectl imagepull why POD"),
         (("why", "deploy/x"), 'error: "deploy/x": only pods can be asked about (NAME or pod/NAME)'),
-        (("why", "app", "--timeout", "soon"), 'error: argument --timeout: invalid duration "soon" (use 30s, 1m30s or seconds)'),
+        (
+            ("why", "app", "--timeout", "soon"),
+            'error: argument --timeout: invalid duration "soon" (use 30s, 1m30s or seconds)',
+        ),
         (("why", "app", "--nope"), "error: unrecognized arguments: --nope"),
         (("wyh", "app"), 'error: unknown verb "wyh". Did you mean why?'),
         (("probe-node", "node1", "--registry", "https://x"), 'error: --registry "https://x" is no registry host'),

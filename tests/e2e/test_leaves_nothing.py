@@ -114,7 +114,9 @@ def test_interrupted_while_starting(cluster: Cluster, namespace: str, target: st
     assert "Traceback" not in err and "KeyboardInterrupt" not in err
 
 
-@pytest.mark.parametrize("words", [(), ("--no-probe",), ("--via", "kubelet"), ("-o", "json")], ids=lambda w: " ".join(w) or "plain")
+@pytest.mark.parametrize(
+    "words", [(), ("--no-probe",), ("--via", "kubelet"), ("-o", "json")], ids=lambda w: " ".join(w) or "plain"
+)
 def test_a_run_leaves_nothing(
     cluster: Cluster, namespace: str, target: str, unchanged: set[tuple[str, str]], words: tuple[str, ...]
 ) -> None:

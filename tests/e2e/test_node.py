@@ -59,11 +59,22 @@ def test_several_containers(cluster: Cluster, namespace: str) -> None:
         ],
     }
     cluster.apply(pod(namespace, "init-fails", "node2", "", **spec))
-    both = {"containers": [spec["initContainers"][0], spec["containers"][1], {"name": "third", "image": "registry.lab.test/busybox:1.35"}]}
+    both = {
+        "containers": [
+            spec["initContainers"][0],
+            spec["containers"][1],
+            {"name": "third", "image": "registry.lab.test/busybox:1.35"},
+        ]
+    }
     cluster.apply(pod(namespace, "two-fail", "node2", "", **both))
     cluster.wait_failing(namespace, ["init-fails", "two-fail"])
     code, found = cluster.why("init-fails", "-n", namespace)
-    assert (code, found["kind"], found["target"]["container"], found["target"]["role"]) == (1, "Diagnosis", "prepare", "init")
+    assert (code, found["kind"], found["target"]["container"], found["target"]["role"]) == (
+        1,
+        "Diagnosis",
+        "prepare",
+        "init",
+    )
     wait_for(lambda: cluster.why("two-fail", "-n", namespace, "--no-probe")[1]["kind"] == "DiagnosisList", 30)
     code, found = cluster.why("two-fail", "-n", namespace)
     jsonschema.validate(found, schema())
@@ -121,7 +132,9 @@ def test_dead_resolver(cluster: Cluster, namespace: str, node: str) -> None:
         cluster.wait_failing(namespace, [f"dark-{node}"], 150)
         code, found = cluster.why(f"dark-{node}", "-n", namespace)
     verdict = found["verdict"]
-    assert (code, verdict["cause"], verdict["confidence"]) == (1, "dns.timeout", "confirmed"), json.dumps(found, indent=1)
+    assert (code, verdict["cause"], verdict["confidence"]) == (1, "dns.timeout", "confirmed"), json.dumps(
+        found, indent=1
+    )
     assert verdict["subject"]["role"] == "dns-server"
 
 
@@ -133,7 +146,9 @@ def test_one_node_only(cluster: Cluster, namespace: str) -> None:
         code, found = cluster.why("alone", "-n", namespace)
         text = cluster.run("imagepull", "why", "alone", "-n", namespace, check=False).stdout
     assert (code, found["verdict"]["cause"], found["verdict"]["confidence"]) == (1, "net.timeout", "confirmed")
-    views = {(h["vantage"], h["hop"]): h["status"] for h in found["hops"] if h["subject"]["host"] == "registry.lab.test"}
+    views = {
+        (h["vantage"], h["hop"]): h["status"] for h in found["hops"] if h["subject"]["host"] == "registry.lab.test"
+    }
     assert views[("node1", "connect")] == "fail" and views[("workstation", "connect")] == "pass"
     assert "workstation" in text
 
