@@ -7,19 +7,24 @@ registry as the container runtime does. The same is asked from this machine. The
 from __future__ import annotations
 
 import argparse
+import os
+import pathlib
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from ..kube.client import Api
-from ..kube.read import ContainerRead, PodRead, read_pod
+from ..case import LARGEST, CaseError, CaseFile, dump, parse, without_secrets
 from ..model import Case, HopLine, Observation, Pull, ReadError, Verdict, worst_exit
 from ..node.plan import Login
-from ..report import document, text
-from ..report.style import Style
+from ..report import text
+from ..report.formats import FORMATS, render
+from ..report.style import Style, clean
 from ..verdict import judge
 from ..verdict.hops import api_lines, line_of
-from .look import Looked, Where, look
 from .options import UsageError, duration, flags_of, style_of
+
+if TYPE_CHECKING:
+    from ..kube.read import ContainerRead, PodRead
+    from .look import Looked
 
 TIMEOUT = 30.0
 RUNGS = ("host-python", "kubelet")
@@ -28,11 +33,13 @@ RUNGS = ("host-python", "kubelet")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Flags of this verb."""
     parser.add_argument("pod", nargs="*", metavar="POD", help="the pod, as NAME or pod/NAME")
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="output format")
+    parser.add_argument("-o", "--output", choices=FORMATS, default="text", help="output format")
     parser.add_argument("--no-probe", action="store_true", help="start nothing: judge by what the API server knows")
     parser.add_argument(
         "--no-credentials", action="store_true", help="do not try the pod's credentials from this machine"
     )
+    parser.add_argument("--save-case", metavar="FILE", help="write what the verdict is drawn from, without secrets")
+    parser.add_argument("--case", metavar="FILE", help="judge a saved case; no cluster is asked (- reads standard input)")
     parser.add_argument("--via", choices=RUNGS, default="", help="take this way out of the node, no other")
     parser.add_argument(
         "--timeout", type=duration, default=TIMEOUT, metavar="DURATION", help="time for the probes (default 30s)"
@@ -41,9 +48,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
     """Diagnose the containers of one pod. -> 0 no pull problem, 1 cause named, 3 cause not determined."""
+    if args.case is not None:
+        return _offline(args, out, stdin)
     name = pod_name(args.pod)
     if args.timeout <= 0:
         raise UsageError("error: --timeout must be more than 0 (for example 30s)")
+    # not above: a case is judged without the Kubernetes client
+    from ..kube.client import Api
+    from ..kube.read import read_pod
+    from .look import Looked, Where, look
+
     api = Api(flags_of(args), getattr(args, "verbosity", 0) or 0)
     read = read_pod(api, api.namespace, name)
     chosen = read.failing or read.containers
@@ -64,13 +78,12 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         looked = look(api, where, pulls, logins, args.timeout, shown.seen if shown is not None else lambda _: None)
     cases = [_case(c, alias, looked, read.errors) for c in chosen]
     verdicts = [judge(case) for case in cases]
-    if args.output == "json":
-        items = [document.diagnosis(case, verdict) for case, verdict in zip(cases, verdicts, strict=True)]
-        out.write(document.dump(document.one_or_list(items)) + "\n")
-    elif shown is not None:
+    if args.save_case is not None:
+        _save(args.save_case, cases)
+    if shown is not None:
         shown.finish(cases[0], verdicts[0])
     else:
-        _print_all(out, style, cases, verdicts)
+        out.write(render(args.output, cases, verdicts, style))
     return worst_exit(v.exit_code for v in verdicts)
 
 
@@ -133,7 +146,7 @@ def _case(container: ContainerRead, alias: dict[str, str], looked: Looked, error
         observations = tuple(
             o for o in looked.observations if o.pull == mine or (not o.pull and o.subject.host in hosts)
         )
-    return Case(
+    case = Case(
         target=container.target,
         facts=container.facts,
         pull=pull,
@@ -141,6 +154,44 @@ def _case(container: ContainerRead, alias: dict[str, str], looked: Looked, error
         probe=looked.probe,
         errors=(*errors, *looked.errors),
     )
+    return without_secrets(case)
+
+
+def _offline(args: argparse.Namespace, out: TextIO, stdin: TextIO) -> int:
+    """Judge a saved case: the same verdict and the same report as where it was saved."""
+    if args.pod or args.save_case is not None:
+        raise UsageError("error: --case takes a file in place of a pod, and saves nothing")
+    name = "standard input" if args.case == "-" else args.case
+    try:
+        if args.case == "-":
+            data = stdin.buffer.read(LARGEST + 1)
+        else:
+            with pathlib.Path(args.case).open("rb") as file:
+                data = file.read(LARGEST + 1)
+        cases = parse(data, name).cases
+    except OSError as error:
+        raise UsageError(f"error: {name}: {error.strerror or error}") from None
+    except (CaseError, ValueError) as error:
+        raise UsageError(f"error: {error}") from None
+    try:
+        verdicts = [judge(case) for case in cases]
+        report = render(args.output, cases, verdicts, style_of(out))
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        # the details of an observation are free JSON, so here a rule may meet what no probe would have said
+        if os.environ.get("IMAGEPULL_TRACEBACK"):
+            raise
+        what = f"{type(error).__name__}: {error}"[:200]
+        raise UsageError(clean(f"error: {name}: cannot be judged: damaged, or from another version ({what})")) from None
+    out.write(report)
+    return worst_exit(v.exit_code for v in verdicts)
+
+
+def _save(file: str, cases: Sequence[Case]) -> None:
+    """Write the cases. Raises UsageError where the file cannot be written."""
+    try:
+        pathlib.Path(file).write_text(dump(CaseFile(tuple(cases))), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"error: {file}: {error.strerror or error}") from None
 
 
 class _Shown:
@@ -181,20 +232,3 @@ class _Shown:
     def _print(self, block: str) -> None:
         self._out.write(block + "\n")
         self._out.flush()
-
-
-def _print_all(out: TextIO, style: Style, cases: Sequence[Case], verdicts: Sequence[Verdict]) -> None:
-    """Several diagnoses, one after the other; what was done to find out is said once."""
-    for number, (case, verdict) in enumerate(zip(cases, verdicts, strict=True)):
-        out.write("\n\n" if number else "")
-        out.write(text.header(case, style) + "\n")
-        node = [line for line in verdict.hops if line.vantage != "workstation"]
-        for line in node:
-            out.write(text.hop(line, style) + "\n")
-        local = [line for line in verdict.hops if line.vantage == "workstation"]
-        if local:
-            out.write(text.here(local, [line for line in node if line.vantage != "api"], style) + "\n")
-        out.write(text.verdict(case, verdict, style) + "\n")
-    foot = text.footer(cases[0], [], style) if cases else ""
-    if foot:
-        out.write("\n" + foot + "\n")

@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
+
 from .. import __version__
 from ..model import Case, HopLine, Subject, Verdict
 
@@ -131,5 +133,19 @@ def utc(seconds: float) -> str:
 
 
 def dump(document: dict[str, Any]) -> str:
-    """As kubectl prints JSON: indented by four."""
-    return json.dumps(document, indent=4, ensure_ascii=False)
+    """As kubectl prints JSON: indented by four. What a terminal would act on is escaped, beyond what JSON asks for."""
+    text = json.dumps(document, indent=4, ensure_ascii=False)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
+def dump_yaml(document: dict[str, Any]) -> str:
+    """The same document as YAML, fields in the same order.
+
+    PyYAML's idea of printable takes in marks that turn the direction of writing; where one occurs, all that is not ASCII
+    is escaped.
+    """
+    harmless = all(c.isprintable() or c == "\n" for c in json.dumps(document, indent=1, ensure_ascii=False))
+    text: str = yaml.safe_dump(
+        document, sort_keys=False, allow_unicode=harmless, default_flow_style=False, width=110
+    )
+    return text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..model import Case, Fix, HopLine, ReadError, Verdict
 from .style import CONFIDENT, Style, clean
 
@@ -12,6 +14,20 @@ ACTORS = {
     "network": "the network's administrator",
 }
 LABEL = 12
+
+
+def report(both: Sequence[tuple[Case, Verdict]], style: Style) -> str:
+    """The whole report, container by container; what was done to find out is said once."""
+    blocks = []
+    for case, found in both:
+        node = [line for line in found.hops if line.vantage != "workstation"]
+        local = [line for line in found.hops if line.vantage == "workstation"]
+        lines = [header(case, style), *(hop(line, style) for line in node)]
+        if local:
+            lines.append(here(local, [line for line in node if line.vantage != "api"], style))
+        blocks.append("\n".join([*lines, verdict(case, found, style)]) + "\n")
+    foot = footer(both[0][0], [], style) if both else ""
+    return "\n\n".join(blocks) + (f"\n{foot}\n" if foot else "")
 
 
 def header(case: Case, style: Style) -> str:

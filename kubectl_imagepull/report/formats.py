@@ -1,0 +1,34 @@
+"""One entrance to every format of `why`, so that the same cases look the same wherever they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..model import Case, Verdict
+from .style import Style
+
+FORMATS = ("text", "json", "yaml", "markdown", "name", "html")
+
+
+def render(form: str, cases: Sequence[Case], verdicts: Sequence[Verdict], style: Style) -> str:
+    """The whole report in one of FORMATS, with a line end. cases and verdicts: one each a container, in the same order."""
+    both = list(zip(cases, verdicts, strict=True))
+    if form in ("json", "yaml"):
+        from . import document
+
+        value = document.one_or_list([document.diagnosis(case, verdict) for case, verdict in both])
+        return document.dump(value) + "\n" if form == "json" else document.dump_yaml(value)
+    if form == "markdown":
+        from . import markdown
+
+        return markdown.report(both)
+    if form == "html":
+        from . import page
+
+        return page.report(both)
+    if form == "name":
+        failing = dict.fromkeys(case.target.pod for case, verdict in both if verdict.exit_code)
+        return "".join(f"pod/{pod}\n" for pod in failing)
+    from . import text
+
+    return text.report(both, style)

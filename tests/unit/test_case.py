@@ -1,0 +1,237 @@
+"""Case files: the same verdict after the way through a file; whatever does not fit is one clear line; no secrets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubectl_imagepull.case import (
+    HIDDEN,
+    LARGEST,
+    CaseError,
+    CaseFile,
+    case_from_json,
+    case_to_json,
+    dump,
+    hide,
+    parse,
+    without_secrets,
+)
+from kubectl_imagepull.cli.main import run
+from kubectl_imagepull.model import CASE_VERSION, Case, Event, Facts, Observation, Subject, Target, Vantage
+from kubectl_imagepull.verdict import judge
+
+CASES = Path(__file__).parents[1] / "cases"
+FILES = sorted(CASES.glob("*.json"))
+GOOD = json.loads((CASES / "auth.bad_credentials-token.json").read_text())
+
+
+def changed(path: str, value: Any) -> bytes:
+    """A good file with one thing in it replaced (or removed, for the value Ellipsis). path: keys and indexes by dots."""
+    document = json.loads(json.dumps(GOOD))
+    at = document
+    *way, last = [int(word) if word.isdigit() else word for word in path.split(".")]
+    for step in way:
+        at = at[step]
+    if value is ...:
+        del at[last]
+    else:
+        at[last] = value
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_round_trip(file: Path) -> None:
+    read = parse(file.read_bytes(), file.name)
+    again = parse(dump(read).encode(), "again")
+    assert again == read
+    assert [judge(case) for case in again.cases] == [judge(case) for case in read.cases]
+    for case in read.cases:
+        assert case_from_json(json.loads(json.dumps(case_to_json(case)))) == case
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "line"),
+    [
+        ("cases.0.facts.attempts", "three", 'FILE: cases[0].facts.attempts: expected a whole number, got "three"'),
+        ("cases.0.facts.attempts", True, "FILE: cases[0].facts.attempts: expected a whole number, got true"),
+        ("cases.0.facts.failing", 1, "FILE: cases[0].facts.failing: expected true or false, got 1"),
+        ("cases.0.facts.since", "x" * 99, "FILE: cases[0].facts.since: expected a number, got \"" + "x" * 56 + "..."),
+        ("cases.0.facts.events", {}, "FILE: cases[0].facts.events: expected a list, got an object"),
+        ("cases.0.facts.events.0.count", None, "FILE: cases[0].facts.events[0].count: expected a whole number, got null"),
+        ("cases.0.facts.reference", "x", 'FILE: cases[0].facts.reference: expected an object, got "x"'),
+        ("cases.0.facts.color", 1, "FILE: cases[0].facts.color: no field of a case: damaged, or from another version"),
+        ("cases.0.facts.x\x1b[31m", 1, "FILE: cases[0].facts.x?[31m: no field of a case: damaged, or from another version"),
+        ("cases.0.target", ..., "FILE: cases[0].target: missing"),
+        ("cases.0.target.pod", ..., "FILE: cases[0].target.pod: missing"),
+        ("cases.0.target.pod", "\ud800", "FILE: cases[0].target.pod: half of a surrogate pair, which is no text"),
+        ("cases.0.observations.0.hop", "dance", None),
+        ("cases.0.observations.0.subject.role", "king", None),
+        ("cases.0.observations.0.vantage.place", "moon", None),
+        ("cases.0.observations.0.ms", 1e300, None),
+        ("cases.0.observations.0.data", [], "FILE: cases[0].observations[0].data: expected an object, got a list"),
+        ("cases.0.facts.reference", None, "FILE: cases[0].facts.reference: expected an object, got null"),
+        ("cases", [], "FILE: cases: expected a list with at least one case"),
+        ("about", [], "FILE: about: expected an object of texts"),
+        ("version", 0, "FILE: version: expected a whole number from 1, got 0"),
+        ("version", "1", 'FILE: version: expected a whole number from 1, got "1"'),
+        ("version", ..., "FILE: version: expected a whole number from 1, got null"),
+        ("more", 1, "FILE: more: no field of a case file"),
+        (
+            "kind",
+            "Diagnosis",
+            "FILE: not a case of kubectl imagepull but a Diagnosis (why --save-case FILE writes one)",
+        ),
+        ("kind", 7, "FILE: not a case of kubectl imagepull but something else (why --save-case FILE writes one)"),
+    ],
+)
+def test_damage_is_named(path: str, value: Any, line: str | None) -> None:
+    with pytest.raises(CaseError) as raised:
+        parse(changed(path, value), "FILE")
+    said = str(raised.value)
+    assert said.startswith("FILE: ") and said.isprintable()
+    if line is None:
+        steps = path.split(".")
+        assert steps[-1] in said
+    else:
+        assert said == line
+
+
+def test_newer_version() -> None:
+    with pytest.raises(CaseError, match=f"in case version {CASE_VERSION + 1}; .*use a newer kubectl imagepull"):
+        parse(changed("version", CASE_VERSION + 1), "FILE")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "line 1, column 1"),
+        (b"{", "line 1, column 2"),
+        (b"\xff\xfe\x00", "no UTF-8 text"),
+        (b"[]", "expected an object, got a list"),
+        (b"null", "expected an object, got null"),
+        (b'{"a": NaN}', "NaN is no number of JSON"),
+        (b'{"a": 1, "a": 2}', "'a' stands there twice"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"apiVersion: v1\nkind: Pod\n", "line 1, column 1"),
+        (b'{"apiVersion": "v1", "kind": "Pod"}', "but a Pod"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "Exceeds the limit"),
+        (b" " * (LARGEST + 1), "larger than 64 MiB"),
+    ],
+)
+def test_foreign_files(data: bytes, said: str) -> None:
+    with pytest.raises(CaseError) as raised:
+        parse(data, "FILE")
+    assert said in str(raised.value) and str(raised.value).startswith("FILE: ") and str(raised.value).isprintable()
+
+
+DAMAGE = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.just([]), st.just({}), st.just([[1]]))
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path to everything in a document."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at, *(path for key, item in inner for path in places(item, (*at, key)))]
+
+
+@given(path=st.sampled_from([p for p in places(GOOD) if p]), value=DAMAGE)
+def test_damaged_anywhere(path: tuple[Any, ...], value: Any) -> None:
+    """One line and exit 2, or a report: never a traceback, whatever stands in whichever place."""
+    document = json.loads(json.dumps(GOOD))
+    at = document
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = value
+    code, out, err = offline(json.dumps(document).encode())
+    assert "bug" not in err and code in (0, 1, 2, 3), err
+    assert bool(err) == (code == 2) and len(err.splitlines()) <= 1
+
+
+class Input:
+    """Standard input with these bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        import io
+
+        self.buffer = io.BytesIO(data)
+
+
+def offline(data: bytes, *words: str) -> tuple[int, str, str]:
+    """`why --case -` with these bytes -> exit code, output, errors."""
+    import io
+
+    out, err = io.StringIO(), io.StringIO()
+    code = run(["why", "--case", "-", *words], out, err, Input(data))  # type: ignore[arg-type]
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_offline_needs_no_client(tmp_path: Path) -> None:
+    """Judged without the Kubernetes client, without a kubeconfig, without a socket."""
+    program = f"""
+import socket, sys
+def refuse(*a, **k): raise AssertionError("a socket")
+socket.socket = refuse
+sys.modules["kubernetes"] = sys.modules["urllib3"] = None
+from kubectl_imagepull.cli.main import run
+sys.exit(run(["why", "--case", {str(CASES / "image.tag_unknown.json")!r}], sys.stdout, sys.stderr, sys.stdin))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env={"HOME": str(tmp_path)}, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert "image.tag_unknown" in ran.stdout
+
+
+def test_no_such_file() -> None:
+    import io
+
+    err = io.StringIO()
+    assert run(["why", "--case", "/no/such/file"], io.StringIO(), err, sys.stdin) == 2
+    assert err.getvalue() == "error: /no/such/file: No such file or directory\n"
+
+
+SECRETS = (
+    ("https://alice:hunter2@registry.example/v2/", "hunter2"),
+    ("Get https://s3.example/blob?X-Amz-Signature=deadbeefcafe&X-Amz-Date=1: 403", "deadbeefcafe"),
+    ("https://acct.blob.core.windows.net/x?sig=abc%2Fdef%3D&se=2026", "abc%2Fdef%3D"),
+    ("token eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl rejected", "c2lnbmF0dXJl"),
+    ("sent Authorization: Basic YWxpY2U6aHVudGVyMg==, got 401", "YWxpY2U6aHVudGVyMg"),
+    ("Bearer abcdefghijklmnopqrstuvwxyz is no token", "abcdefghijklmnop"),
+)
+
+
+@pytest.mark.parametrize(("text", "secret"), SECRETS)
+def test_quoted_secrets_go(text: str, secret: str) -> None:
+    assert secret not in hide(text) and HIDDEN in hide(text)
+    facts = Facts(said=text, message=text, events=(Event("Warning", "Failed", text),))
+    seen = Observation("auth", Subject("token", "t"), Vantage("node"), "401", text, {"errors": [{"message": text}]})
+    case = Case(Target("n", "p"), facts, observations=(seen,))
+    assert secret not in dump(CaseFile((case,)))
+    assert without_secrets(without_secrets(case)) == without_secrets(case)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'failed to authorize: https://auth.example/token?scope=repository%3Ateam%2Fapp%3Apull&service=lab+registry: 401',
+        'challenge Bearer realm="https://auth.example/token",service="registry.example"',
+        "https://registry.example:5000/v2/team/app/manifests/1.0?ns=docker.io: not found",
+        "registry.example/app@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef: not found",
+        "Basic authentication is required",
+    ],
+)
+def test_the_rest_stays(text: str) -> None:
+    assert hide(text) == text
+
+
+def test_nothing_is_lost() -> None:
+    """Where nothing is to be hidden, all stays."""
+    case = parse(json.dumps(GOOD).encode(), "FILE").cases[0]
+    assert without_secrets(case) == case
