@@ -230,7 +230,9 @@ def _line(text: str) -> str:
 QUERY_KEPT = frozenset({"scope", "service", "ns", "n", "last", "digest", "mount", "from", "account", "client_id"})
 """Query parameters that carry no secret (distribution: token specification and list API); a redirect to a blob
 store carries a signature, which opens the blob to whoever reads it."""
-_USERINFO = re.compile(r"(?P<before>\b[a-zA-Z][a-zA-Z0-9+.-]{0,20}://)(?P<user>[^\s/@:\"'<>?#]{0,256}):[^\s/@\"'<>?#]{1,4096}@")
+_USERINFO = re.compile(
+    r"(?P<before>\b[a-zA-Z][a-zA-Z0-9+.-]{0,20}://)(?P<user>[^\s/@:\"'<>?#]{0,256}):[^\s/@\"'<>?#]{1,4096}@"
+)
 _QUERY = re.compile(r"(?<=[?&])(?P<key>[A-Za-z0-9_.%-]{1,64})=(?P<value>[^&\s\"'<>\\]{1,8192})")
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{5,8192}\.[A-Za-z0-9_-]{2,16384}\.?[A-Za-z0-9_-]{0,8192}")
 _HEADER = re.compile(r"(?i)\b(?P<scheme>basic|bearer) (?P<value>[A-Za-z0-9+/._~-]{16,8192}={0,2})(?![A-Za-z0-9=\"])")

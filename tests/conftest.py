@@ -10,6 +10,10 @@ settings.register_profile("fixed", derandomize=True, deadline=None, print_blob=T
 settings.load_profile("fixed")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="write the golden reports anew")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The lab's tests come last: they are the slow ones."""
     items.sort(key=lambda item: item.get_closest_marker("lab") is not None)

@@ -39,7 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--no-credentials", action="store_true", help="do not try the pod's credentials from this machine"
     )
     parser.add_argument("--save-case", metavar="FILE", help="write what the verdict is drawn from, without secrets")
-    parser.add_argument("--case", metavar="FILE", help="judge a saved case; no cluster is asked (- reads standard input)")
+    parser.add_argument(
+        "--case", metavar="FILE", help="judge a saved case; no cluster is asked (- reads standard input)"
+    )
     parser.add_argument("--via", choices=RUNGS, default="", help="take this way out of the node, no other")
     parser.add_argument(
         "--timeout", type=duration, default=TIMEOUT, metavar="DURATION", help="time for the probes (default 30s)"
@@ -226,6 +228,8 @@ class _Shown:
             self._print("\n" + foot)
 
     def _hop(self, line: HopLine) -> None:
+        if not self._printed or self._printed[-1].vantage != line.vantage:
+            self._print(text.heading(line.vantage, self._style))
         self._printed.append(line)
         self._print(text.hop(line, self._style))
 

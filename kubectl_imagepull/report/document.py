@@ -145,7 +145,5 @@ def dump_yaml(document: dict[str, Any]) -> str:
     is escaped.
     """
     harmless = all(c.isprintable() or c == "\n" for c in json.dumps(document, indent=1, ensure_ascii=False))
-    text: str = yaml.safe_dump(
-        document, sort_keys=False, allow_unicode=harmless, default_flow_style=False, width=110
-    )
+    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=harmless, default_flow_style=False, width=110)
     return text

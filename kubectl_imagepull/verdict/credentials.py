@@ -54,7 +54,7 @@ def malformed(case: Case) -> Iterator[Finding]:
 )
 def nothing_sent(case: Case) -> Iterator[Finding]:
     """The registry refuses anonymous pulls and the kubelet has nothing to send: the reason is in the pod's secrets."""
-    if sent(case):
+    if sent(case) or any(s.state == "malformed" for s in case.facts.secrets):
         return
     refused = refusals(case)
     message = classify(case.facts.said) if case.facts.said else None

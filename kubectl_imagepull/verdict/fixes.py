@@ -25,6 +25,10 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
     owner = target.owner
     kind = RESOURCES.get(owner.kind, "") if owner else "pod"
     host = finding.subject.host or (case.pull.authority if case.pull else facts.reference.registry)
+    if finding.subject.role == "dns-server":
+        # the name that was asked for, not the server that was asked
+        asked = [case.observations[i].subject.host for i in finding.because]
+        host = next(iter(asked), case.pull.host if case.pull else facts.reference.registry)
     unused = next((s.name for s in facts.secrets if s.state != "used"), "")
     secret = unused or next((s.name for s in facts.secrets), "")
     port = host.rpartition(":")[2] if ":" in host else "443"

@@ -83,7 +83,7 @@ def _credential_lines(case: Case, pod: Subject) -> list[HopLine]:
     lines = []
     for secret in case.facts.secrets:
         status: Status = {"used": "pass", "forbidden": "unknown", "malformed": "fail"}.get(secret.state, "warn")  # type: ignore[assignment]
-        users = f" (user {', '.join(secret.usernames)})" if secret.usernames else ""
+        users = f" (user {', '.join(secret.usernames)})" if any(secret.usernames) else ""
         lines.append(HopLine("credentials", pod, status, "api", f"secret {secret.name}{users}: {secret.why}"))
     if not lines:
         late = case.facts.account_secrets

@@ -63,12 +63,20 @@ def test_round_trip(file: Path) -> None:
         ("cases.0.facts.attempts", "three", 'FILE: cases[0].facts.attempts: expected a whole number, got "three"'),
         ("cases.0.facts.attempts", True, "FILE: cases[0].facts.attempts: expected a whole number, got true"),
         ("cases.0.facts.failing", 1, "FILE: cases[0].facts.failing: expected true or false, got 1"),
-        ("cases.0.facts.since", "x" * 99, "FILE: cases[0].facts.since: expected a number, got \"" + "x" * 56 + "..."),
+        ("cases.0.facts.since", "x" * 99, 'FILE: cases[0].facts.since: expected a number, got "' + "x" * 56 + "..."),
         ("cases.0.facts.events", {}, "FILE: cases[0].facts.events: expected a list, got an object"),
-        ("cases.0.facts.events.0.count", None, "FILE: cases[0].facts.events[0].count: expected a whole number, got null"),
+        (
+            "cases.0.facts.events.0.count",
+            None,
+            "FILE: cases[0].facts.events[0].count: expected a whole number, got null",
+        ),
         ("cases.0.facts.reference", "x", 'FILE: cases[0].facts.reference: expected an object, got "x"'),
         ("cases.0.facts.color", 1, "FILE: cases[0].facts.color: no field of a case: damaged, or from another version"),
-        ("cases.0.facts.x\x1b[31m", 1, "FILE: cases[0].facts.x?[31m: no field of a case: damaged, or from another version"),
+        (
+            "cases.0.facts.x\x1b[31m",
+            1,
+            "FILE: cases[0].facts.x?[31m: no field of a case: damaged, or from another version",
+        ),
         ("cases.0.target", ..., "FILE: cases[0].target: missing"),
         ("cases.0.target.pod", ..., "FILE: cases[0].target.pod: missing"),
         ("cases.0.target.pod", "\ud800", "FILE: cases[0].target.pod: half of a surrogate pair, which is no text"),
@@ -132,7 +140,9 @@ def test_foreign_files(data: bytes, said: str) -> None:
     assert said in str(raised.value) and str(raised.value).startswith("FILE: ") and str(raised.value).isprintable()
 
 
-DAMAGE = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.just([]), st.just({}), st.just([[1]]))
+DAMAGE = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.just([]), st.just({}), st.just([[1]])
+)
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -149,7 +159,7 @@ def test_damaged_anywhere(path: tuple[Any, ...], value: Any) -> None:
     for step in path[:-1]:
         at = at[step]
     at[path[-1]] = value
-    code, out, err = offline(json.dumps(document).encode())
+    code, _, err = offline(json.dumps(document).encode())
     assert "bug" not in err and code in (0, 1, 2, 3), err
     assert bool(err) == (code == 2) and len(err.splitlines()) <= 1
 
@@ -220,7 +230,7 @@ def test_quoted_secrets_go(text: str, secret: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        'failed to authorize: https://auth.example/token?scope=repository%3Ateam%2Fapp%3Apull&service=lab+registry: 401',
+        "failed to authorize: https://auth.example/token?scope=repository%3Ateam%2Fapp%3Apull&service=lab+registry: 401",
         'challenge Bearer realm="https://auth.example/token",service="registry.example"',
         "https://registry.example:5000/v2/team/app/manifests/1.0?ns=docker.io: not found",
         "registry.example/app@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef: not found",

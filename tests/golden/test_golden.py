@@ -1,0 +1,153 @@
+"""Every case has its golden reports, and every cause its case. `--update` writes the reports anew: read the difference."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from kubectl_imagepull import __version__, catalogue
+from kubectl_imagepull.case import CaseFile, parse
+from kubectl_imagepull.model import NO_PROBLEM
+from kubectl_imagepull.report.document import schema
+from kubectl_imagepull.report.formats import render
+from kubectl_imagepull.report.style import Style
+from kubectl_imagepull.verdict import judge
+from kubectl_imagepull.verdict.evidence import RULES
+
+GOLDEN = Path(__file__).parent
+CASES = GOLDEN.parent / "cases"
+FILES = sorted(CASES.glob("*.json"))
+FORMATS = {
+    "80.txt": ("text", Style(80)),
+    "120.txt": ("text", Style(120, symbols=True)),
+    "json": ("json", Style()),
+    "md": ("markdown", Style()),
+}
+WITHOUT_CASE = {
+    "auth.cached_image_denied": "its text is that of image.never_pull_absent, so it is named beside that one, never first",
+    "node.clock_skew": "no probe asks for the node's time yet, and no message says it",
+    "policy.admission": "there is no pod to ask about: the refusal is an event of the workload",
+    "pull.queued": "nothing tells it from a pull in progress yet",
+    "transfer.stalled": "nothing measures yet whether bytes still come",
+}
+"""The causes of the catalogue that no case shows, and why."""
+
+
+def read(file: Path) -> CaseFile:
+    return parse(file.read_bytes(), file.name)
+
+
+def shown(file: Path, form: str, style: Style) -> str:
+    """A case's report, without what changes with every release."""
+    cases = read(file).cases
+    return render(form, cases, [judge(case) for case in cases], style).replace(
+        f'"toolVersion": "{__version__}"', '"toolVersion": "VERSION"'
+    )
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_golden(file: Path, ending: str, request: pytest.FixtureRequest) -> None:
+    golden = GOLDEN / f"{file.stem}.{ending}"
+    report = shown(file, *FORMATS[ending])
+    if request.config.getoption("--update"):
+        golden.write_text(report, encoding="utf-8")
+    assert report == golden.read_text(encoding="utf-8"), "differs; --update writes it anew"
+
+
+def test_no_golden_without_a_case() -> None:
+    wanted = {f"{file.stem}.{ending}" for file in FILES for ending in FORMATS}
+    found = {file.name for file in GOLDEN.iterdir() if file.suffix in (".txt", ".json", ".md")}
+    assert found == wanted
+
+
+def test_every_cause_has_a_case() -> None:
+    """Named by its cause, judged so; what has none is listed with its reason, and nothing is listed that has one."""
+    causes = {judge(case).cause for file in FILES for case in read(file).cases}
+    assert causes | set(WITHOUT_CASE) == set(catalogue.load())
+    assert not causes & set(WITHOUT_CASE)
+    for cause in causes:
+        assert judge(read(CASES / f"{cause}.json").cases[0]).cause == cause
+
+
+def test_every_rule_has_a_case() -> None:
+    """What a rule may yield is yielded by it for some case."""
+    yielded = {f.cause for file in FILES for case in read(file).cases for r in RULES for f in r.look(case)}
+    declared = {cause for r in RULES for cause in r.causes}
+    by_message_only = declared - yielded
+    assert by_message_only == RULES_WITHOUT_CASE
+
+
+RULES_WITHOUT_CASE = {
+    "auth.forbidden",
+    "net.reset",
+    "registry.not_a_registry",
+    "registry.server_error",
+    "registry.unavailable",
+    "tls.handshake",
+    "tls.not_yet_valid",
+    "transfer.interrupted",
+}
+"""What rules declare and no case makes them yield: the lab cannot break these yet; the cause's case rests on a message."""
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_provenance(file: Path) -> None:
+    about = read(file).about
+    assert about["provenance"] in ("recorded", "constructed")
+    assert about.get("scenario") if about["provenance"] == "recorded" else about.get("source")
+
+
+def test_most_are_recorded() -> None:
+    recorded = [file for file in FILES if read(file).about["provenance"] == "recorded"]
+    assert len(recorded) >= 40
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_documents(file: Path) -> None:
+    """JSON fits the schema that ships, and YAML says the same."""
+    document = json.loads(shown(file, "json", Style()))
+    jsonschema.validate(document, schema())
+    as_yaml = yaml.safe_load(shown(file, "yaml", Style()))
+    for one in (document, *document.get("items", ())):
+        one.pop("toolVersion", None)
+    for one in (as_yaml, *as_yaml.get("items", ())):
+        one.pop("toolVersion", None)
+    assert as_yaml == document
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_width(file: Path, width: int) -> None:
+    """No line is wider than the terminal but commands, which are there to be copied."""
+    cases = read(file).cases
+    verdicts = [judge(case) for case in cases]
+    commands = {line for v in verdicts for fix in v.fixes for c in fix.commands for line in c.splitlines()}
+    for line in render("text", cases, verdicts, Style(width)).splitlines():
+        assert len(line) <= width or line.strip() in commands
+        assert line == line.rstrip()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_names(file: Path) -> None:
+    """The pods to look at, once each; nothing where nothing is wrong."""
+    cases = read(file).cases
+    verdicts = [judge(case) for case in cases]
+    failing = {f"pod/{c.target.pod}" for c, v in zip(cases, verdicts, strict=True) if v.cause not in NO_PROBLEM}
+    assert render("name", cases, verdicts, Style()).split() == sorted(failing)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_nothing_is_left_to_fill_in(file: Path) -> None:
+    """No field of a template and no name of this program's parts reaches a reader."""
+    for form in ("text", "markdown", "html"):
+        text = shown(file, form, Style(120))
+        assert not re.search(
+            r"\{(?:namespace|pod|owner_kind|owner_name|container|image|repository|host|port|node)\}", text
+        )
+        assert not re.search(r"\b(?:Subject|Vantage|Observation|None)\b[(,)]", text)
