@@ -29,9 +29,7 @@ class BadPullSecret(ValueError):
     """
 
     def __init__(self, secret: str, kubelet_text: str, reason: str) -> None:
-        super().__init__(
-            f'pull secret "{secret}" cannot be decoded, so no image of the pod is pulled: {reason}'
-        )
+        super().__init__(f'pull secret "{secret}" cannot be decoded, so no image of the pod is pulled: {reason}')
         self.secret = secret
         self.kubelet_text = kubelet_text
         self.reason = reason
@@ -100,7 +98,7 @@ class Keyring:
 
     @classmethod
     def from_entries(cls, decoded: Iterable[tuple[str, Mapping[str, Entry]]]) -> Keyring:
-        """Index what `decode_secret` found, with the names of the secrets, in the order of imagePullSecrets."""
+        """Index what `decode_secret` found, by name of secret, in the order of imagePullSecrets."""
         by_key: dict[bytes, list[Credential]] = {}
         for name, entries in decoded:
             for key, entry in entries.items():
@@ -207,9 +205,7 @@ class _Document:
         if nested:
             entries = self._nested(document)
         else:
-            entries = self._entries(
-                document, {}, "Go value of type credentialprovider.DockerConfig", "", where
-            )
+            entries = self._entries(document, {}, "Go value of type credentialprovider.DockerConfig", "", where)
         if self.remembered is not None:
             raise self.remembered
         return entries
@@ -222,9 +218,7 @@ class _Document:
         entries: dict[str, Entry] = {}
         if not isinstance(document, _go.Pairs):
             if document is not None:
-                self._wrong_type(
-                    document, "Go value of type credentialprovider.DockerConfigJSON", "the document"
-                )
+                self._wrong_type(document, "Go value of type credentialprovider.DockerConfigJSON", "the document")
             return entries
         for name, value in document:
             folded = _go.fold(name)
@@ -270,11 +264,7 @@ def _entry(value: _go.Json, context: str) -> Entry:
     if value is None:
         return Entry("", "")
     if not isinstance(value, _go.Pairs):
-        into = (
-            f"Go struct field {context} of type {_ENTRY_TYPE}"
-            if context
-            else f"Go value of type {_ENTRY_TYPE}"
-        )
+        into = f"Go struct field {context} of type {_ENTRY_TYPE}" if context else f"Go value of type {_ENTRY_TYPE}"
         raise _wrong_type(value, into, "an entry")
     fields = dict.fromkeys(_FIELDS.values(), "")
     wrong: _Undecodable | None = None
@@ -287,9 +277,7 @@ def _entry(value: _go.Json, context: str) -> Entry:
             fields[known] = member
         elif member is not None and wrong is None:
             path = f"{context}.{known}" if context else f"dockerConfigEntryWithAuth.{known}"
-            wrong = _wrong_type(
-                member, f"Go struct field {path} of type string", f'the field "{known}" of an entry'
-            )
+            wrong = _wrong_type(member, f"Go struct field {path} of type string", f'the field "{known}" of an entry')
     if wrong is not None:
         raise wrong
     if not fields["auth"]:
@@ -354,9 +342,7 @@ def _matches(pattern: _Pattern, target: _Pattern) -> bool:
         pattern.port == target.port
         and len(pattern.labels) == len(target.labels)
         and target.path.startswith(pattern.path)
-        and all(
-            _go.glob_matches(glob, label) for glob, label in zip(pattern.labels, target.labels, strict=True)
-        )
+        and all(_go.glob_matches(glob, label) for glob, label in zip(pattern.labels, target.labels, strict=True))
     )
 
 
