@@ -110,7 +110,7 @@ class Keyring:
         ordered = sorted(by_key, reverse=True)
         return cls(tuple(_Indexed(key, _pattern(key), tuple(by_key[key])) for key in ordered))
 
-    def lookup(self, image: str) -> list[Credential]:
+    def lookup(self, image: str | Reference) -> list[Credential]:
         """The credentials for an image as written in a pod, in the order in which the kubelet tries them.
 
         Entries of one secret that differ only in spelling (scheme, /v1/) are in the order of the secret; the
@@ -118,9 +118,10 @@ class Keyring:
         credentials.
         """
         try:
-            return self.lookup_repository(Reference.parse(image).repository)
+            reference = image if isinstance(image, Reference) else Reference.parse(image)
         except InvalidReference:
             return []
+        return self.lookup_repository(reference.repository)
 
     def lookup_repository(self, repository: str) -> list[Credential]:
         """As `lookup`, for the name that the kubelet looks up: host and path, without tag or digest."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.image.keyring import BadPullSecret, Credential, Keyring, index_key, shown_key
+from kubectl_imagepull.image.reference import Reference
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "keyring.json").read_text())
 JSON_TYPE = "kubernetes.io/dockerconfigjson"
@@ -207,6 +208,11 @@ def test_username_and_password_give_way_to_auth() -> None:
 def test_an_empty_entry_counts_as_found() -> None:
     (found,) = Keyring.from_secrets([secret("s", {"auths": {"r.io": None}})]).lookup("r.io/app")
     assert (found.username, found.password, found.usable) == ("", "", False)
+
+
+def test_takes_a_reference_that_is_parsed_already() -> None:
+    ring = Keyring.from_secrets([with_keys("s", "docker.io/org")])
+    assert shown(ring.lookup(Reference.parse("org/app", legacy=True))) == ["s|docker.io/org"]
 
 
 @pytest.mark.parametrize("image", ["", "NGINX", "nginx:", "\0", "reg.io/" + "a" * 300])
