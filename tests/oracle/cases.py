@@ -133,7 +133,7 @@ def _soup_of(pick: Pick, pieces: Sequence[str]) -> str:
 
 
 # ------------------------------------------------------------------------------------------------------------
-# keyrings: {"secrets": [{"name", "type", "data": {key: base64}}], "images": […], "repositories": […]}
+# keyrings: {"secrets": [{"name", "type", "key", "document": its bytes as Latin-1}], "images": […], "repositories": […]}
 
 _NAMES = ["reg", "example", "com", "io", "a", "docker", "index", "quay", "x-y"]
 _REGISTRIES = [
@@ -313,7 +313,7 @@ def keyring(pick: Pick) -> dict[str, Any]:
         if _chance(pick, 40):
             key = pick.one(["config.json", ".dockercfg", ".dockerconfigjson"])
         raw = _document(pick, serial, nested, focus)
-        secrets.append({"name": f"s{serial}", "type": kind, "data": {key: base64.b64encode(raw).decode()}})
+        secrets.append({"name": f"s{serial}", "type": kind, "key": key, "document": raw.decode("latin-1")})
     hosts = _REGISTRIES if focus is None else [focus, focus, "docker.io", "quay.io"]
     images = [pick.one(hosts) + pick.one(_IMAGES_PATHS) for _ in range(pick.number(1, 4))]
     images += [pick.one(_SHORT) for _ in range(pick.number(0, 2))]

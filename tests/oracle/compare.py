@@ -77,16 +77,23 @@ def _one_grammar(text: str, theirs: dict[str, str], legacy: bool) -> str | None:
 # keyrings
 
 
+def _data(secret: dict[str, str]) -> dict[str, str]:
+    return {secret["key"]: base64.b64encode(secret["document"].encode("latin-1")).decode()}
+
+
 def _keyring_question(case: dict[str, Any]) -> dict[str, Any]:
-    secrets = [{"Name": s["name"], "Type": s["type"], "Data": s["data"]} for s in case["secrets"]]
+    secrets = [{"Name": s["name"], "Type": s["type"], "Data": _data(s)} for s in case["secrets"]]
     return {
-        "Kind": "keyring", "Secrets": secrets, "Images": case["images"], "Repositories": case["repositories"]
-    }  # fmt: skip
+        "Kind": "keyring",
+        "Secrets": secrets,
+        "Images": case["images"],
+        "Repositories": case["repositories"],
+    }
 
 
 def secret_objects(case: dict[str, Any]) -> list[dict[str, Any]]:
     """The case's secrets as the API gives them."""
-    return [{"metadata": {"name": s["name"]}, "type": s["type"], "data": s["data"]} for s in case["secrets"]]
+    return [{"metadata": {"name": s["name"]}, "type": s["type"], "data": _data(s)} for s in case["secrets"]]
 
 
 def _keyring_differs(case: dict[str, Any], answer: Answer) -> str | None:
