@@ -25,7 +25,9 @@ demo-here: env ## the failures that any cluster can show, in a throw-away namesp
 test: ## everything: lint, types, layers, unit, golden, probes, oracle, the lab's end-to-end tests
 	@$(MAKE) --no-print-directory env
 	@$(MAKE) --no-print-directory check
-	@$(PY) -m pytest
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory lab-test
 
 check: env ## lint, types, import layers, the probes' oldest Python
 	$(PY) -m ruff check .
@@ -37,8 +39,12 @@ check: env ## lint, types, import layers, the probes' oldest Python
 unit: env ## the tests that need neither root nor a cluster
 	@$(PY) -m pytest -m "not lab"
 
-e2e: env ## the tests on the lab only
-	@$(PY) -m pytest -m lab
+e2e: env ## the command on the lab, a lab of its own for each of three workers
+	@$(PY) -m tests.lab build
+	@$(PY) -m pytest -n 3 --dist loadfile tests/e2e
+
+lab-test: env ## the lab itself: every fault it makes, and that it leaves nothing behind
+	@$(PY) -m pytest tests/lab
 
 oracle: env ## many random cases against the kubelet's own code
 	@$(PY) -m tests.oracle --references 200000 --keyrings 50000 --challenges 50000

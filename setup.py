@@ -4,6 +4,7 @@ The workstation may use any dnspython and urllib3; a node's Python may be 3.9, s
 pyproject.toml pins for the build, whatever is installed where the command runs.
 """
 
+import importlib.metadata
 import importlib.util
 import pathlib
 import zipfile
@@ -12,7 +13,8 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 HERE = pathlib.Path(__file__).parent
-TRAVELS = ("dns", "urllib3")
+TRAVELS = {"dns": "dnspython", "urllib3": "urllib3"}
+"""Package to distribution."""
 # What the probes never ask for: it would only make the ConfigMap larger.
 LEFT_OUT = ("/contrib/", "/__pycache__/")
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -22,7 +24,7 @@ def write_vendor_zip(target: pathlib.Path) -> None:
     """Zip the pinned libraries, byte for byte the same for the same versions."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle:
-        for name in TRAVELS:
+        for name, distribution in TRAVELS.items():
             spec = importlib.util.find_spec(name)
             if spec is None or spec.origin is None:
                 raise SystemExit(f"setup.py: build requirement {name!r} is not installed (see pyproject.toml)")
@@ -31,6 +33,10 @@ def write_vendor_zip(target: pathlib.Path) -> None:
                 inside = f"{name}/{path.relative_to(root).as_posix()}"
                 if not any(part in f"/{inside}" for part in LEFT_OUT):
                     bundle.writestr(zipfile.ZipInfo(inside, EPOCH), path.read_bytes(), zipfile.ZIP_DEFLATED)
+            for file in importlib.metadata.files(distribution) or []:
+                if file.name.startswith("LICENSE"):
+                    inside = f"licenses/{distribution}/{file.name}"
+                    bundle.writestr(zipfile.ZipInfo(inside, EPOCH), file.locate().read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 class BuildWithVendor(build_py):

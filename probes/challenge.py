@@ -298,9 +298,7 @@ def token_requests(
 
 
 # Only addresses that a token server can have: a user name in one, or a host of odd characters, is not asked
-_REALM = re.compile(
-    r"([hH][tT][tT][pP][sS]?)://((?:[A-Za-z0-9_.-]+|\[([0-9A-Fa-f:.]+)\])(?::[0-9]*)?)(/[^?]*)?(\?.*)?"
-)
+_REALM = re.compile(r"([hH][tT][tT][pP][sS]?)://((?:[A-Za-z0-9_.-]+|\[([0-9A-Fa-f:.]+)\])(?::[0-9]*)?)(/[^?]*)?(\?.*)?")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NOT_IN_PATH = re.compile(r"[^A-Za-z0-9\-._~!$&'()*+,;=:@/%\[\]]")
 

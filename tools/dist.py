@@ -399,7 +399,11 @@ def tar_gz(files: dict[str, bytes]) -> bytes:
             entry = tarfile.TarInfo(name)
             entry.size, entry.mtime, entry.mode = len(data), EPOCH, 0o755 if name == PROGRAM else 0o644
             archive.addfile(entry, io.BytesIO(data))
-    return gzip.compress(packed.getvalue(), mtime=0)
+    compressed = io.BytesIO()
+    # gzip.compress writes another header under Python 3.11 than before and after
+    with gzip.GzipFile("", "wb", fileobj=compressed, mtime=0) as file:
+        file.write(packed.getvalue())
+    return compressed.getvalue()
 
 
 def fill(manifest: str, version: str, digest: str) -> str:

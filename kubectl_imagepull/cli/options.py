@@ -46,7 +46,7 @@ def program(argv0: str) -> str:
 
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001, "µs": 0.000001, "ns": 0.000000001}
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{0,9})?)(ms|us|µs|ns|h|m|s)")
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{0,9})?)(ms|us|µs|ns|h|m|s)", re.ASCII)
 
 
 def duration(text: str) -> float:

@@ -214,9 +214,7 @@ class _JsonReader:
                 self.at += len(word)
                 return value
         word = next(w for w in _LITERALS if w[0] == self.raw[self.at])
-        wrong = next(
-            i for i in range(len(word)) if self.raw[self.at + i : self.at + i + 1] != word[i : i + 1]
-        )
+        wrong = next(i for i in range(len(word)) if self.raw[self.at + i : self.at + i + 1] != word[i : i + 1])
         self._fail_inside(f"in literal {word.decode()} (expecting '{chr(word[wrong])}')", self.at + wrong)
 
     def _number(self) -> Number:
@@ -422,11 +420,7 @@ def _unescape_zone(zone: bytes) -> bytes:
         value = int(escape.group(1), 16)
         plain = bytes([value])
         # shouldEscape: everything outside the host's own characters, which a high byte is, too
-        if (
-            escape.group() != b"%25"
-            and value != 32
-            and (value > 127 or _NOT_HOST.search(plain) or plain == b"%")
-        ):
+        if escape.group() != b"%25" and value != 32 and (value > 127 or _NOT_HOST.search(plain) or plain == b"%"):
             raise GoError("invalid URL escape")
     return _unescape(zone)
 
@@ -460,42 +454,20 @@ def split_host_port(address: bytes) -> tuple[bytes, bytes]:
 # ------------------------------------------------------------------------------------------------------------
 # path/filepath.Match
 
-# The longest label in DNS. A pattern with classes or question marks is not tried against a longer one, so
-# that no secret can make the matching slow; a pattern of stars and plain characters has no such bound.
-_LONGEST_LABEL = 63
-_ANY = ((0, 0x10FFFF),)
-_Set = tuple[bool, tuple[tuple[int, int], ...]]
-
 
 def glob_matches(pattern: bytes, name: bytes) -> bool:
-    """filepath.Match on Unix for a name without a slash; a malformed pattern matches nothing, as in
-    keyring.go.
+    """filepath.Match for one label of a registry key's host and one of an image's. Linear in both.
+
+    `split_url` leaves of its special characters the star, and a bracket only around an IPv6 address: which
+    then is a class of characters (a zone does not survive that the keyring parses its own key again).
     """
-    if not any(special in pattern for special in (b"[", b"?", b"\\")):
-        return _plain_glob(pattern.split(b"*"), name)
-    if len(name) > _LONGEST_LABEL:
-        return False
-    try:
-        chunks = [_sets(chunk) for chunk in _chunks(pattern.decode("utf-8", "surrogateescape"))]
-    except GoError:
-        return False
-    codes = [ord(c) for c in name.decode("utf-8", "surrogateescape")]
-    first, last = chunks[0], chunks[-1]
-    if len(chunks) == 1:
-        return len(first) == len(codes) and _fits(first, codes, 0)
-    end = len(codes) - len(last)
-    if not _fits(first, codes, 0) or end < len(first) or not _fits(last, codes, end):
-        return False
-    at = len(first)
-    for chunk in chunks[1:-1]:
-        found = next((i for i in range(at, end - len(chunk) + 1) if _fits(chunk, codes, i)), None)
-        if found is None:
-            return False
-        at = found + len(chunk)
-    return True
+    if pattern.startswith(b"["):
+        return pattern.endswith(b"]") and len(name) == 1 and name in pattern[1:-1]
+    return _stars_match(pattern.split(b"*"), name)
 
 
-def _plain_glob(parts: list[bytes], name: bytes) -> bool:
+def _stars_match(parts: list[bytes], name: bytes) -> bool:
+    """Whether the parts stand in the name in order, the first at its beginning, the last at its end."""
     first, last = parts[0], parts[-1]
     if len(parts) == 1:
         return first == name
@@ -508,71 +480,3 @@ def _plain_glob(parts: list[bytes], name: bytes) -> bool:
             return False
         at += len(part)
     return True
-
-
-def _fits(chunk: list[_Set], codes: list[int], at: int) -> bool:
-    if at + len(chunk) > len(codes):
-        return False
-    return all(
-        any(low <= codes[at + i] <= high for low, high in ranges) is not negated
-        for i, (negated, ranges) in enumerate(chunk)
-    )
-
-
-def _chunks(pattern: str) -> list[str]:
-    """What stands between the stars that are not inside a class (scanChunk)."""
-    chunks: list[str] = []
-    start = at = 0
-    in_class = False
-    while at < len(pattern):
-        char = pattern[at]
-        if char == "\\":
-            at += 1
-        elif char in "[]":
-            in_class = char == "["
-        elif char == "*" and not in_class:
-            chunks.append(pattern[start:at])
-            start = at + 1
-        at += 1
-    return [*chunks, pattern[start:]]
-
-
-def _sets(chunk: str) -> list[_Set]:
-    """The set of characters that each position takes (matchChunk); raises GoError for a malformed class."""
-    sets: list[_Set] = []
-    at = 0
-    while at < len(chunk):
-        char = chunk[at]
-        at += 1
-        if char == "[":
-            negated = chunk.startswith("^", at)
-            at += negated
-            ranges: list[tuple[int, int]] = []
-            while not (ranges and chunk.startswith("]", at)):
-                low, at = _class_char(chunk, at)
-                high = low
-                if chunk.startswith("-", at):
-                    high, at = _class_char(chunk, at + 1)
-                ranges.append((low, high))
-            at += 1
-            sets.append((negated, tuple(ranges)))
-        elif char == "?":
-            sets.append((False, _ANY))
-        else:
-            if char == "\\":
-                if at == len(chunk):
-                    raise GoError("syntax error in pattern")
-                char = chunk[at]
-                at += 1
-            sets.append((False, ((ord(char), ord(char)),)))
-    return sets
-
-
-def _class_char(chunk: str, at: int) -> tuple[int, int]:
-    """One character of a class, perhaps escaped (getEsc) -> its code and where it ends."""
-    if chunk[at : at + 1] in ("", "-", "]"):
-        raise GoError("syntax error in pattern")
-    at += chunk[at] == "\\"
-    if at + 1 >= len(chunk) or 0xDC80 <= ord(chunk[at]) <= 0xDCFF:
-        raise GoError("syntax error in pattern")
-    return ord(chunk[at]), at + 1

@@ -29,9 +29,7 @@ class BadPullSecret(ValueError):
     """
 
     def __init__(self, secret: str, kubelet_text: str, reason: str) -> None:
-        super().__init__(
-            f'pull secret "{secret}" cannot be decoded, so no image of the pod is pulled: {reason}'
-        )
+        super().__init__(f'pull secret "{secret}" cannot be decoded, so no image of the pod is pulled: {reason}')
         self.secret = secret
         self.kubelet_text = kubelet_text
         self.reason = reason
@@ -100,7 +98,7 @@ class Keyring:
 
     @classmethod
     def from_entries(cls, decoded: Iterable[tuple[str, Mapping[str, Entry]]]) -> Keyring:
-        """Index what `decode_secret` found, with the names of the secrets, in the order of imagePullSecrets."""
+        """Index what `decode_secret` found, by name of secret, in the order of imagePullSecrets."""
         by_key: dict[bytes, list[Credential]] = {}
         for name, entries in decoded:
             for key, entry in entries.items():
@@ -112,7 +110,7 @@ class Keyring:
         ordered = sorted(by_key, reverse=True)
         return cls(tuple(_Indexed(key, _pattern(key), tuple(by_key[key])) for key in ordered))
 
-    def lookup(self, image: str) -> list[Credential]:
+    def lookup(self, image: str | Reference) -> list[Credential]:
         """The credentials for an image as written in a pod, in the order in which the kubelet tries them.
 
         Entries of one secret that differ only in spelling (scheme, /v1/) are in the order of the secret; the
@@ -120,9 +118,10 @@ class Keyring:
         credentials.
         """
         try:
-            return self.lookup_repository(Reference.parse(image).repository)
+            reference = image if isinstance(image, Reference) else Reference.parse(image)
         except InvalidReference:
             return []
+        return self.lookup_repository(reference.repository)
 
     def lookup_repository(self, repository: str) -> list[Credential]:
         """As `lookup`, for the name that the kubelet looks up: host and path, without tag or digest."""
@@ -207,9 +206,7 @@ class _Document:
         if nested:
             entries = self._nested(document)
         else:
-            entries = self._entries(
-                document, {}, "Go value of type credentialprovider.DockerConfig", "", where
-            )
+            entries = self._entries(document, {}, "Go value of type credentialprovider.DockerConfig", "", where)
         if self.remembered is not None:
             raise self.remembered
         return entries
@@ -222,9 +219,7 @@ class _Document:
         entries: dict[str, Entry] = {}
         if not isinstance(document, _go.Pairs):
             if document is not None:
-                self._wrong_type(
-                    document, "Go value of type credentialprovider.DockerConfigJSON", "the document"
-                )
+                self._wrong_type(document, "Go value of type credentialprovider.DockerConfigJSON", "the document")
             return entries
         for name, value in document:
             folded = _go.fold(name)
@@ -270,11 +265,7 @@ def _entry(value: _go.Json, context: str) -> Entry:
     if value is None:
         return Entry("", "")
     if not isinstance(value, _go.Pairs):
-        into = (
-            f"Go struct field {context} of type {_ENTRY_TYPE}"
-            if context
-            else f"Go value of type {_ENTRY_TYPE}"
-        )
+        into = f"Go struct field {context} of type {_ENTRY_TYPE}" if context else f"Go value of type {_ENTRY_TYPE}"
         raise _wrong_type(value, into, "an entry")
     fields = dict.fromkeys(_FIELDS.values(), "")
     wrong: _Undecodable | None = None
@@ -287,9 +278,7 @@ def _entry(value: _go.Json, context: str) -> Entry:
             fields[known] = member
         elif member is not None and wrong is None:
             path = f"{context}.{known}" if context else f"dockerConfigEntryWithAuth.{known}"
-            wrong = _wrong_type(
-                member, f"Go struct field {path} of type string", f'the field "{known}" of an entry'
-            )
+            wrong = _wrong_type(member, f"Go struct field {path} of type string", f'the field "{known}" of an entry')
     if wrong is not None:
         raise wrong
     if not fields["auth"]:
@@ -354,9 +343,7 @@ def _matches(pattern: _Pattern, target: _Pattern) -> bool:
         pattern.port == target.port
         and len(pattern.labels) == len(target.labels)
         and target.path.startswith(pattern.path)
-        and all(
-            _go.glob_matches(glob, label) for glob, label in zip(pattern.labels, target.labels, strict=True)
-        )
+        and all(_go.glob_matches(glob, label) for glob, label in zip(pattern.labels, target.labels, strict=True))
     )
 
 

@@ -110,12 +110,8 @@ def rank_containerd(entry: Platform, node: Platform) -> Rank | None:
     entry = _normalised(replace(entry, os=entry.os or node.os))
     for at, wanted in enumerate(_containerd_order(_normalised(node))):
         if _equal(wanted, entry):
-            # on Windows the newest build is preferred, compared as text
-            return (
-                at,
-                -len(entry.os_features),
-                _descending(entry.os_version) if node.os == "windows" else (),
-            )
+            # on Windows the newest build is preferred, compared as text, and nothing else counts
+            return (_descending(entry.os_version),) if node.os == "windows" else (at, -len(entry.os_features))
     return None
 
 

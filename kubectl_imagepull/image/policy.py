@@ -227,13 +227,9 @@ def pulled_images(pod: Mapping[str, Any]) -> list[PulledImage]:
     spec = pod.get("spec") if isinstance(pod, Mapping) else None
     if not isinstance(spec, Mapping):
         return []
-    containers = {
-        key: list(_objects(spec, key)) for key in ("ephemeralContainers", "initContainers", "containers")
-    }
+    containers = {key: list(_objects(spec, key)) for key in ("ephemeralContainers", "initContainers", "containers")}
     found = list(_volumes(spec, [c for group in containers.values() for c in group]))
-    found += [
-        _container(c, Role.EPHEMERAL, "ephemeralContainers", 1) for c in containers["ephemeralContainers"]
-    ]
+    found += [_container(c, Role.EPHEMERAL, "ephemeralContainers", 1) for c in containers["ephemeralContainers"]]
     turn = 1
     for container in containers["initContainers"]:
         turn += 1
@@ -269,9 +265,7 @@ def _volumes(spec: Mapping[str, Any], containers: Sequence[Mapping[str, Any]]) -
             continue
         name, image = _string(volume, "name"), _string(source, "reference")
         users = tuple(
-            _string(c, "name")
-            for c in containers
-            if any(m.get("name") == name for m in _objects(c, "volumeMounts"))
+            _string(c, "name") for c in containers if any(m.get("name") == name for m in _objects(c, "volumeMounts"))
         )
         policy = _string(source, "pullPolicy") or default_pull_policy(image)
         yield PulledImage(Role.VOLUME, name, image, policy, 0, users, "")

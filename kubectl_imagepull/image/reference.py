@@ -86,9 +86,7 @@ class Reference:
         """
         if not isinstance(text, str):
             shown = type(text).__name__
-            raise InvalidReference(
-                "", "not-text", f"the image is not text but {shown}", "invalid reference format"
-            )
+            raise InvalidReference("", "not-text", f"the image is not text but {shown}", "invalid reference format")
         try:
             domain, path, tag, digest = _parse(text, legacy)
         except _GrammarError as wrong:
@@ -105,9 +103,7 @@ class Reference:
         """What containerd resolves (distribution/reference ParseDockerRef): a digest drops the tag, neither
         adds :latest.
         """
-        return (
-            f"{self.repository}@{self.digest}" if self.digest else f"{self.repository}:{self.tag or 'latest'}"
-        )
+        return f"{self.repository}@{self.digest}" if self.digest else f"{self.repository}:{self.tag or 'latest'}"
 
     @property
     def familiar(self) -> str:
@@ -248,6 +244,7 @@ def _check_digest(digest: str) -> None:
 _SHOWN = 80
 _MENDED = 4096  # longer texts are not mended: nobody wrote them by hand
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+_WEB_SITES = frozenset({"github.com", "gitlab.com", "bitbucket.org", "www.docker.com", "docs.docker.com"})
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
 # what word processors and chat clients make of ASCII
 _LOOKALIKES = str.maketrans(
@@ -298,9 +295,7 @@ def _diagnose(text: str, legacy: bool, grammar_error: str, depth: int = 0) -> In
 def _empty(text: str, error: str) -> _Mistake | None:
     if text.strip().strip(_INVISIBLE):
         return None
-    return _Mistake(
-        "empty", "the image is empty: it needs at least a name, such as registry.example.com/team/app:1.0"
-    )
+    return _Mistake("empty", "the image is empty: it needs at least a name, such as registry.example.com/team/app:1.0")
 
 
 def _white_space_around(text: str, error: str) -> _Mistake | None:
@@ -312,9 +307,7 @@ def _white_space_around(text: str, error: str) -> _Mistake | None:
         return _Mistake("line-break", f'a line break is part of the image "{_shown(text)}"', stripped)
     if around:
         return _Mistake("white-space", f'a space is part of the image "{_shown(text)}"', stripped)
-    return _Mistake(
-        "invisible-character", f'an invisible character is part of the image "{_shown(text)}"', stripped
-    )
+    return _Mistake("invisible-character", f'an invisible character is part of the image "{_shown(text)}"', stripped)
 
 
 def _quoted(text: str, error: str) -> _Mistake | None:
@@ -344,7 +337,7 @@ def _scheme(text: str, error: str) -> _Mistake | None:
     return _Mistake(
         "scheme",
         f"an image has no scheme in front: {_shown(found.group())} does not belong there",
-        _web_address(rest),
+        None if rest.partition("/")[0] in _WEB_SITES else _web_address(rest),
     )
 
 
@@ -358,7 +351,7 @@ def _web_address(text: str) -> str:
 
 def _credentials(text: str, error: str) -> _Mistake | None:
     before, at, after = text.rpartition("@")
-    if not at or "/" not in after or "/" in before:
+    if not at or "/" not in after or "/" in before or after.startswith(("sha256", "sha512")):
         return None
     # never repeat what stands before the @: it is a user name and perhaps a password
     return _Mistake(
@@ -418,11 +411,7 @@ def _digest_part(text: str, error: str) -> _Mistake | None:
         return _digest_without_colon(text, name, digest)
     if ":" in encoded:
         encoded, _, tag = encoded.partition(":")
-        fits = (
-            _HEX_LENGTH.get(algorithm) == len(encoded)
-            and _LOWER_HEX.fullmatch(encoded)
-            and _TAG.fullmatch(tag)
-        )
+        fits = _HEX_LENGTH.get(algorithm) == len(encoded) and _LOWER_HEX.fullmatch(encoded) and _TAG.fullmatch(tag)
         return _Mistake(
             "tag-after-digest",
             f'the tag stands behind the digest in "{_shown(text)}": the order is name:tag@digest',
@@ -458,9 +447,7 @@ def _digest_without_colon(text: str, name: str, digest: str) -> _Mistake:
     separated = _SEPARATED_DIGEST.fullmatch(digest)
     if separated:
         mended = f"{name}@{separated.group(1)}:{separated.group(2)}".lower() if name.islower() else None
-        return _Mistake(
-            "digest-separator", f'a colon belongs behind the algorithm in "{_shown(text)}"', mended
-        )
+        return _Mistake("digest-separator", f'a colon belongs behind the algorithm in "{_shown(text)}"', mended)
     if re.fullmatch(r"[0-9A-Fa-f]{32,}", digest):
         known = {length: algorithm for algorithm, length in _HEX_LENGTH.items()}.get(len(digest))
         return _Mistake(
@@ -516,9 +503,7 @@ def _tag_part(text: str, error: str) -> _Mistake | None:
     if tag[0] in ".-":
         return _Mistake("tag-start", f'a tag cannot begin with "{tag[0]}" as in "{_shown(text)}"')
     if len(tag) > 128:
-        return _Mistake(
-            "tag-length", f'the tag in "{_shown(text)}" has {len(tag)} characters, 128 are allowed'
-        )
+        return _Mistake("tag-length", f'the tag in "{_shown(text)}" has {len(tag)} characters, 128 are allowed')
     return None
 
 
@@ -531,11 +516,7 @@ def _slashes(text: str, error: str) -> _Mistake | None:
         # "docker.io/" and "nginx/": what stays must not turn a host into an image on Docker Hub
         host = "/" not in head and ("." in head or ":" in head or head == "localhost")
         mended = None if host else f"{head.rstrip('/')}{last}{at}{digest}"
-        words = (
-            f'"{_shown(text)}" names a registry but no image'
-            if host
-            else f'"{_shown(text)}" ends with a slash'
-        )
+        words = f'"{_shown(text)}" names a registry but no image' if host else f'"{_shown(text)}" ends with a slash'
         return _Mistake("no-image" if host else "trailing-slash", words, mended)
     if "//" in left:
         return _Mistake(
@@ -559,7 +540,7 @@ def _host_part(text: str, error: str) -> _Mistake | None:
             f'an IPv6 address stands in brackets, not as in "{_shown(text)}": [address]:port/image',
         )
     if first.startswith("["):
-        return None if _is_domain(first, False) and error != _FORMAT else _ipv6(text, first)
+        return _ipv6(text, first)
     if "." not in first and ":" not in first:
         return None
     host, colon, port = first.partition(":")
@@ -570,27 +551,24 @@ def _host_part(text: str, error: str) -> _Mistake | None:
             f'and "{_shown(port)}" is no port number; a tag stands at the end and holds no slash',
         )
     if "_" in host and _is_domain(host.replace("_", "-"), False):
-        return _Mistake(
-            "host-underscore", f'"{_shown(host)}" is no host name: an underscore cannot be in one'
-        )
+        return _Mistake("host-underscore", f'"{_shown(host)}" is no host name: an underscore cannot be in one')
     if not _is_domain(first, False):
         return _Mistake("host", f'"{_shown(host)}" in "{_shown(text)}" is no host name')
     return None
 
 
 def _ipv6(text: str, first: str) -> _Mistake | None:
-    if _is_domain(first, False) and _is_domain(first, True) is False and _match(f"{text}", False) is not None:
-        return _Mistake(
-            "ipv6-not-supported",
-            f'kubelets up to 1.28 and CRI-O take no IPv6 address as registry: "{_shown(text)}"',
-        )
     if not _is_domain(first, False):
         return _Mistake(
             "ipv6",
-            f'"{_shown(first)}" is no IPv6 address that an image can name (no zone, no IPv4 part): '
-            "[fd00::1]:5000",
+            f'"{_shown(first)}" is no IPv6 address that an image can name (no zone, no IPv4 part): [fd00::1]:5000',
         )
-    return None
+    if _match(text, False) is None:
+        return None
+    return _Mistake(
+        "ipv6-not-supported",
+        f'kubelets up to 1.28 and CRI-O take no IPv6 address as registry: "{_shown(text)}"',
+    )
 
 
 def _path_part(text: str, error: str) -> _Mistake | None:
@@ -612,8 +590,7 @@ def _path_part(text: str, error: str) -> _Mistake | None:
             "path-characters", f'"{_shown(bad.group())}" in "{_shown(text)}" cannot be part of an image name'
         )
     if "lowercase" in error:
-        mended = text[: len(text) - len(text if not hosted else text[len(first) + 1 :])] + name.lower()
-        mended += text[len(mended) :]
+        mended = (f"{first}/" if hosted else "") + name.lower() + path[len(name) :] + text[len(left) :]
         return _Mistake("upper-case", f'an image name is lower case, not as in "{_shown(text)}"', mended)
     if "64-byte" in error:
         return _Mistake(
@@ -628,8 +605,7 @@ def _path_part(text: str, error: str) -> _Mistake | None:
             return _Mistake(
                 "path-component",
                 f'"{_shown(component)}" in "{_shown(text)}" is no name: letters and digits, with single ".", '
-                '"_", "__" '
-                "or dashes between them, never at its ends",
+                '"_", "__" or dashes between them, never at its ends',
             )
     return None
 
@@ -668,8 +644,7 @@ def _remarks(reference: Reference) -> Iterator[Remark]:
     if reference.domain == DOCKER_HUB and first not in (DOCKER_HUB, _DOCKER_HUB_LEGACY):
         yield Remark(
             "docker-hub-default",
-            f'"{_shown(text)}" names no registry, so {_shown(reference.repository)} is asked for on Docker '
-            "Hub",
+            f'"{_shown(text)}" names no registry, so {_shown(reference.repository)} is asked for on Docker Hub',
         )
     if not reference.domain:
         yield Remark(

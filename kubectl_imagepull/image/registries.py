@@ -48,8 +48,7 @@ _DOCKER_HUB = RegistryKind(
     "Docker Hub",
     (PULL_SECRET,),
     "public",
-    "user name and a personal or organisation access token, under https://index.docker.io/v1/ in the pull "
-    "secret",
+    "user name and a personal or organisation access token, under https://index.docker.io/v1/ in the pull secret",
     token_lifetime=300,
     token_realm="https://auth.docker.io/token",
 )
@@ -132,8 +131,7 @@ _GITLAB = RegistryKind(
     "GitLab container registry",
     (PULL_SECRET,),
     "public",
-    "a deploy token or access token with read_registry; the password of a CI job works only while the job "
-    "runs",
+    "a deploy token or access token with read_registry; the password of a CI job works only while the job runs",
     token_lifetime=300,
 )
 _HARBOR = RegistryKind(
@@ -179,14 +177,13 @@ _UNKNOWN = RegistryKind(
     "registry",
     (PULL_SECRET, PROVIDER_PLUGIN),
     "if-enabled",
-    "a pull secret with an entry for exactly this host and port, unless the node has a credential provider "
-    "for it",
+    "a pull secret with an entry for exactly this host and port, unless the node has a credential provider for it",
     by_name=False,
 )
 
 KINDS = (
-    _DOCKER_HUB, _GHCR, _ECR, _ECR_PUBLIC, _GAR, _GCR, _ACR, _QUAY, _OPENSHIFT, _GITLAB, _HARBOR, _ARTIFACTORY,
-    _NEXUS, _MCR, _K8S, _UNKNOWN,
+    _DOCKER_HUB, _GHCR, _ECR, _ECR_PUBLIC, _GAR, _GCR, _ACR, _QUAY, _OPENSHIFT, _GITLAB, _HARBOR,
+    _ARTIFACTORY, _NEXUS, _MCR, _K8S, _UNKNOWN,
 )  # fmt: skip
 
 _BY_NAME: tuple[tuple[re.Pattern[str], RegistryKind], ...] = tuple(
@@ -246,9 +243,7 @@ def kind_of(host: str, realm: str = "") -> RegistryKind:
             return _filled_in(kind, named)
     for pattern, kind in _BY_REALM:
         if realm and pattern.match(realm[:500]):
-            return replace(
-                _filled_in(kind, named), by_name=False, token_realm=realm if "://" in realm else ""
-            )
+            return replace(_filled_in(kind, named), by_name=False, token_realm=realm if "://" in realm else "")
     parts = {part.rstrip("0123456789") for label in name.split(".")[:-1] for part in label.split("-")}
     for word, kind in _BY_LABEL:
         if word in parts:

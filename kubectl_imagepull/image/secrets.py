@@ -24,7 +24,9 @@ from kubectl_imagepull.image.keyring import (
     secret_name,
     shown_key,
 )
+from kubectl_imagepull.image.policy import KubeletTraits
 from kubectl_imagepull.image.reference import DOCKER_HUB, InvalidReference, Reference
+from kubectl_imagepull.image.registries import NODE_ROLE, RegistryKind
 
 IGNORED = "auth.secret_ignored"
 MALFORMED = "auth.secret_malformed"
@@ -115,8 +117,7 @@ def _explain(
     if any(c.usable for c in mine):
         usable = next(c for c in mine if c.usable)
         why = (
-            f'its entry "{_short(usable.registry_key)}" matches, with user name '
-            f'"{_short(_printable(usable.username))}"'
+            f'its entry "{_short(usable.registry_key)}" matches, with user name "{_short(_printable(usable.username))}"'
         )
         return SecretUse(name, True, None, why, keys, users)
     return SecretUse(name, False, EMPTY, _why_empty(entries, mine), keys, users)
@@ -155,9 +156,7 @@ def _why_ignored(secret: object) -> str:
     data = secret.get("data")
     if isinstance(data, Mapping) and key in data:
         return f"its {key} is empty, which the kubelet passes over in silence"
-    return (
-        f"it has no {key} in its data, which its type {kind} needs, so the kubelet passes over it in silence"
-    )
+    return f"it has no {key} in its data, which its type {kind} needs, so the kubelet passes over it in silence"
 
 
 def _why_no_entries(raw: bytes) -> tuple[str, str]:
@@ -188,10 +187,7 @@ def _why_empty(entries: Mapping[str, Entry], mine: list[Credential]) -> str:
     tail = "so the pull goes out without credentials"
     for field in ("identitytoken", "registrytoken"):
         if field.upper() in dropped:
-            return (
-                f'its entry "{_short(key)}" holds only {_article(field)} {field}, which the kubelet '
-                f"drops, {tail}"
-            )
+            return f'its entry "{_short(key)}" holds only {_article(field)} {field}, which the kubelet drops, {tail}'
     if any(c.password for c in mine):
         return f'its entry "{_short(key)}" has a password but no user name, {tail}'
     return (
@@ -269,15 +265,13 @@ def _near_miss(raw: str, key: _Key, target: _Key) -> tuple[int, str]:
         if want != have:
             return (
                 55,
-                f'"{written}" covers names of {want} parts, {_short(target.host)} has {have}: a * stands '
-                "for one part",
+                f'"{written}" covers names of {want} parts, {_short(target.host)} has {have}: a * stands for one part',
             )
         return _same_host(raw, written, key, target)
     if target.host.endswith(f".{key.host}") and "." in key.host:
         return (
             50,
-            f'"{written}" does not cover the names below it: write {_short(target.host)} or '
-            f"*.{_short(key.host)}",
+            f'"{written}" does not cover the names below it: write {_short(target.host)} or *.{_short(key.host)}',
         )
     if key.host.endswith(f".{target.host}") and "." in target.host:
         return 40, f'"{written}" is another host'
@@ -294,10 +288,7 @@ def _hub_miss(written: str, key: _Key) -> str:
     if key.host == "index.docker.io" and not key.port:
         if key.path in ("/v1", "/v2"):
             return f'"{written}" lacks its last slash: the kubelet knows Docker Hub by {_HUB_KEY}'
-        return (
-            f'"{written}" has "{_short(key.path)}" behind the host: the kubelet knows Docker Hub by '
-            f"{_HUB_KEY}"
-        )
+        return f'"{written}" has "{_short(key.path)}" behind the host: the kubelet knows Docker Hub by {_HUB_KEY}'
     return f'"{written}" is not how the kubelet knows Docker Hub: write {_HUB_KEY} or docker.io'
 
 
@@ -312,8 +303,7 @@ def _same_host(raw: str, written: str, key: _Key, target: _Key) -> tuple[int, st
         if not target.port:
             return (
                 90,
-                f'"{written}" names port {_short(key.port)}, the image names none, and the kubelet compares '
-                "the text",
+                f'"{written}" names port {_short(key.port)}, the image names none, and the kubelet compares the text',
             )
         have = f"names port {_short(key.port)}" if key.port else "names no port"
         return 90, f'"{written}" {have}, the image has port {target.port}'
@@ -323,8 +313,7 @@ def _same_host(raw: str, written: str, key: _Key, target: _Key) -> tuple[int, st
         if key.host.startswith("["):
             return (
                 91,
-                f'"{written}" is an IPv6 address without a port, which the kubelet takes for a pattern: add '
-                "the port",
+                f'"{written}" is an IPv6 address without a port, which the kubelet takes for a pattern: add the port',
             )
         return 0, ""
     return 80, _path_miss(written, key.path, target.path)
@@ -332,10 +321,7 @@ def _same_host(raw: str, written: str, key: _Key, target: _Key) -> tuple[int, st
 
 def _path_miss(written: str, path: str, target: str) -> str:
     if path in ("/v1", "/v2"):
-        return (
-            f'"{written}" lacks its last slash: without it {path} is taken for the beginning of the '
-            "image's path"
-        )
+        return f'"{written}" lacks its last slash: without it {path} is taken for the beginning of the image\'s path'
     if any(c in path for c in "*?["):
         return f'"{written}" has a wildcard in its path, where the kubelet knows none'
     if path.endswith("/") and target == path.rstrip("/"):
@@ -346,15 +332,54 @@ def _path_miss(written: str, path: str, target: str) -> str:
 
 
 def _printable(text: str) -> str:
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
-    )
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 def _short(text: str) -> str:
     """Bounded, and with nothing in it that a terminal acts on."""
     cut = text if len(text) <= 100 else f"{text[:80]}…{text[-16:]}"
     return _printable(cut)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Where credentials may come from besides
+
+
+@dataclass(frozen=True)
+class UnreadSource:
+    """A source of credentials that the API does not show. id: "node-config" or "provider-plugin".
+
+    expected: whether this kind of registry normally gets its credentials from there. sentence: for a report.
+    """
+
+    id: str
+    expected: bool
+    sentence: str
+
+
+def unread_sources(kind: RegistryKind, kubelet: KubeletTraits) -> list[UnreadSource]:
+    """What the kubelet tries after the pod's pull secrets, in its order.
+
+    Up to 1.32 both are one index, in which the longer key comes first; since then plugins come last
+    (kubernetes pkg/kubelet/images/image_manager.go).
+    """
+    by_role = NODE_ROLE in kind.credentials
+    behind = "after that" if kubelet.plugins_come_last else "together with that"
+    return [
+        UnreadSource(
+            "node-config",
+            False,
+            "the node's own docker config (config.json or .dockercfg in the kubelet's directory, its home or /) "
+            "may hold credentials, which cannot be read from here",
+        ),
+        UnreadSource(
+            "provider-plugin",
+            by_role,
+            f"{behind} the kubelet asks its credential provider plugins"
+            + (f", which is how {kind.title} is normally used" if by_role else "")
+            + ": whether one is set up, and what it answers, cannot be read from here",
+        ),
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ STATE = "/run/kubectl-imagepull-test"
 def lab() -> Iterator[api.Lab]:
     """The running lab; up before the first test that needs it, down after the last."""
     before = os.environ.get("IMAGEPULL_LAB")
-    os.environ["IMAGEPULL_LAB"] = os.environ.get("IMAGEPULL_TEST_LAB", STATE)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    os.environ["IMAGEPULL_LAB"] = os.environ.get("IMAGEPULL_TEST_LAB") or STATE + worker
     try:
         yield api.up()
     finally:

@@ -18,6 +18,7 @@ import sys
 import tarfile
 import threading
 import time
+import venv
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -255,23 +256,29 @@ def test_kubectl_finds_it(installed: Krew) -> None:
         ran.stdout == f"kubectl-imagepull {__version__} (Python {'.'.join(map(str, sys.version_info[:3]))})\n"
     )
     assert "usage: kubectl imagepull" in run(["kubectl", "imagepull", "--help"], installed.env).stdout
+    explained = run(["kubectl", "imagepull", "explain", "image.tag_unknown"], installed.env)
+    assert explained.returncode == 0 and "image.tag_unknown" in explained.stdout, explained.stderr
 
 
 @pytest.mark.parametrize("node", NODES)
 def test_why(installed: Krew, cluster: Cluster, namespace: str, node: str) -> None:
+    env = {name: installed.env[name] for name in ("PATH", "HOME")}
     cluster.apply(pod(namespace, f"tag-missing-{node}", node, "registry.lab.test/busybox:9.9"))
     cluster.wait_failing(namespace, [f"tag-missing-{node}"])
-    code, found = cluster.why(f"tag-missing-{node}", "-n", namespace, **installed.env)
+    code, found = cluster.why(f"tag-missing-{node}", "-n", namespace, **env)
     assert (code, found["verdict"]["cause"]) == (1, "image.tag_unknown"), json.dumps(found, indent=1)
     assert found["verdict"]["confidence"] == "confirmed"
     assert {hop["vantage"] for hop in found["hops"] if hop["status"] == "pass"} >= {node, "workstation"}
     assert found["errors"] == []
-    cache = Path(installed.env["HOME"], ".cache", "kubectl-imagepull", "krew")
+    cache = Path(env["HOME"], ".cache", "kubectl-imagepull", "krew")
     assert list(cache.glob("kubectl-imagepull_*/site-packages/kubectl_imagepull")), (
         "not what krew installed has run"
     )
     text = cluster.run(
-        "imagepull", "why", f"tag-missing-{node}", "-n", namespace, check=False, **installed.env
+        *("imagepull", "why", f"tag-missing-{node}", "-n", namespace),
+        check=False,
+        PATH=env["PATH"],
+        HOME=env["HOME"],
     )
     assert text.returncode == 1 and "busybox:9.9" in text.stdout and text.stderr == ""
 
@@ -358,17 +365,17 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 def test_nothing_of_the_user_gets_in(program: Path, env: dict[str, str], tmp_path: Path) -> None:
+    """Neither by PYTHONPATH and the current folder nor by what is installed beside the Python."""
+    venv.create(tmp_path / "venv", symlinks=True)
+    (installed,) = (tmp_path / "venv" / "lib").glob("python3.*/site-packages")
     hostile = tmp_path / "hostile"
     hostile.mkdir()
     for name in ("sitecustomize", "json", "yaml", "urllib3", "kubectl_imagepull"):
-        (hostile / f"{name}.py").write_text("raise RuntimeError('not ours')")
+        for folder in (hostile, installed):
+            (folder / f"{name}.py").write_text("raise RuntimeError('not ours')")
+    env |= {"PATH": f"{tmp_path}/venv/bin", "PYTHONPATH": str(hostile)}
     ran = subprocess.run(
-        [program, "version"],
-        env={**env, "PYTHONPATH": str(hostile)},
-        cwd=hostile,
-        capture_output=True,
-        text=True,
-        check=False,
+        [program, "version"], env=env, cwd=hostile, capture_output=True, text=True, check=False
     )
     assert (ran.returncode, ran.stderr) == (0, "")
 

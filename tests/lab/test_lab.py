@@ -35,8 +35,17 @@ NODES = pytest.mark.parametrize("node", settings.NODES)
 
 
 @pytest.fixture(scope="module")
-def lab() -> Lab:
-    return api.up()
+def lab() -> Iterator[Lab]:
+    """A lab of the tests' own; one that somebody works in stays as it is."""
+    before = os.environ.get("IMAGEPULL_LAB")
+    os.environ["IMAGEPULL_LAB"] = "/run/kubectl-imagepull-lab-test"
+    try:
+        yield api.up()
+    finally:
+        api.down()
+        os.environ.pop("IMAGEPULL_LAB")
+        if before is not None:
+            os.environ["IMAGEPULL_LAB"] = before
 
 
 class Namespace:

@@ -37,9 +37,7 @@ def main(arguments: list[str]) -> int:
             metavar="N",
             help=f"default {DEFAULTS[kind.name]}",
         )
-    parser.add_argument(
-        "--seed", type=int, default=None, help="default: another one in each run, and printed"
-    )
+    parser.add_argument("--seed", type=int, default=None, help="default: another one in each run, and printed")
     options = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
     print(f"seed {seed}")

@@ -85,8 +85,14 @@ _LENGTHS = [64, 64, 64, 96, 128, 32, 31, 63, 65, 0]
 _DIGITS = ["f", "0", "a", "F", "g", "fA", "0f"]
 
 
+_GOOD_HOSTS = [host for host in _HOSTS if host.isascii() and not host.startswith("-") and "_" not in host and "-." not in host]
+
+
 def reference(pick: Pick) -> str:
-    how = pick.number(0, 9)
+    """Half of them sound but for the combination, half damaged."""
+    how = pick.number(0, 15)
+    if how >= 7:
+        return _sound_reference(pick)
     if how == 0:
         return _soup(pick, "aZ0:/@.-_[]", 14)
     if how == 1:
@@ -102,11 +108,32 @@ def reference(pick: Pick) -> str:
         text += f"@{pick.one(_ALGORITHMS)}:{(digits * 128)[: pick.one(_LENGTHS)]}"
     if how == 2:
         text = pick.one(["https://", "docker://", " ", "http:/", "oci:"]) + text
-    return damaged(pick, text) if how >= 7 else text
+    return damaged(pick, text) if how >= 5 else text
+
+
+def _sound_reference(pick: Pick) -> str:
+    parts = [_soup_of(pick, ["a", "b1", "app", "0", "z" * 60]) for _ in range(pick.number(1, 4))]
+    if _chance(pick, 2):
+        parts.insert(0, pick.one(_GOOD_HOSTS) + pick.one(["", "", ":5000", ":443"]))
+    text = "/".join(parts)
+    if _chance(pick, 2):
+        text += ":" + pick.one(["latest", "1.27", "_x", "A.b-C_d", "5000", "t" * 128])
+    if _chance(pick, 3):
+        algorithm, length = pick.one([("sha256", 64), ("sha384", 96), ("sha512", 128)])
+        text += f"@{algorithm}:{'0f' * (length // 2)}"
+    return text
+
+
+def _soup_of(pick: Pick, pieces: Sequence[str]) -> str:
+    """A path component: pieces with the separators that may stand between them."""
+    text = pick.one(pieces)
+    for _ in range(pick.number(0, 2)):
+        text += pick.one([".", "_", "__", "-", "--", "---"]) + pick.one(pieces)
+    return text
 
 
 # ------------------------------------------------------------------------------------------------------------
-# keyrings: {"secrets": [{"name", "type", "data": {key: base64}}], "images": […], "repositories": […]}
+# keyrings: {"secrets": [{"name", "type", "key", "document": its bytes as Latin-1}], "images": […], "repositories": […]}
 
 _NAMES = ["reg", "example", "com", "io", "a", "docker", "index", "quay", "x-y"]
 _REGISTRIES = [
@@ -124,13 +151,16 @@ _KEY_PATHS = [
     "/team/*", "//", "/v1//team", "/%74eam", "/te%am", "/team?x=1", "/team#f", "?x", "#f", "/v1/?x", "/\u00e9", "/v1/v2/",
 ]
 _USERINFO = ["", "", "", "", "", "user@", "user:pa@", "u%40:p@", "u%zz@", "u@v@", "u s@"]
-_HOST_ODDITIES = ["%41", "%c3%a9", "%2e", "a:b:5000", "[fd00::1%25eth0]:5000", "[::ffff:1.2.3.4]:1", "[1.2.3.4]", "[fd00::1", "fd00::1]", "x[fd00::1]"]
+_HOST_ODDITIES = ["[FD00::1]", "[::1%25a-z]", "[::1%25*]", "[::1%25a]*b]", "[::1%25z-a]", "[::1%25-a]", "[::1%25a--b]", "[::]", "[::1%25\u00e9]", "%41", "%c3%a9", "%2e", "a:b:5000", "[fd00::1%25eth0]:5000", "[::ffff:1.2.3.4]:1", "[1.2.3.4]", "[fd00::1", "fd00::1]", "x[fd00::1]"]
 _IMAGES_PATHS = ["/app", "/team/app", "/team/app:1", "/library/nginx", "/teapot", "/v2/app", "/z-long/path/app"]
-_SHORT = ["nginx", "team/app", "library/nginx:1", "jenkins", "localhost/app", "app@sha256:" + "a" * 64, "Org/app", "quay.io", "reg.example.com"]
-_RAW = ["nginx", "quay.io", "", "reg.example.com", "docker.io/team/app", "index.docker.io/foo", "foo/bar", "/x", "localhost"]
+_SHORT = ["nginx", "team/app", "library/nginx:1", "jenkins", "localhost/app", "app@sha256:" + "a" * 64, "Org/app", "F/app", "A/b", "quay.io", "reg.example.com"]
+_RAW = ["F/app", "1/x", "[::]/app", "nginx", "quay.io", "", "reg.example.com", "docker.io/team/app", "index.docker.io/foo", "foo/bar", "/x", "localhost"]
 
 
-def _registry_key(pick: Pick) -> str:
+def _registry_key(pick: Pick, focus: str | None) -> str:
+    """Any key at all, or one that has to do with the focus: a host that images of the case are on."""
+    if focus is not None:
+        return _near_key(pick, focus)
     how = pick.number(0, 11)
     if how == 0:
         host = pick.one(_HOST_ODDITIES)
@@ -142,6 +172,22 @@ def _registry_key(pick: Pick) -> str:
         host = pick.one(_REGISTRIES)
     key = pick.one(_SCHEMES) + pick.one(_USERINFO) + host + pick.one(_KEY_PATHS)
     return damaged(pick, key) if _chance(pick, 8) else key
+
+
+def _near_key(pick: Pick, host: str) -> str:
+    if _chance(pick, 4):
+        host = pick.one(["index.docker.io", "docker.io", "quay.io", host])
+    name, colon, port = host.partition(":") if not host.startswith("[") else (host, "", "")
+    if _chance(pick, 3):
+        labels = name.split(".")
+        at = pick.number(0, len(labels) - 1)
+        label = labels[at]
+        labels[at] = pick.one(["*", "*" + label[-1:], label[:1] + "*", "?" * len(label), "**", label[:1] + "*" + label[-1:], f"*{label[-1:]}*{label[-1:]}", f"{label[:1]}*{label[1:2]}*"])
+        name = ".".join(labels)
+    if _chance(pick, 8):
+        colon, port = pick.one([("", ""), (":", "5000"), (":", "443"), (":", "")])
+    path = pick.one(["", "", "", "/", "/v1/", "/v2/", "/v1", "/team", "/te", "/team/app", "/library", "/v2/team", "/v1//team", "/%74eam"])
+    return pick.one(["", "", "https://", "http://"]) + pick.one(["", "", "", "user@", "user:pw@"]) + name + colon + port + path
 
 
 _AUTHS = [
@@ -212,23 +258,37 @@ def _entry(pick: Pick, serial: int) -> str:
     return _members(pick, members)
 
 
-def _entries(pick: Pick, serial: int) -> str:
+def _sound_entry(pick: Pick, serial: int) -> str:
+    if _chance(pick, 12):
+        return pick.one(["null", "{}", '{"auth":""}', '{"identitytoken":"t"}', '{"username":"only"}'])
+    if _chance(pick, 2):
+        return _members(pick, [("\"auth\"", _quote(base64.b64encode(f"u{serial}:p:{serial}".encode()).decode()))])
+    return _members(pick, [("\"username\"", _quote(f"u{serial}")), ("\"password\"", _quote(f"p{serial}"))])
+
+
+def _entries(pick: Pick, serial: int, focus: str | None) -> str:
+    one = _entry if focus is None else _sound_entry
     count = pick.number(0, 4)
-    return _members(pick, [(_string(pick, _registry_key(pick)), _entry(pick, serial * 10 + i)) for i in range(count)])
+    return _members(
+        pick, [(_string(pick, _registry_key(pick, focus)) if focus is None else _quote(_registry_key(pick, focus)), one(pick, serial * 10 + i)) for i in range(count)]
+    )
 
 
-def _document(pick: Pick, serial: int, nested: bool) -> bytes:
+def _document(pick: Pick, serial: int, nested: bool, focus: str | None) -> bytes:
+    if focus is not None:
+        text = _entries(pick, serial, focus)
+        return (_members(pick, [("\"auths\"", text)]) if nested else text).encode()
     if nested != _chance(pick, 30):
-        members = [(_quote(pick.one(["Auths", "AUTHS", "auth\u017f", "auths "]) if _chance(pick, 12) else "auths"), _entries(pick, serial))]
+        members = [(_quote(pick.one(["Auths", "AUTHS", "auth\u017f", "auths "]) if _chance(pick, 12) else "auths"), _entries(pick, serial, None))]
         if _chance(pick, 15):
-            members.append((_quote("auths"), pick.one([_entries(pick, serial + 5), *_WRONG])))
+            members.append((_quote("auths"), pick.one([_entries(pick, serial + 5, None), *_WRONG])))
         if _chance(pick, 10):
             members.insert(pick.number(0, len(members)), (_quote(pick.one(["HttpHeaders", "httpheaders"])), pick.one([*_WRONG, '{"User-Agent":"x"}', '{"a":null}'])))
         if _chance(pick, 6):
             members.insert(pick.number(0, len(members)), (_quote(pick.one(["credsStore", "credHelpers", "plugins", ""])), pick.one(_WRONG)))
         text = _members(pick, members)
     else:
-        text = _entries(pick, serial)
+        text = _entries(pick, serial, None)
     if _chance(pick, 40):
         text = pick.one([*_WRONG, "", " ", "[" * pick.number(1, 5), "[" * 10001, "nul", "tru", "-", "01", "1.", "1.x", "1e", "1e+", "1.5.", "1ee", "\ufeff{}", "\u00e9", "NaN", "{} {}", "{}x", '{"a"', '{"a":1,', '{"a":1,}', '{,}', "[1,]", '{"a" 1}', '{"a":1 "b"}', "[1 2]", "'a'", '{"a":"\x01"}', "\x7f"])
     if _chance(pick, 15):
@@ -241,6 +301,8 @@ def _document(pick: Pick, serial: int, nested: bool) -> bytes:
 
 
 def keyring(pick: Pick) -> dict[str, Any]:
+    """Two of three are sound secrets with keys near to the images, the third may hold anything."""
+    focus = pick.one(_REGISTRIES) if pick.number(0, 2) else None
     secrets = []
     for serial in range(pick.number(1, 3)):
         nested = not _chance(pick, 5)
@@ -250,9 +312,10 @@ def keyring(pick: Pick) -> dict[str, Any]:
             kind = pick.one(["Opaque", "kubernetes.io/dockercfg", "kubernetes.io/dockerconfigjson", "", "kubernetes.io/tls"])
         if _chance(pick, 40):
             key = pick.one(["config.json", ".dockercfg", ".dockerconfigjson"])
-        raw = _document(pick, serial, nested)
-        secrets.append({"name": f"s{serial}", "type": kind, "data": {key: base64.b64encode(raw).decode()}})
-    images = [pick.one(_REGISTRIES) + pick.one(_IMAGES_PATHS) for _ in range(pick.number(1, 4))]
+        raw = _document(pick, serial, nested, focus)
+        secrets.append({"name": f"s{serial}", "type": kind, "key": key, "document": raw.decode("latin-1")})
+    hosts = _REGISTRIES if focus is None else [focus, focus, "docker.io", "quay.io"]
+    images = [pick.one(hosts) + pick.one(_IMAGES_PATHS) for _ in range(pick.number(1, 4))]
     images += [pick.one(_SHORT) for _ in range(pick.number(0, 2))]
     return {"secrets": secrets, "images": images, "repositories": [pick.one(_RAW) for _ in range(pick.number(0, 1))]}
 
@@ -333,8 +396,8 @@ def platform(pick: Pick) -> dict[str, Any]:
         made: dict[str, Any] = {"os": system, "architecture": pick.one(_ARCHITECTURES), "variant": pick.one(_VARIANTS)}
         if system == "windows":
             made["os.version"] = pick.one(_BUILDS)
-        if _chance(pick, 6):
-            made["os.features"] = [pick.one(["win32k", "a", "b", "c"]) for _ in range(pick.number(1, 2))]
+        if _chance(pick, 3 if system == "windows" else 6):
+            made["os.features"] = [pick.one(["win32k", "win32k", "a", "b", "c"]) for _ in range(pick.number(1, 2))]
         return made
 
     node = one(["linux", "linux", "windows"])

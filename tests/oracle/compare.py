@@ -41,9 +41,7 @@ def _reference_question(text: str) -> dict[str, Any]:
 
 
 def _reference_differs(text: str, answer: Answer) -> str | None:
-    return _one_grammar(text, answer["Reference"], legacy=False) or _one_grammar(
-        text, answer["Legacy"], legacy=True
-    )
+    return _one_grammar(text, answer["Reference"], legacy=False) or _one_grammar(text, answer["Legacy"], legacy=True)
 
 
 def _one_grammar(text: str, theirs: dict[str, str], legacy: bool) -> str | None:
@@ -79,16 +77,23 @@ def _one_grammar(text: str, theirs: dict[str, str], legacy: bool) -> str | None:
 # keyrings
 
 
+def _data(secret: dict[str, str]) -> dict[str, str]:
+    return {secret["key"]: base64.b64encode(secret["document"].encode("latin-1")).decode()}
+
+
 def _keyring_question(case: dict[str, Any]) -> dict[str, Any]:
-    secrets = [{"Name": s["name"], "Type": s["type"], "Data": s["data"]} for s in case["secrets"]]
+    secrets = [{"Name": s["name"], "Type": s["type"], "Data": _data(s)} for s in case["secrets"]]
     return {
-        "Kind": "keyring", "Secrets": secrets, "Images": case["images"], "Repositories": case["repositories"]
-    }  # fmt: skip
+        "Kind": "keyring",
+        "Secrets": secrets,
+        "Images": case["images"],
+        "Repositories": case["repositories"],
+    }
 
 
 def secret_objects(case: dict[str, Any]) -> list[dict[str, Any]]:
     """The case's secrets as the API gives them."""
-    return [{"metadata": {"name": s["name"]}, "type": s["type"], "data": s["data"]} for s in case["secrets"]]
+    return [{"metadata": {"name": s["name"]}, "type": s["type"], "data": _data(s)} for s in case["secrets"]]
 
 
 def _keyring_differs(case: dict[str, Any], answer: Answer) -> str | None:
@@ -102,9 +107,7 @@ def _keyring_differs(case: dict[str, Any], answer: Answer) -> str | None:
         return f"we decode it, they fail: {answer['Error']}"
     ours = [ring.lookup(image) for image in case["images"]]
     ours += [ring.lookup_repository(name) for name in case["repositories"]]
-    for name, mine, theirs in zip(
-        [*case["images"], *case["repositories"]], ours, answer["Lookups"], strict=True
-    ):
+    for name, mine, theirs in zip([*case["images"], *case["repositories"]], ours, answer["Lookups"], strict=True):
         if not _same_order(ring, mine, theirs):
             shown = [(c.secret, c.username, c.password) for c in mine]
             return f"for {name!r} we find {shown}, they {[tuple(t.values()) for t in theirs]}"
@@ -127,8 +130,7 @@ def _same_order(ring: Keyring, ours: list[Credential], theirs: list[dict[str, st
         mine = sorted(map(_triple, group))
         part = theirs[at : at + len(mine)]
         if mine != sorted(
-            (t["Secret"], base64.b64decode(t["Username"] or ""), base64.b64decode(t["Password"] or ""))
-            for t in part
+            (t["Secret"], base64.b64decode(t["Username"] or ""), base64.b64decode(t["Password"] or "")) for t in part
         ):
             return False
         at += len(mine)
@@ -173,9 +175,7 @@ def _standard_differs(lines: list[str]) -> str | None:
         if len(read) != 1 or read[0].malformed or read[0].token68 or line[:1] in ", \t\r\n":
             continue
         scheme, params = challenge.runtime_challenges([line], challenge.CRIO)[0]
-        plain = len(params) == len(read[0].params) and not any(
-            f"{s}=" in line or f"={s}" in line for s in " \t\r\n"
-        )
+        plain = len(params) == len(read[0].params) and not any(f"{s}=" in line or f"={s}" in line for s in " \t\r\n")
         if plain and line.count("=") == len(params) and (scheme, params) != (read[0].scheme, read[0].params):
             return f"one challenge in {line!r}: by the standard {read[0]}, to runtimes {(scheme, params)}"
     return None
@@ -204,9 +204,7 @@ def _token_differs(case: dict[str, Any], answer: Answer) -> str | None:
     except challenge.BadRealm as error:
         # containerd goes on with a user name in the realm, with odd hosts, and with what only its transport
         # refuses
-        asked = [
-            r["URL"] for r in theirs if _PLAIN_ADDRESS.match(r["URL"]) and " " not in case["params"]["realm"]
-        ]
+        asked = [r["URL"] for r in theirs if _PLAIN_ADDRESS.match(r["URL"]) and " " not in case["params"]["realm"]]
         return f"we refuse the realm ({error}), they ask {asked}" if asked else None
     if answer["Error"] and not theirs:
         return f"we ask {[r.url for r in ours]}, they fail: {answer['Error']}"
@@ -217,9 +215,7 @@ def _token_differs(case: dict[str, Any], answer: Answer) -> str | None:
             form.setdefault(name, []).append(value)
         if request.secret_field:
             form[request.secret_field] = [case["password"]]
-        mine.append(
-            {"Method": request.method, "URL": request.url, "Form": form or None, "Basic": request.basic}
-        )
+        mine.append({"Method": request.method, "URL": request.url, "Form": form or None, "Basic": request.basic})
     # a fragment is kept in Go's URL and not sent
     theirs = [{**request, "URL": request["URL"].partition("#")[0]} for request in theirs]
     return None if mine == theirs else f"we ask {mine}, they {theirs}"

@@ -56,9 +56,7 @@ def _build(go: str, work: Path) -> None:
     fill = {
         # net/url is stricter or laxer about colons by these, and that decides which registry keys a kubelet
         # keeps
-        "@GODEBUG@": "\n".join(
-            re.findall(r"^godebug [^(\n]+$|^godebug \((?:\n[^)]*)\)", theirs, re.MULTILINE)
-        ),
+        "@GODEBUG@": "\n".join(re.findall(r"^godebug [^(\n]+$|^godebug \((?:\n[^)]*)\)", theirs, re.MULTILINE)),
         "@STAGING@": staging,
         "@KUBERNETES@": KUBERNETES,
         "@REPLACE@": "\n".join(f"replace {name} => {name} {staging}" for name in replaced),

@@ -22,7 +22,7 @@ from tests.oracle.compare import KINDS, Kind
 from tests.oracle.process import Oracle, OracleUnavailable
 
 VECTORS = Path(__file__).parents[1] / "vectors"
-EXAMPLES = {"references": 1500, "keyrings": 900, "challenges": 900, "tokens": 500, "platforms": 500}
+EXAMPLES = {"references": 1500, "keyrings": 500, "challenges": 700, "tokens": 500, "platforms": 500}
 
 
 class _Drawn:

@@ -32,9 +32,7 @@ def test_vector(case: dict[str, Any]) -> None:
             shown["token68"] = found.token68
         read.append({"malformed": found.malformed} if found.malformed else shown)
     assert read == case["expect"]
-    assert parse_challenges(case["headers"]) == [
-        (e["scheme"], e["params"]) for e in case["expect"] if "scheme" in e
-    ]
+    assert parse_challenges(case["headers"]) == [(e["scheme"], e["params"]) for e in case["expect"] if "scheme" in e]
     for runtime, name in ((CONTAINERD, "containerd"), (CRIO, "crio")):
         expected = [(e["scheme"], e["params"]) for e in case[name]]
         assert runtime_challenges(case["headers"], runtime) == expected

@@ -26,9 +26,7 @@ def index(*platforms: str | None) -> dict[str, Any]:
 
 
 def node(system: str, architecture: str, kernel: str = "6.1") -> Platform:
-    return Platform.of_node(
-        {"operatingSystem": system, "architecture": architecture, "kernelVersion": kernel}
-    )
+    return Platform.of_node({"operatingSystem": system, "architecture": architecture, "kernelVersion": kernel})
 
 
 AMD64, ARM64, ARM = node("linux", "amd64"), node("linux", "arm64"), node("linux", "arm")
@@ -108,6 +106,16 @@ def test_windows_prefers_the_newest_build_that_fits() -> None:
     builds = ("windows/amd64 10.0.17763.1", "windows/amd64 10.0.20348.1", "windows/amd64 10.0.20348.9")
     assert taken(node("windows", "amd64", "10.0.25398.1"), CONTAINERD, *builds) == builds[2]
     assert taken(node("windows", "amd64", "10.0.17763.5"), CONTAINERD, *builds) == builds[0]
+
+
+def test_features() -> None:
+    def entry(*features: str) -> dict[str, Any]:
+        platform = {"os": "windows", "architecture": "amd64", "os.features": list(features)}
+        return {"manifests": [{"platform": platform}]}
+
+    windows = node("windows", "amd64", "10.0.20348.1")
+    assert choose(entry("win32k"), windows).descriptor is not None
+    assert choose(entry("win32k", "other"), windows).descriptor is None
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def test_vector_in_the_old_grammar(case: dict[str, Any]) -> None:
         ("http://registry:5000/app/", "scheme", "registry:5000/app"),
         ("https://hub.docker.com/r/grafana/grafana", "scheme", "docker.io/grafana/grafana"),
         ("https://hub.docker.com/_/nginx", "scheme", "docker.io/library/nginx"),
+        ("https://github.com/org/app", "scheme", None),
         (" nginx:1 ", "white-space", "nginx:1"),
         ("nginx:1\n", "line-break", "nginx:1"),
         ("nginx:1\r\n", "line-break", "nginx:1"),

@@ -66,7 +66,8 @@ def test_a_label_only_suggests(host: str, kind: str) -> None:
     "host",
     [
         "", "reg.example.com", "localhost:5000", "harborside.example", "example.harbor", "xdocker.io",
-        "notghcr.io", "[fd00::1]:5000", "ghcr.io.evil.example", "12345.dkr.ecr.eu-west-1.amazonaws.com", "a" * 1_000_000,
+        "notghcr.io", "[fd00::1]:5000", "ghcr.io.evil.example", "12345.dkr.ecr.eu-west-1.amazonaws.com",
+        "a" * 1_000_000,
     ],
     ids=lambda host: host[:40],
 )  # fmt: skip

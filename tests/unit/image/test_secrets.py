@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from kubectl_imagepull.image.secrets import SecretUse, account_secrets, explain_secrets
+from kubectl_imagepull.image.policy import KubeletTraits
+from kubectl_imagepull.image.registries import kind_of
+from kubectl_imagepull.image.secrets import SecretUse, account_secrets, explain_secrets, unread_sources
 
 JSON_TYPE = "kubernetes.io/dockerconfigjson"
 PASSWORD = "hunter2-swordfish"
 AUTH = base64.b64encode(f"me:{PASSWORD}".encode()).decode()
 
 
-def secret(
-    document: object, kind: str = JSON_TYPE, key: str = ".dockerconfigjson", name: str = "s"
-) -> dict[str, Any]:
+def secret(document: object, kind: str = JSON_TYPE, key: str = ".dockerconfigjson", name: str = "s") -> dict[str, Any]:
     text = document if isinstance(document, str) else json.dumps(document)
     data = base64.b64encode(text.encode()).decode()
     return {"metadata": {"name": name}, "type": kind, "data": {key: data}}
@@ -34,12 +34,7 @@ def explained(image: str, *secrets: Any) -> list[SecretUse]:
     for use in uses:
         for hidden in (PASSWORD, AUTH, "TOKEN"):
             assert hidden not in repr(use)
-        assert (
-            use.why.isprintable()
-            and len(use.why) < 400
-            and use.why[0].islower()
-            and not use.why.endswith(".")
-        )
+        assert use.why.isprintable() and len(use.why) < 400 and use.why[0].islower() and not use.why.endswith(".")
         assert not (use.applies and use.cause)
         assert len(use.registry_keys) == len(use.usernames)
     return uses
@@ -184,9 +179,7 @@ def test_docker_hub_at_large_gives_way_to_a_match() -> None:
     assert hub.applies
 
 
-@pytest.mark.parametrize(
-    "odd", [None, 5, [], {}, {"type": 5, "data": []}, {"type": JSON_TYPE, "data": {"x": "y"}}]
-)
+@pytest.mark.parametrize("odd", [None, 5, [], {}, {"type": 5, "data": []}, {"type": JSON_TYPE, "data": {"x": "y"}}])
 def test_what_is_no_secret(odd: Any) -> None:
     (use,) = explained("reg.io/app", odd)
     assert (use.applies, use.cause) == (False, "auth.secret_ignored")
@@ -234,3 +227,11 @@ def test_secrets_of_the_service_account(
 ) -> None:
     found = account_secrets(pod, account, template)
     assert (found.late, found.not_copied) == (late, not_copied)
+
+
+def test_sources_that_cannot_be_read() -> None:
+    node, plugin = unread_sources(kind_of("123456789012.dkr.ecr.eu-west-1.amazonaws.com"), KubeletTraits(35))
+    assert (node.id, node.expected, plugin.id, plugin.expected) == ("node-config", False, "provider-plugin", True)
+    assert "Amazon ECR" in plugin.sentence and plugin.sentence.startswith("after that")
+    node, plugin = unread_sources(kind_of("quay.io"), KubeletTraits(32))
+    assert not plugin.expected and plugin.sentence.startswith("together with that")

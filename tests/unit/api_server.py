@@ -1,0 +1,47 @@
+"""An API server of a few lines, for the faults that a real one does not make on request."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Answer = tuple[int, Any, dict[str, str]]
+
+
+@contextmanager
+def serving(answer: Callable[[str, str], Answer]) -> Iterator[tuple[str, list[str]]]:
+    """Serve `answer(method, path)` -> (status, JSON value or bytes, headers). Gives the URL and the requests so far."""
+    seen: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(f"{self.command} {self.path}")
+            status, body, headers = answer(self.command, self.path)
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            if status == 0:
+                self.connection.close()
+                return
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(data)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_POST = do_DELETE = do_GET
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
