@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..model import Case, Verdict
-from .style import Style
+from .style import Style, clean
 
 FORMATS = ("text", "json", "yaml", "markdown", "name", "html")
 
@@ -28,7 +28,7 @@ def render(form: str, cases: Sequence[Case], verdicts: Sequence[Verdict], style:
         return page.report(both)
     if form == "name":
         failing = dict.fromkeys(case.target.pod for case, verdict in both if verdict.exit_code)
-        return "".join(f"pod/{pod}\n" for pod in failing)
+        return "".join(f"pod/{clean(pod)}\n" for pod in failing)
     from . import text
 
     return text.report(both, style)

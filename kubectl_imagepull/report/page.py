@@ -195,11 +195,11 @@ def _station(
     ]
     for number, line in enumerate(lines):
         at = y + TOP + ROW * number + 14
-        note = _fit(line.summary if line.status != "not-reached" else "not reached", width - 78)
+        note = _fit(line.summary if line.status != "not-reached" else "not reached", width - 82)
         parts.append(
             f'<text class="mark {line.status}" x="{x + 10}" y="{at}">{SYMBOLS[line.status]}</text>'
             f'<text class="hop" x="{x + 26}" y="{at}">{esc(line.hop)}</text>'
-            f'<text class="note" x="{x + 94}" y="{at}">{esc(note)}<title>{esc(line.summary)}</title></text>'
+            f'<text class="note" x="{x + 99}" y="{at}">{esc(note)}<title>{esc(line.summary)}</title></text>'
         )
     if broken:
         parts.append(f'<text class="break" x="{x + width - 24}" y="{y + 24}">✗</text>')
