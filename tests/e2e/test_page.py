@@ -73,7 +73,7 @@ def browse(chromium: str, tmp_path: Path) -> Open:
         )  # fmt: skip
         noted = json.loads(log.read_text())
         start = noted["constants"]["logEventTypes"]["URL_REQUEST_START_JOB"]
-        jobs = [event["params"] for event in noted["events"] if event["type"] == start and "params" in event]
+        jobs = [event["params"] for event in noted["events"] if event["type"] == start and "url" in event.get("params", {})]
         # what the browser wants for itself (its clock, its updates) has no page as initiator
         mine = [job["url"] for job in jobs if job.get("initiator") != "not an origin"]
         asked = [url for url in mine if not url.startswith(("data:", page.as_uri()))]
