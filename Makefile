@@ -5,7 +5,7 @@ ENV := build/env
 PY := $(ENV)/bin/python
 .DEFAULT_GOAL := help
 
-.PHONY: help env demo demo-here test check unit e2e oracle lab lab-down lab-status lab-shell bench dist clean
+.PHONY: help env demo demo-here test check unit e2e oracle lab lab-down lab-status lab-shell record bench dist clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -60,6 +60,10 @@ lab-status: env ## what of the lab runs
 
 lab-shell: env ## a shell on the lab's workstation
 	@$(PY) -m tests.lab shell
+
+record: env ## record the cases of tests/cases anew on the lab, and compare their verdicts
+	@$(PY) -m tests.lab up >/dev/null
+	@$(PY) -m tests.cases.record
 
 bench: env ## how long `why` takes on the lab
 	@$(PY) -m tests.bench.why

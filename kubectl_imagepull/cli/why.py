@@ -55,6 +55,8 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
     name = pod_name(args.pod)
     if args.timeout <= 0:
         raise UsageError("error: --timeout must be more than 0 (for example 30s)")
+    if args.save_case is not None:
+        _save(args.save_case, "")  # what cannot be written is better known before a pod is started
     # not above: a case is judged without the Kubernetes client
     from ..kube.client import Api
     from ..kube.read import read_pod
@@ -81,7 +83,7 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
     cases = [_case(c, alias, looked, read.errors) for c in chosen]
     verdicts = [judge(case) for case in cases]
     if args.save_case is not None:
-        _save(args.save_case, cases)
+        _save(args.save_case, dump(CaseFile(tuple(cases))))
     if shown is not None:
         shown.finish(cases[0], verdicts[0])
     else:
@@ -188,10 +190,11 @@ def _offline(args: argparse.Namespace, out: TextIO, stdin: TextIO) -> int:
     return worst_exit(v.exit_code for v in verdicts)
 
 
-def _save(file: str, cases: Sequence[Case]) -> None:
-    """Write the cases. Raises UsageError where the file cannot be written."""
+def _save(file: str, text: str) -> None:
+    """Write a file. Raises UsageError where it cannot be written."""
     try:
-        pathlib.Path(file).write_text(dump(CaseFile(tuple(cases))), encoding="utf-8")
+        with pathlib.Path(file).open("a" if not text else "w", encoding="utf-8") as opened:
+            opened.write(text)
     except OSError as error:
         raise UsageError(f"error: {file}: {error.strerror or error}") from None
 

@@ -8,14 +8,15 @@ writes them.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kubectl_imagepull.case import CaseFile, dump
+from kubectl_imagepull.case import CaseFile, dump, parse
 from kubectl_imagepull.image.messages import classify
 from kubectl_imagepull.kube.read import pull_of
-from kubectl_imagepull.model import Case, Event, Facts, NodeFacts, Owner, ProbeRun, Target
+from kubectl_imagepull.model import HOPS, Case, Event, Facts, NodeFacts, Owner, ProbeRun, Target
 
 CASES = Path(__file__).parent
 CORPUS = CASES.parent / "corpus"
@@ -139,11 +140,92 @@ def others() -> dict[str, CaseFile]:
     }
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a probe would have seen in place of what it saw on the lab, and the runtime's words for the same."""
+
+    hop: str
+    outcome: str
+    summary: str
+    said: str
+    source: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    base: str = "image.tag_unknown"
+    login: bool = False
+
+
+HEAD = 'failed to do request: Head "https://registry.lab.test/v2/busybox/manifests/9.9"'
+STATUS = "unexpected status from HEAD request to https://{}: {}"
+MANIFEST = "registry.lab.test/v2/busybox/manifests/9.9"
+PROBES = {
+    "registry.server_error": Answer(
+        "registry", "502", "HTTP 502", STATUS.format(MANIFEST, "502 Bad Gateway"),
+        "containerd: core/remotes/docker/resolver.go (unexpected status)", {"status": 502, "api_version": ""},
+    ),
+    "registry.unavailable": Answer(
+        "registry", "503", "HTTP 503", STATUS.format(MANIFEST, "503 Service Unavailable"),
+        "containerd: core/remotes/docker/resolver.go (unexpected status)", {"status": 503, "api_version": ""},
+    ),
+    "registry.not_a_registry": Answer(
+        "registry", "404", "HTTP 404, text/html", "registry.lab.test/busybox:9.9: not found",
+        "tests/corpus/captured.jsonl: a page of HTML in place of an API",
+        {"status": 404, "api_version": "", "content_type": "text/html", "errors": []},
+    ),
+    "transfer.interrupted": Answer(
+        "registry", "closed", "the connection was closed without an answer", f"{HEAD}: EOF",
+        "go: net/http/transport.go (EOF)", {"status": 0},
+    ),
+    "net.reset": Answer(
+        "connect", "reset", "10.89.0.20:443 connection reset", f"{HEAD}: read tcp: connection reset by peer",
+        "go: syscall/zerrors_linux_amd64.go (ECONNRESET)",
+    ),
+    "tls.handshake": Answer(
+        "tls", "handshake-failed", "the server refuses the handshake: alert handshake failure",
+        f"{HEAD}: remote error: tls: handshake failure", "go: crypto/tls/alert.go (handshake failure)",
+    ),
+    "tls.not_yet_valid": Answer(
+        "tls", "not-yet-valid", "the certificate is valid only from 2027-01-01 00:00 UTC",
+        f"{HEAD}: tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time "
+        "2026-11-23T04:15:33Z is before 2027-01-01T00:00:00Z",
+        "go: crypto/x509/verify.go (CertificateInvalidError)",
+    ),
+    "auth.forbidden": Answer(
+        "manifest", "403", "team/app:9.9: HTTP 403 DENIED requested access to the resource is denied",
+        STATUS.format("private.lab.test/v2/team/app/manifests/9.9", "403 Forbidden"),
+        "distribution: registry/api/errcode/register.go (DENIED)",
+        {"status": 403, "errors": [{"code": "DENIED", "message": "requested access to the resource is denied"}]},
+        "image.tag_unknown-private", True,
+    ),
+}  # fmt: skip
+"""Cause -> the one answer that differs from a case of the lab: for rules whose failure the lab's servers do not have."""
+
+
+def seen(cause: str, answer: Answer) -> CaseFile:
+    """A recorded case in which one hop answered otherwise, and nothing behind it was reached."""
+    file = parse((CASES / f"{answer.base}.json").read_bytes(), answer.base)
+    base = file.cases[0]
+    kept = []
+    for one in base.observations:
+        position, last = HOPS.index(one.hop), HOPS.index(answer.hop)
+        mine = one.hop == answer.hop and (not answer.login or one.data.get("via") not in (None, "", "anonymous"))
+        if mine:
+            kept.append(replace(one, outcome=answer.outcome, summary=answer.summary, data={**one.data, **answer.data}))
+        elif position < last:
+            kept.append(one)
+        elif cause == "registry.not_a_registry" and one.hop == "manifest":
+            kept.append(replace(one, summary="busybox:9.9: HTTP 404", data={**one.data, "errors": []}))
+    facts = replace(base.facts, said=answer.said, message=answer.said, reason="ErrImagePull", next_retry=None)
+    source = f"{answer.source}; tests/cases/{answer.base}.json with another answer of hop {answer.hop}"
+    made = replace(base, observations=tuple(kept), facts=facts)
+    return CaseFile((made,), {"provenance": "constructed", "source": source})
+
+
 def main() -> int:
     """Write them all."""
     files = {cause: from_corpus(cause) for cause in FROM_MESSAGES}
-    for cause, file in {**files, **others()}.items():
-        (CASES / f"{cause}.json").write_text(dump(file), encoding="utf-8")
+    probed = {f"{cause}-seen": seen(cause, answer) for cause, answer in PROBES.items()}
+    for name, file in {**files, **others(), **probed}.items():
+        (CASES / f"{name}.json").write_text(dump(file), encoding="utf-8")
     return 0
 
 

@@ -24,7 +24,7 @@ from kubectl_imagepull.verdict import judge
 pytestmark = pytest.mark.lab  # not because of a cluster: a browser is as slow as one
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests" / "cases"
-FLAGS = (
+FLAGS = (  # noqa: SIM905
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-extensions --hide-scrollbars --enable-logging=stderr"
 ).split()
@@ -73,7 +73,9 @@ def browse(chromium: str, tmp_path: Path) -> Open:
         )  # fmt: skip
         noted = json.loads(log.read_text())
         start = noted["constants"]["logEventTypes"]["URL_REQUEST_START_JOB"]
-        jobs = [event["params"] for event in noted["events"] if event["type"] == start and "url" in event.get("params", {})]
+        jobs = [
+            event["params"] for event in noted["events"] if event["type"] == start and "url" in event.get("params", {})
+        ]
         # what the browser wants for itself (its clock, its updates) has no page as initiator
         mine = [job["url"] for job in jobs if job.get("initiator") != "not an origin"]
         asked = [url for url in mine if not url.startswith(("data:", page.as_uri()))]

@@ -40,7 +40,21 @@ def load(name: str) -> Case:
     return parse(file.read_bytes(), name).cases[0]
 
 
-KEPT = {"role", "hop", "place", "state", "outcome", "network", "trust", "resolver", "rung", "via", "cause", "type", "reason"}
+KEPT = {
+    "role",
+    "hop",
+    "place",
+    "state",
+    "outcome",
+    "network",
+    "trust",
+    "resolver",
+    "rung",
+    "via",
+    "cause",
+    "type",
+    "reason",
+}
 """Words of our own, of which the model says which there are."""
 
 
@@ -261,6 +275,8 @@ def test_picture_shows_every_host() -> None:
     assert shown.count('class="hop"') == len(verdict.hops)
 
 
-@pytest.mark.parametrize("seconds, shown", [(0, "0s"), (119, "119s"), (120, "2m"), (7200, "2h"), (172800, "2d"), (None, "0s")])
+@pytest.mark.parametrize(
+    "seconds, shown", [(0, "0s"), (119, "119s"), (120, "2m"), (7200, "2h"), (172800, "2d"), (None, "0s")]
+)
 def test_ago(seconds: float | None, shown: str) -> None:
     assert text.ago(seconds) == shown
