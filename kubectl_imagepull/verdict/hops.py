@@ -89,7 +89,7 @@ def _credential_lines(case: Case, pod: Subject) -> list[HopLine]:
         late = case.facts.account_secrets
         text = "no pull secret named by the pod or its service account"
         if late:
-            text = f"the pod has none; its service account has {', '.join(late)} since then"
+            text = f"the pod has none: its service account got {', '.join(late)} only later"
         lines.append(HopLine("credentials", pod, "warn" if late else "pass", "api", text))
     return lines
 
