@@ -151,8 +151,9 @@ def test_verdict(cluster: Cluster, broken: str, failure: Failure, node: str) -> 
     if failure.cause != "reference.invalid":
         assert found["probe"]["rung"] == "host-python"
         assert found["probe"]["created"] and found["probe"]["deleted"]
-        assert {key.partition("/")[0] for key in witness.texts} >= {"Job", "Pod", "ConfigMap", "log of Pod"}
-        assert any('"kind":"seen"' in text for key, text in witness.texts.items() if key.startswith("log of"))
+        assert {key.partition("/")[0] for key in witness.texts} >= {"Job", "Pod", "ConfigMap"}
+        # the pod's log as the command read it; the witness often comes too late for its own copy
+        assert '"kind":"seen"' in ran.stderr
     assert found["errors"] == []
     if not failure.exit_code:
         assert found["findings"] == []
