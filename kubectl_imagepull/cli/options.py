@@ -115,7 +115,7 @@ def add_connection(parser: argparse.ArgumentParser, default: Any = argparse.SUPP
         metavar="DURATION",
         help="time for one API request (0: default)",
     )
-    add("-v", "--v", type=int, dest="verbosity", default=default, metavar="N", help="log level (6: requests)")
+    add("-v", "--v", type=int, dest="verbosity", default=default, metavar="N", help="log level (6: requests, 8: probes)")
 
 
 def flags_of(args: argparse.Namespace) -> Flags:

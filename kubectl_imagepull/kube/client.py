@@ -78,7 +78,9 @@ class Api:
             rest = b""
             for part in response.stream(65536, decode_content=True):
                 *whole, rest = (rest + part).split(b"\n")
-                yield from whole
+                for line in whole:
+                    self._log(f"log: {line!r}", level=8)
+                    yield line
             if rest:
                 yield rest
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -151,8 +153,9 @@ class Api:
         self._log(f"{method} {url} {response.status} in {(time.monotonic() - start) * 1000:.0f} milliseconds")
         return response
 
-    def _log(self, line: str) -> None:
-        if self._verbosity >= 6:
+    def _log(self, line: str, level: int = 6) -> None:
+        """To stderr from this level on. Bodies of answers are never logged: a Secret may be among them."""
+        if self._verbosity >= level:
             print(line, file=sys.stderr)
 
 

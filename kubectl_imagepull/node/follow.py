@@ -16,6 +16,8 @@ from .trail import Client, Trail, core, jobs
 STARTUP_SECONDS = 15.0
 """A cached image starts in half a second, with a ConfigMap in two; a busy node may need more."""
 POLL = 0.1
+SILENCE = 6.0
+"""Seconds without a line before a log is asked for anew: longer than any one question of the probes takes."""
 HOPELESS = frozenset(
     {
         "ErrImageNeverPull",
@@ -189,8 +191,8 @@ def follow(
 ) -> tuple[str, bool]:
     """Read the frames of the run's walker as they come. -> (pod name, complete). Raises RungFailed if nobody walks.
 
-    A broken log stream is taken up again (frames already told are skipped); without the right to read logs the summary in
-    the termination message is read at the end.
+    A log stream that breaks or stalls is taken up again (frames already told are skipped), and read once more when the
+    container has ended; without the right to read logs the summary in the termination message is read at the end.
     """
     deadline = time.monotonic() + seconds
     skipped: set[str] = set()
@@ -198,10 +200,11 @@ def follow(
         pod, container = wait_started(api, run, frozenset(skipped))
         name = pod["metadata"]["name"]
         told, walked, complete = 0, False, False
+        ended: dict[str, Any] | None = None
         while time.monotonic() < deadline:
             number = 0
             try:
-                for frame in _frames(api, run, name, container, reader, deadline):
+                for frame in _frames(api, run, name, container, reader, following=ended is None):
                     walked = True
                     if frame.observation is not None:
                         number += 1
@@ -214,14 +217,11 @@ def follow(
             except Exception as error:
                 if getattr(error, "status", 0) in (401, 403):
                     return name, _from_message(api, run, container, reader, seen, deadline)
-                if getattr(error, "status", 0) == 0:
-                    time.sleep(POLL)
-                    continue
-                if getattr(error, "status", 0) != 400:
+                if getattr(error, "status", 0) not in (0, 400, 404):
                     raise
-            ended = _ended(api, run, container)
             if ended is not None:
                 break
+            ended = _ended(api, run, container)
             time.sleep(POLL)
         if walked:
             return name, complete
@@ -230,10 +230,11 @@ def follow(
             raise RungFailed("the probes did not answer in time")
 
 
-def _frames(api: Client, run: Run, pod: str, container: str, reader: FrameReader, deadline: float) -> Iterator[Any]:
+def _frames(api: Client, run: Run, pod: str, container: str, reader: FrameReader, following: bool) -> Iterator[Any]:
+    """The frames in the log so far, and those that come while it does not fall silent."""
     path = f"{core(run.namespace, 'pods')}/{pod}/log"
-    patience = max(1.0, deadline - time.monotonic())
-    for line in api.lines(path, patience, container=container, follow="true"):
+    more = {"follow": "true"} if following else {}
+    for line in api.lines(path, SILENCE, container=container, **more):
         frame = reader.read(line)
         if frame is not None:
             yield frame

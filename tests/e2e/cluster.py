@@ -154,6 +154,10 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.2)
 
 
+BETWEEN = 0.1
+"""Seconds between two looks of a witness: often enough to see every object, seldom enough not to slow down what it watches."""
+
+
 class Witness:
     """Collects all that can be had of our objects while a command runs: every version of them, and the pods' logs."""
 
@@ -176,7 +180,7 @@ class Witness:
     def _watch(self) -> None:
         label = "app.kubernetes.io%2Fmanaged-by%3Dkubectl-imagepull"
         core, batch = f"/api/v1/namespaces/{self._namespace}", f"/apis/batch/v1/namespaces/{self._namespace}"
-        while not self._stop.is_set():
+        while not self._stop.wait(BETWEEN):
             for kind, path in (("Job", f"{batch}/jobs"), ("Pod", f"{core}/pods"), ("ConfigMap", f"{core}/configmaps")):
                 status, body = self._cluster.lab.api.request("GET", f"{path}?labelSelector={label}")
                 for item in json.loads(body)["items"] if status == 200 else ():
@@ -184,16 +188,19 @@ class Witness:
                     self.texts[key] = self.texts.get(key, "") + json.dumps(item)
                     if kind == "Pod" and key not in self._followed:
                         self._followed.add(key)
-                        path_of_log = f"{core}/pods/{item['metadata']['name']}/log?follow=true"
+                        path_of_log = f"{core}/pods/{item['metadata']['name']}/log?"
                         self._threads.append(threading.Thread(target=self._log, args=(key, path_of_log, item)))
                         self._threads[-1].start()
 
     def _log(self, key: str, path: str, pod: Mapping[str, Any]) -> None:
-        """The logs from the first line to the last: asked for again until there is one, or the pod is gone."""
-        for container in pod["spec"]["containers"]:
-            while not self._stop.is_set():
-                status, body = self._cluster.lab.api.request("GET", f"{path}&container={container['name']}")
+        """The logs as long as they can be had: read again and again until the pod is gone."""
+        names = [container["name"] for container in pod["spec"]["containers"]]
+        found = dict.fromkeys(names, "")
+        while not self._stop.wait(BETWEEN):
+            answers = [(name, self._cluster.lab.api.request("GET", f"{path}container={name}")) for name in names]
+            for name, (status, body) in answers:
                 if status == 200:
-                    self.texts[f"log of {key}"] = self.texts.get(f"log of {key}", "") + body.decode(errors="replace")
-                if status in (200, 404):
-                    break
+                    found[name] = max(found[name], body.decode(errors="replace"), key=len)
+            self.texts[f"log of {key}"] = "".join(found.values())
+            if all(status == 404 for _, (status, _) in answers):
+                return

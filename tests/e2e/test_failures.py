@@ -107,6 +107,7 @@ FAILURES = (
     Failure("healthy-secret", "private.lab.test/team/app:1.0", "none", "pod", "POD", "right-basic", exit_code=0),
     Failure("healthy-token", "bearer.lab.test/team/app:1.0", "none", "pod", "POD", "right-bearer", exit_code=0),
 )
+SILENT = ("dropped", "dns-silent")
 SECRETS = {
     "wrong-basic": ("private.lab.test", "not-the-password"),
     "wrong-bearer": ("bearer.lab.test", "not-the-password"),
@@ -124,7 +125,8 @@ def broken(cluster: Cluster, namespace: str) -> str:
     cluster.apply(
         *(pod(namespace, name, node, f.image, [f.secret] if f.secret else []) for name, (f, node) in names.items())
     )
-    cluster.wait_failing(namespace, [n for n, (f, _) in names.items() if f.exit_code])
+    # containerd 2 may try for minutes before it says a word about silence: `why` must not need it
+    cluster.wait_failing(namespace, [n for n, (f, _) in names.items() if f.exit_code and f.id not in SILENT])
     cluster.wait_running(namespace, [n for n, (f, _) in names.items() if not f.exit_code])
     return namespace
 
@@ -151,8 +153,9 @@ def test_verdict(cluster: Cluster, broken: str, failure: Failure, node: str) -> 
     if failure.cause != "reference.invalid":
         assert found["probe"]["rung"] == "host-python"
         assert found["probe"]["created"] and found["probe"]["deleted"]
-        assert {key.partition("/")[0] for key in witness.texts} >= {"Job", "Pod", "ConfigMap", "log of Pod"}
-        assert any('"kind":"seen"' in text for key, text in witness.texts.items() if key.startswith("log of"))
+        assert {key.partition("/")[0] for key in witness.texts} >= {"Job", "Pod", "ConfigMap"}
+        # the pod's log as the command read it; the witness often comes too late for its own copy
+        assert '"kind":"seen"' in ran.stderr
     assert found["errors"] == []
     if not failure.exit_code:
         assert found["findings"] == []
