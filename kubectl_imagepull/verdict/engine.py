@@ -154,10 +154,15 @@ def _ruled_out(case: Case, chosen: Finding) -> tuple[RuledOut, ...]:
     return tuple(out)
 
 
+PROGRESS = frozenset({"transfer.stalled", "pull.queued", "pull.in_progress"})
+"""How a pull stands that has not failed."""
+
+
 def _no_failure(case: Case, findings: tuple[Finding, ...], hops: tuple[object, ...]) -> Verdict:
     """Nothing fails now. What the probes found wrong all the same is a warning: a new pod would run into it."""
     facts = case.facts
-    warnings = tuple(dataclasses.replace(f, level="warning") for f in findings)
+    progress = next((f for f in findings if f.level == "note" and f.cause in PROGRESS), None)
+    warnings = tuple(dataclasses.replace(f, level="warning") for f in findings if f is not progress)
     stopped = next((f for f in findings if f.cause == "node.not_ready" and not facts.pulled), None)
     if stopped is not None:
         return _verdict(
@@ -166,6 +171,18 @@ def _no_failure(case: Case, findings: tuple[Finding, ...], hops: tuple[object, .
     subject = Subject("pod", case.target.pod)
     if facts.pulled:
         return _verdict(case, "none", "confirmed", subject, (), warnings, hops)
+    if progress is not None:
+        return _verdict(
+            case,
+            progress.cause,
+            progress.confidence,
+            progress.subject,
+            (progress.reason,),
+            warnings,
+            hops,
+            progress,
+            progress.also,
+        )
     if facts.pulling:
         return _verdict(
             case, "pull.in_progress", "likely", subject, ("the kubelet is pulling; nothing has failed",), warnings, hops
@@ -205,6 +222,7 @@ def _verdict(
     findings: tuple[Finding, ...],
     hops: tuple[object, ...],
     finding: Finding | None = None,
+    alternatives: tuple[str, ...] = (),
 ) -> Verdict:
     stand_in = finding or Finding(cause, subject, confidence, catalogue.entry(cause).hop, "")
     return Verdict(
@@ -218,4 +236,5 @@ def _verdict(
         findings=findings,
         hops=hops,  # type: ignore[arg-type]
         fixes=fixes_for(case, stand_in) if cause not in ("none", "pull.in_progress", "pull.queued") else (),
+        alternatives=alternatives,
     )

@@ -13,8 +13,10 @@ from typing import Any
 from .. import catalogue
 from ..catalogue import Mend
 from ..image.registries import kind_of
-from ..model import Case, Finding, Fix, PullSecret
+from ..model import HOPS, Case, Finding, Fix, PullSecret
 from .clouds import node_fixes
+from .credentials import sent
+from .hops import status_of
 
 RESOURCES = {
     "Deployment": "deployment",
@@ -116,6 +118,8 @@ def fixes_for(case: Case, finding: Finding) -> tuple[Fix, ...]:
     """What can be said about this very case first, then the catalogue's ways, without those whose names are not known."""
     entry = catalogue.entry(finding.cause)
     names = {**{k: f"<{k}>" for k in catalogue.OPTIONAL}, **values(case, finding)}
+    if works_now(case, finding):
+        return tuple(_noted(case, [_retry(case)]))
     cloud = node_fixes(case, finding.cause)
     fixes = [*_image_fixes(case, finding), *cloud]
     for way in entry.mend:
@@ -131,6 +135,31 @@ def fixes_for(case: Case, finding: Finding) -> tuple[Fix, ...]:
             continue
         fixes.append(Fix(text, fitted, _applicability(case, way, fitted), _actor(entry.actor, way)))
     return tuple(_noted(case, fixes))
+
+
+def works_now(case: Case, finding: Finding) -> bool:
+    """Whether what the runtime complained of has passed: as seen from the node, the very pull would get its manifest now.
+
+    Only for what shows on the way to the manifest; a credential that was not tried proves nothing.
+    """
+    if not case.facts.failing or finding.hop not in HOPS[HOPS.index("dns") : HOPS.index("platform")]:
+        return False
+    node = [o for o in case.observations if o.vantage.place == "node"]
+    if not node or any(status_of(case, o) == "fail" for o in node):
+        return False
+    got = [o for o in case.seen("manifest") if o.outcome == "200"]
+    return any(o.data.get("via") not in (None, "", "anonymous") for o in got) if sent(case) else bool(got)
+
+
+def _retry(case: Case) -> Fix:
+    retry = case.facts.next_retry
+    when = f"; the kubelet tries again by itself in about {retry:.0f} s" if retry else ""
+    owner = case.target.owner
+    pod = shlex.quote(case.target.pod)
+    if owner is not None and owner.kind == "Node":
+        return Fix(f"what failed works now{when}", (), "safe", "nobody")
+    commands = (f"kubectl -n {shlex.quote(case.target.namespace)} delete pod {pod}",) if owner else (anew(case),)
+    return Fix(f"what failed works now{when}: retry at once", commands, "safe" if owner else "review", "you")
 
 
 def _applies(case: Case, finding: Finding, way: Mend, better: bool, cloud: bool) -> bool:
