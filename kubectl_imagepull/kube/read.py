@@ -77,16 +77,20 @@ class PodRead:
     images_running: tuple[str, ...]
     images_listed: tuple[str, ...]
     errors: tuple[ReadError, ...]
+    object: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def failing(self) -> tuple[ContainerRead, ...]:
         return tuple(c for c in self.containers if c.facts.failing)
 
 
-def read_pod(api: Api, namespace: str, name: str) -> PodRead:
-    """Read a pod and everything around it. Raises ApiError or Unreachable where the pod itself cannot be had."""
+def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None = None) -> PodRead:
+    """Read a pod and everything around it; known: the pod, where it is at hand already.
+
+    Raises ApiError or Unreachable where the pod itself cannot be had.
+    """
     try:
-        pod = api.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
+        pod = known or api.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
     except ApiError as error:
         if error.gone:
             _raise_if_no_namespace(api, namespace)
@@ -140,7 +144,7 @@ def read_pod(api: Api, namespace: str, name: str) -> PodRead:
     containers = tuple(shared.container(role, s, number) for number, (role, s) in enumerate(_containers(spec)))
     if any(c.facts.pulling for c in containers):
         containers = _with_queue(api, containers, node_name)
-    return PodRead(namespace, metadata.get("name") or name, node, containers, running, listed, tuple(errors))
+    return PodRead(namespace, metadata.get("name") or name, node, containers, running, listed, tuple(errors), pod)
 
 
 def read_node(api: Api, name: str) -> tuple[NodeFacts, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:

@@ -22,6 +22,9 @@ def judge(case: Case) -> Verdict:
     chosen = next((f for f in findings if f.level == "error"), None)
     # a runtime may try for minutes before it says anything: then what the node sees is ahead of it
     doomed = case.facts.pulling and chosen is not None and chosen.confidence == "confirmed"
+    if case.facts.reason == "FailedCreate" and chosen is None:
+        subject = Subject("pod", case.target.owner.slash if case.target.owner else "")
+        return _verdict(case, "not_a_pull_failure", "likely", subject, (case.facts.said,), findings, hops)
     if not case.facts.failing and not doomed:
         return _no_failure(case, findings, hops)
     message = classify(case.facts.said) if case.facts.said else None
@@ -42,6 +45,10 @@ def judge(case: Case) -> Verdict:
         )
     elif spoken is not None and not _agree(chosen, spoken):
         explanation.append(_contradiction(case, chosen, spoken))
+    if case.facts.pod_reason == "Gone":
+        explanation.append("the pod does not exist any more: this is judged from its events")
+    if case.facts.since_revision:
+        explanation.append(f"before: {case.facts.since_revision}")
     alternatives = _alternatives(chosen, message)
     return Verdict(
         cause=chosen.cause,

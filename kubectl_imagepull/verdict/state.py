@@ -84,6 +84,26 @@ def _registry(case: Case) -> Subject:
     return Subject("registry", case.pull.authority if case.pull else case.facts.reference.registry)
 
 
+ADMISSION = (
+    "denied the request",
+    "admission webhook",
+    "violates PodSecurity",
+    "ValidatingAdmissionPolicy",
+    "admission plugin",
+)
+"""What the API server writes when an admission step refuses (kubernetes: staging/src/k8s.io/apiserver/pkg/admission)."""
+
+
+@rule("policy.admission", hop="policy")
+def refused(case: Case) -> Iterator[Finding]:
+    """The workload may not create its pods, so nothing is pulled. A quota or a missing account is no policy about images."""
+    facts = case.facts
+    if facts.reason == "FailedCreate" and any(word in facts.said for word in ADMISSION):
+        owner = case.target.owner
+        name = owner.slash if owner is not None else "the workload"
+        yield found(case, "policy.admission", Subject("pod", name), "policy", f"{name} has no pod: {facts.said}"[:600])
+
+
 @rule("node.not_ready", hop="runtime")
 def node_down(case: Case) -> Iterator[Finding]:
     """A node that is gone or not Ready pulls nothing."""
