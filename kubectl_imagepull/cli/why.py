@@ -11,18 +11,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TextIO
 
+from ..image.messages import classify
 from ..kube.client import Api
 from ..kube.read import ContainerRead, PodRead
 from ..kube.workloads import what_changed
 from ..model import Case, HopLine, Observation, Pull, ReadError, Verdict, worst_exit
 from ..node.plan import Login
 from ..report import document, text
-from ..report.style import Style
+from ..report.style import Style, clean
 from ..verdict import judge
 from ..verdict.hops import api_lines, line_of
-from . import targets
+from . import apply, targets
 from .look import Looked, Where, look
 from .options import UsageError, duration, flags_of, style_of
+from .watch import End, Followed, follow, known_events
 
 TIMEOUT = 30.0
 RUNGS = ("host-python", "kubelet")
@@ -47,6 +49,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-credentials", action="store_true", help="do not try the pod's credentials from this machine"
     )
+    parser.add_argument("-w", "--watch", action="store_true", help="stay until the image is pulled, or fails otherwise")
+    parser.add_argument("--apply", action="store_true", help="offer the change that mends it; make it when you say yes")
+    parser.add_argument(
+        "--yes", action="store_true", help="with --apply: do not ask where the change alters no meaning"
+    )
+    parser.add_argument("--tag", default="", metavar="TAG", help="with --apply: use this tag of the image")
     parser.add_argument("--via", choices=RUNGS, default="", help="take this way out of the node, no other")
     parser.add_argument(
         "--timeout", type=duration, default=TIMEOUT, metavar="DURATION", help="time for the probes (default 30s)"
@@ -58,8 +66,66 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
     asked = targets.parse(args.pod, args.selector, args.all_namespaces, args.filename, stdin)
     if args.timeout <= 0:
         raise UsageError("error: --timeout must be more than 0 (for example 30s)")
+    if (args.yes or args.tag) and not args.apply:
+        raise UsageError("error: --yes and --tag are for --apply")
+    if (args.watch or args.apply) and len(asked.named) != 1:
+        raise UsageError("error: --watch and --apply want one pod or one workload (NAME or KIND/NAME)")
     api = Api(flags_of(args), getattr(args, "verbosity", 0) or 0)
-    return worst_exit(v.exit_code for _, v in diagnose(api, asked, args, out, err))
+    known = known_events(api, asked.named[0].namespace or api.namespace) if args.watch or args.apply else {}
+    both = diagnose(api, asked, args, out, err)
+    code = worst_exit(v.exit_code for _, v in both)
+    open_end = [(c, v) for c, v in both if v.exit_code or v.cause in ("pull.in_progress", "pull.queued")]
+    if args.apply and code:
+        return _mend(api, [(c, v) for c, v in both if v.exit_code], args, out, err, stdin)
+    if args.watch and open_end:
+        return _watch(api, asked, *open_end[0], known, args, out, err)
+    return code
+
+
+def _watch(
+    api: Api,
+    asked: targets.Asked,
+    case: Case,
+    verdict: Verdict,
+    known: dict[str, int],
+    args: argparse.Namespace,
+    out: TextIO,
+    err: TextIO,
+) -> int:
+    """Stay with the pull. -> 0 pulled, else the exit code of the verdict that it ends with."""
+    pod = case.target.pod if asked.pod else ""
+    followed = Followed(case.target.namespace, pod, case.target.owner)
+    cause = classify(case.facts.said).cause if case.facts.said else verdict.cause
+    end = follow(api, followed, known, cause, False, out if args.output == "text" else err)
+    return _ended(api, case, end, args, out, err)
+
+
+def _ended(api: Api, case: Case, end: End, args: argparse.Namespace, out: TextIO, err: TextIO) -> int:
+    if end.gone:
+        print(f"pod {case.target.pod} does not exist any more", file=err)
+        return 1
+    if not end.pod:
+        return 0
+    again = targets.Asked((targets.Named("Pod", end.pod, case.target.namespace),))
+    return worst_exit(v.exit_code for _, v in diagnose(api, again, args, out, err))
+
+
+def _mend(
+    api: Api, both: Sequence[tuple[Case, Verdict]], args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO
+) -> int:
+    """Offer the change that mends it, make it, and stay until the pod runs or fails again. -> 0 it runs."""
+    case, verdict = both[0]
+    try:
+        if len({(c.target.owner or c.target.pod, c.target.container, c.target.image) for c, _ in both}) > 1:
+            raise apply.Refused("several containers fail: mend them one by one, by hand")
+        change = apply.plan(api, case, verdict, args.tag)
+        known = known_events(api, case.target.namespace)
+        apply.make(api, case, change, args.yes, out, err, stdin)
+    except apply.Refused as refusal:
+        print(clean(f"not applied: {refusal}"), file=err)
+        return verdict.exit_code
+    end = follow(api, Followed(case.target.namespace, "", case.target.owner), known, "", True, err)
+    return _ended(api, case, end, args, out, err)
 
 
 def diagnose(
