@@ -38,6 +38,7 @@ CONFIDENCES: tuple[Confidence, ...] = ("confirmed", "likely", "possible", "unkno
 
 Place = Literal["api", "node", "peer-node", "workstation"]
 Applicability = Literal["safe", "review", "manual"]
+Level = Literal["error", "warning", "note"]
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,10 @@ class Facts:
     about the last failure, from the status or the newest event; failing: the kubelet reports a failed pull;
     since: when the first failure was seen, attempts: how often, next_retry: expected seconds until the next one
     (None: unknown); pull_secret_names: as in the pod's spec; secrets_readable: every named one could be read;
-    account_secrets: the service account's pull secrets of today; read_at: seconds since the epoch.
+    account_secrets: the service account's pull secrets of today; pulling_since: of the pull that has no end yet; on_node:
+    the node lists the image (it lists fifty: absence proves nothing); one_at_a_time: the kubelet's serializeImagePulls, None
+    where it could not be read; older_pulls: other pulls on the node that began earlier and have no end, one line each;
+    since_revision: what the workload's last good revision had in this one's place; read_at: seconds since the epoch.
     """
 
     phase: str = ""
@@ -212,6 +216,11 @@ class Facts:
     pod_reason: str = ""
     pod_message: str = ""
     created: float = 0.0
+    pulling_since: float = 0.0
+    on_node: bool = False
+    one_at_a_time: bool | None = None
+    older_pulls: tuple[str, ...] = ()
+    since_revision: str = ""
     read_at: float = 0.0
 
 
@@ -287,7 +296,7 @@ class Finding:
     hop: str
     reason: str
     because: tuple[int, ...] = ()
-    level: Literal["error", "warning", "note"] = "error"
+    level: Level = "error"
     also: tuple[str, ...] = ()
 
 

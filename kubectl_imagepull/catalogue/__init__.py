@@ -36,9 +36,18 @@ FIELDS = frozenset(
         "node",
         "secret",
         "service_account",
+        # what `kubectl create secret docker-registry` wants: Docker Hub's key is not its host
+        "server",
+        "username",
+        # one that the image has
+        "architecture",
+        # the node's, as os/architecture
+        "platform",
     }
 )
 """The names that may stand in braces."""
+OPTIONAL = frozenset({"username", "architecture", "platform"})
+"""Those that a command shows as <name> where they are not known; without any other it is left out."""
 ACTORS = frozenset({"you", "cluster", "network", "registry", "nobody"})
 """Who can mend it; an entry may name two, joined by "or"."""
 

@@ -94,10 +94,7 @@ REASONS = {
         ),
         Reason(
             "InvalidImageName",
-            (
-                "The image string does not parse. Nothing is pulled and no registry is asked "
-                "until it is changed.",
-            ),
+            ("The image string does not parse. Nothing is pulled and no registry is asked until it is changed.",),
             ("reference.invalid",),
         ),
         Reason(
@@ -141,9 +138,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="CAUSE|REASON|-",
         help="a cause (net.refused), a waiting reason (ErrImagePull), or - for a message on standard input",
     )
-    parser.add_argument(
-        "--message", metavar="TEXT", help="a message of the kubelet or of a runtime, as it was found"
-    )
+    parser.add_argument("--message", metavar="TEXT", help="a message of the kubelet or of a runtime, as it was found")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="output format")
 
 
@@ -196,16 +191,12 @@ def _unknown(name: str) -> str:
     by_lower = {one.lower(): one for one in names}
     close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
     # a group, or the part after the dot
-    close += [one for one in by_lower if one not in close and name.lower() in one.split(".")][
-        : 3 - len(close)
-    ]
+    close += [one for one in by_lower if one not in close and name.lower() in one.split(".")][: 3 - len(close)]
     shown = printable(name, 80)
     if not close:
         groups = sorted({one.partition(".")[0] for one in catalogue.load()})
         return f'no cause or waiting reason "{shown}"; causes begin with {", ".join(groups)}'
-    return (
-        f'no cause or waiting reason "{shown}"; did you mean {" or ".join(by_lower[one] for one in close)}?'
-    )
+    return f'no cause or waiting reason "{shown}"; did you mean {" or ".join(by_lower[one] for one in close)}?'
 
 
 def _write(out: TextIO, form: str, lines: Iterable[str], said: Mapping[str, Any]) -> None:
@@ -263,10 +254,7 @@ def _of_entry(
     yield ""
     yield from _wrapped(entry.means, 2)
     others = {
-        **{
-            cause: entry.confused_with.get(cause) or catalogue.fill(catalogue.entry(cause).title)
-            for cause in also
-        },
+        **{cause: entry.confused_with.get(cause) or catalogue.fill(catalogue.entry(cause).title) for cause in also},
         **({} if also else entry.confused_with),
     }
     if others:
@@ -318,9 +306,7 @@ def _values(found: Classified) -> dict[str, str]:
     given = bool(slash) and ("." in first or ":" in first or first == "localhost")
     repository = name if ":" not in name.rpartition("/")[2] else name.rpartition(":")[0]
     host = found.host or ""
-    port = found.detail.get("address", "").rpartition(":")[2] or (
-        host.rpartition(":")[2] if ":" in host else "443"
-    )
+    port = found.detail.get("address", "").rpartition(":")[2] or (host.rpartition(":")[2] if ":" in host else "443")
     values = {
         "image": image,
         "repository": repository,
@@ -337,9 +323,7 @@ def _command(command: str, values: Mapping[str, str]) -> str:
 
     A message may come from anywhere: what is more than a plain word for the shell stays to be filled in.
     """
-    return catalogue.fill(
-        command, {key: value for key, value in values.items() if _PLAIN_WORD.fullmatch(value)}
-    )
+    return catalogue.fill(command, {key: value for key, value in values.items() if _PLAIN_WORD.fullmatch(value)})
 
 
 # --- JSON ----------

@@ -64,7 +64,18 @@ def duration(text: str) -> float:
     return total
 
 
-BOOLEANS = ("--no-probe", "--insecure-skip-tls-verify", "--keep-pod", "--no-credentials", "--all-namespaces", "-A")
+BOOLEANS = (
+    "--no-probe",
+    "--insecure-skip-tls-verify",
+    "--keep-pod",
+    "--no-credentials",
+    "--all-namespaces",
+    "-A",
+    "--watch",
+    "-w",
+    "--apply",
+    "--yes",
+)
 
 
 def spread_booleans(argv: Sequence[str]) -> list[str]:

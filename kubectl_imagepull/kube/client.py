@@ -52,6 +52,12 @@ class Api:
         """POST one object. -> as the server stored it."""
         return self._json("POST", path, query, body)
 
+    def patch(
+        self, path: str, body: Mapping[str, Any], kind: str = "strategic-merge-patch", **query: Any
+    ) -> dict[str, Any]:
+        """PATCH one object; kind: strategic-merge-patch or merge-patch. -> as it is then (with dryRun=All: would be)."""
+        return self._json("PATCH", path, query, body, f"application/{kind}+json")
+
     def delete(self, path: str, body: Mapping[str, Any] | None = None, **query: Any) -> dict[str, Any]:
         """DELETE one object; body: DeleteOptions."""
         return self._json("DELETE", path, query, body)
@@ -92,10 +98,15 @@ class Api:
                 response.close()
 
     def _json(
-        self, method: str, path: str, query: Mapping[str, Any], body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any],
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
     ) -> dict[str, Any]:
         for attempt in range(4):
-            response = self._send(method, path, query, body)
+            response = self._send(method, path, query, body, content_type=content_type)
             try:
                 data = response.read()
             except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -124,6 +135,7 @@ class Api:
         query: Mapping[str, Any],
         body: Mapping[str, Any] | None,
         timeout: float | None = None,
+        content_type: str = "application/json",
     ) -> urllib3.BaseHTTPResponse:
         pairs = [(k, str(v)) for k, v in query.items() if v not in ("", None)]
         url = f"{self._host}{path}" + (f"?{urllib.parse.urlencode(pairs)}" if pairs else "")
@@ -135,7 +147,7 @@ class Api:
         data = None
         if body is not None:
             data = json.dumps(body).encode()
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = content_type
         start = time.monotonic()
         try:
             response: urllib3.BaseHTTPResponse = self._pool.request(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..image.keyring import BadPullSecret, Credential, Keyring
+from ..image.policy import Role, pulled_images
 from ..image.reference import InvalidReference, Reference
 from ..image.secrets import explain_secrets
 from ..model import (
@@ -75,16 +77,20 @@ class PodRead:
     images_running: tuple[str, ...]
     images_listed: tuple[str, ...]
     errors: tuple[ReadError, ...]
+    object: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def failing(self) -> tuple[ContainerRead, ...]:
         return tuple(c for c in self.containers if c.facts.failing)
 
 
-def read_pod(api: Api, namespace: str, name: str) -> PodRead:
-    """Read a pod and everything around it. Raises ApiError or Unreachable where the pod itself cannot be had."""
+def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None = None) -> PodRead:
+    """Read a pod and everything around it; known: the pod, where it is at hand already.
+
+    Raises ApiError or Unreachable where the pod itself cannot be had.
+    """
     try:
-        pod = api.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
+        pod = known or api.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
     except ApiError as error:
         if error.gone:
             _raise_if_no_namespace(api, namespace)
@@ -132,10 +138,13 @@ def read_pod(api: Api, namespace: str, name: str) -> PodRead:
         account_secrets=_names((account_object or {}).get("imagePullSecrets")),
         secret_names=secret_names,
         secrets=secrets,
+        listed=frozenset(listed),
         now=_now(),
     )
     containers = tuple(shared.container(role, s, number) for number, (role, s) in enumerate(_containers(spec)))
-    return PodRead(namespace, metadata.get("name") or name, node, containers, running, listed, tuple(errors))
+    if any(c.facts.pulling for c in containers):
+        containers = _with_queue(api, containers, node_name)
+    return PodRead(namespace, metadata.get("name") or name, node, containers, running, listed, tuple(errors), pod)
 
 
 def read_node(api: Api, name: str) -> tuple[NodeFacts, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -197,11 +206,14 @@ class _Shared:
     account_secrets: tuple[str, ...]
     secret_names: tuple[str, ...]
     secrets: Mapping[str, dict[str, Any] | KubeError | None]
+    listed: frozenset[str]
     now: float
 
     def container(self, role: str, spec: Mapping[str, Any], number: int) -> ContainerRead:
         name, image = str(spec.get("name") or ""), str(spec.get("image") or "")
-        reference, pull = pull_of(image, f"p{number}")
+        mine = tuple(e for e in self.events if e.container == name or (not e.container and _concerns(e, image)))
+        state = self._about(_state(self.pod, role, name), role, image)
+        reference, pull = pull_of(_sandbox_image(mine) or image, f"p{number}")
         metadata, status = self.pod.get("metadata") or {}, self.pod.get("status") or {}
         target = Target(
             namespace=str(metadata.get("namespace") or ""),
@@ -212,8 +224,6 @@ class _Shared:
             node=str((self.pod.get("spec") or {}).get("nodeName") or ""),
             owner=self.owner,
         )
-        mine = tuple(e for e in self.events if e.container in (name, ""))
-        state = _state(status, role, name)
         uses, credentials = self._credentials(image, reference)
         facts = Facts(
             phase=str(status.get("phase") or ""),
@@ -228,10 +238,21 @@ class _Shared:
             pod_reason=str(status.get("reason") or ""),
             pod_message=str(status.get("message") or ""),
             created=_time(metadata.get("creationTimestamp")),
+            on_node=bool(self.listed & {image, reference.normalised}),
             read_at=self.now,
             **_pulling(state, mine, image, self.now),
         )
         return ContainerRead(target, facts, pull, credentials)
+
+    def _about(self, state: Mapping[str, Any], role: str, image: str) -> Mapping[str, Any]:
+        """The state as it concerns this image: the kubelet reports an image volume on the containers that mount it."""
+        message = str((state.get("waiting") or {}).get("message") or "")
+        others = [v.image for v in pulled_images(self.pod) if v.role is Role.VOLUME and v.image != image]
+        if role != "volume" and any(f'"{o}"' in message for o in others) and f'"{image}"' not in message:
+            return {"waiting": {"reason": "ContainerCreating"}}
+        if role == "volume" and f'"{image}"' not in message:
+            return {"waiting": {"reason": "ContainerCreating"}} if state.get("waiting") else state
+        return state
 
     def _credentials(
         self, image: str, reference: ReferenceFacts
@@ -270,6 +291,7 @@ def _pulling(state: Mapping[str, Any], events: Sequence[Event], image: str, now:
     reason, message = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
     failures = [e for e in events if e.reason == "Failed" and e.message.startswith("Failed to pull image")]
     failures += [e for e in events if e.reason in ("InspectFailed", "ErrImageNeverPull")]
+    failures += [e for e in events if e.reason == "FailedCreatePodSandBox" and SANDBOX_IMAGE.search(e.message)]
     failures.sort(key=lambda e: e.last)
     starts = [e for e in events if e.reason == "Pulling"]
     pulled = [e for e in events if e.reason == "Pulled"]
@@ -299,6 +321,7 @@ def _pulling(state: Mapping[str, Any], events: Sequence[Event], image: str, now:
         "failing": failing,
         "pulled": started or (bool(pulled) and not failing),
         "pulling": kind == "waiting" and in_flight and not failing,
+        "pulling_since": starts[-1].last if kind == "waiting" and in_flight else 0.0,
         "since": min((e.first for e in failures), default=0.0),
         "attempts": attempts,
         "next_retry": retry,
@@ -313,9 +336,83 @@ def _containers(spec: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any
         yield "container", entry
     for entry in spec.get("ephemeralContainers") or []:
         yield "ephemeral", entry
+    for entry in spec.get("volumes") or []:
+        source = entry.get("image")
+        if isinstance(source, dict) and source.get("reference"):
+            policy = source.get("pullPolicy")
+            yield "volume", {"name": entry.get("name"), "image": source["reference"], "imagePullPolicy": policy}
 
 
-def _state(status: Mapping[str, Any], role: str, name: str) -> Mapping[str, Any]:
+NAMED = re.compile(
+    r"\A(?:Pulling|Failed to pull|Successfully pulled|Back-off pulling|Container) image \"([^\"]{1,500})\""
+)
+SANDBOX_IMAGE = re.compile(r"failed to (?:get|pull) sandbox image \"?([^\s\":]{1,300}(?::[^\s\"]{1,128})?)")
+"""containerd: internal/cri/server/podsandbox/sandbox_run.go; the sandbox's image is the node's setting, not the pod's."""
+
+
+def _concerns(event: Event, image: str) -> bool:
+    """Whether an event that names no container (those of image volumes, of the whole pod) may be about this image."""
+    named = NAMED.match(event.message)
+    return named is None or named[1] == image
+
+
+def _sandbox_image(events: Sequence[Event]) -> str:
+    """The sandbox (pause) image whose pull failed last, "" where the pod's own images were asked for since."""
+    if not events or any(e.reason in ("Pulling", "Pulled", "Created", "Started") for e in events):
+        return ""
+    found = [m[1] for e in events if e.reason == "FailedCreatePodSandBox" and (m := SANDBOX_IMAGE.search(e.message))]
+    return found[-1] if found else ""
+
+
+def _with_queue(api: Api, containers: Sequence[ContainerRead], node: str) -> tuple[ContainerRead, ...]:
+    """The containers that pull now, with what else the node pulls and whether it does one at a time.
+
+    The Pulling event is written before the wait for the slot (kubernetes: pkg/kubelet/images/image_manager.go), and a deleted
+    pod's pull goes on, so events are asked, not pods. What cannot be read stays unknown.
+    """
+    one_at_a_time: bool | None = None
+    ends: dict[tuple[str, str], float] = {}
+    begun: dict[tuple[str, str], tuple[float, str]] = {}
+    try:
+        config = api.get(f"/api/v1/nodes/{node}/proxy/configz").get("kubeletconfig") or {}
+        one_at_a_time = bool(config.get("serializeImagePulls", True))
+    except KubeError:
+        pass
+    try:
+        for reason in ("Pulling", "Pulled", "Failed"):
+            for event in api.pages("/api/v1/events", fieldSelector=f"reason={reason}"):
+                host = (event.get("source") or {}).get("host") or event.get("reportingInstance")
+                if host != node:
+                    continue
+                about = event.get("involvedObject") or {}
+                key = (str(about.get("uid")), str(about.get("fieldPath") or ""))
+                at = _event(event).last
+                if reason == "Pulling":
+                    image = NAMED.match(str(event.get("message") or ""))
+                    line = f"{about.get('namespace')}/{about.get('name')} {image[1] if image else ''}".strip()
+                    begun[key] = (at, line)
+                else:
+                    ends[key] = max(at, ends.get(key, 0.0))
+    except KubeError:
+        pass
+    open_pulls = sorted((at, line) for key, (at, line) in begun.items() if ends.get(key, 0.0) < at)
+    out = []
+    for container in containers:
+        since, me = container.facts.pulling_since, f"{container.target.namespace}/{container.target.pod} "
+        older = tuple(line for at, line in open_pulls if at <= since and not line.startswith(me)) if since else ()
+        facts = replace(container.facts, one_at_a_time=one_at_a_time, older_pulls=older)
+        out.append(replace(container, facts=facts))
+    return tuple(out)
+
+
+def _state(pod: Mapping[str, Any], role: str, name: str) -> Mapping[str, Any]:
+    status = pod.get("status") or {}
+    if role == "volume":
+        users = next((v.needed_by for v in pulled_images(pod) if v.role is Role.VOLUME and v.name == name), ())
+        groups = [("init", "initContainers"), ("container", "containers")]
+        spec = pod.get("spec") or {}
+        found_states = [_state(pod, r, c["name"]) for r, g in groups for c in spec.get(g) or [] if c["name"] in users]
+        return next((s for s in found_states if s.get("waiting")), found_states[0] if found_states else {})
     key = {
         "init": "initContainerStatuses",
         "sidecar": "initContainerStatuses",

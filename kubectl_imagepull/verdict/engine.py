@@ -22,6 +22,9 @@ def judge(case: Case) -> Verdict:
     chosen = next((f for f in findings if f.level == "error"), None)
     # a runtime may try for minutes before it says anything: then what the node sees is ahead of it
     doomed = case.facts.pulling and chosen is not None and chosen.confidence == "confirmed"
+    if case.facts.reason == "FailedCreate" and chosen is None:
+        subject = Subject("pod", case.target.owner.slash if case.target.owner else "")
+        return _verdict(case, "not_a_pull_failure", "likely", subject, (case.facts.said,), findings, hops)
     if not case.facts.failing and not doomed:
         return _no_failure(case, findings, hops)
     message = classify(case.facts.said) if case.facts.said else None
@@ -42,6 +45,10 @@ def judge(case: Case) -> Verdict:
         )
     elif spoken is not None and not _agree(chosen, spoken):
         explanation.append(_contradiction(case, chosen, spoken))
+    if case.facts.pod_reason == "Gone":
+        explanation.append("the pod does not exist any more: this is judged from its events")
+    if case.facts.since_revision:
+        explanation.append(f"before: {case.facts.since_revision}")
     alternatives = _alternatives(chosen, message)
     return Verdict(
         cause=chosen.cause,
@@ -154,10 +161,15 @@ def _ruled_out(case: Case, chosen: Finding) -> tuple[RuledOut, ...]:
     return tuple(out)
 
 
+PROGRESS = frozenset({"transfer.stalled", "pull.queued", "pull.in_progress"})
+"""How a pull stands that has not failed."""
+
+
 def _no_failure(case: Case, findings: tuple[Finding, ...], hops: tuple[object, ...]) -> Verdict:
     """Nothing fails now. What the probes found wrong all the same is a warning: a new pod would run into it."""
     facts = case.facts
-    warnings = tuple(dataclasses.replace(f, level="warning") for f in findings)
+    progress = next((f for f in findings if f.level == "note" and f.cause in PROGRESS), None)
+    warnings = tuple(dataclasses.replace(f, level="warning") for f in findings if f is not progress)
     stopped = next((f for f in findings if f.cause == "node.not_ready" and not facts.pulled), None)
     if stopped is not None:
         return _verdict(
@@ -166,6 +178,18 @@ def _no_failure(case: Case, findings: tuple[Finding, ...], hops: tuple[object, .
     subject = Subject("pod", case.target.pod)
     if facts.pulled:
         return _verdict(case, "none", "confirmed", subject, (), warnings, hops)
+    if progress is not None:
+        return _verdict(
+            case,
+            progress.cause,
+            progress.confidence,
+            progress.subject,
+            (progress.reason,),
+            warnings,
+            hops,
+            progress,
+            progress.also,
+        )
     if facts.pulling:
         return _verdict(
             case, "pull.in_progress", "likely", subject, ("the kubelet is pulling; nothing has failed",), warnings, hops
@@ -205,6 +229,7 @@ def _verdict(
     findings: tuple[Finding, ...],
     hops: tuple[object, ...],
     finding: Finding | None = None,
+    alternatives: tuple[str, ...] = (),
 ) -> Verdict:
     stand_in = finding or Finding(cause, subject, confidence, catalogue.entry(cause).hop, "")
     return Verdict(
@@ -218,4 +243,5 @@ def _verdict(
         findings=findings,
         hops=hops,  # type: ignore[arg-type]
         fixes=fixes_for(case, stand_in) if cause not in ("none", "pull.in_progress", "pull.queued") else (),
+        alternatives=alternatives,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..model import CONFIDENCES, Case, Confidence, Finding, Observation, Subject
+from ..model import CONFIDENCES, Case, Confidence, Finding, Level, Observation, Subject
 
 NETWORK = frozenset({"dns", "connect", "tls", "rate", "storage", "runtime"})
 """Hops whose answer belongs to the place it was seen from; what a registry holds and refuses is the same from anywhere."""
@@ -99,6 +99,7 @@ def found(
     because: Sequence[Observation] = (),
     also: Sequence[str] = (),
     at_most: Confidence = "confirmed",
+    level: Level = "error",
 ) -> Finding:
     """A finding, as sure as the strongest of its observations allows (an API fact where there are none)."""
     strongest: Confidence = min((proof(o) for o in because), key=CONFIDENCES.index, default="confirmed")
@@ -110,6 +111,7 @@ def found(
         reason=reason,
         because=tuple(case.observations.index(o) for o in because),
         also=tuple(also),
+        level=level,
     )
 
 

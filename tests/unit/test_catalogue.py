@@ -126,7 +126,7 @@ def test_templates_fill_with_any_names(cause: str) -> None:
                 for _, name, _, _ in string.Formatter().parse(part.replace("{{", "").replace("}}", ""))
                 if name
             }
-            assert inside <= {"secret", "container", "host", "node"}, command
+            assert inside <= {"secret", "container", "host", "node", "architecture"}, command
             free = {name: value if name not in inside else "x" for name, value in quoted.items()}
             assert "a b;$(reboot)" not in re.sub(r"'(?:[^']|'\"'\"')*'", "", command.format_map(free)), (
                 command

@@ -1,0 +1,309 @@
+"""Workloads and the pods that they own: which of them wait for an image, and what a workload had before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..model import Case, Facts, Owner, Target
+from .client import Api
+from .errors import ApiError, KubeError
+from .read import PULL_REASONS, SANDBOX_IMAGE, PodRead, _event, _managers, _now, _time, pull_of, read_pod
+
+RESOURCES: Mapping[str, tuple[str, str]] = {
+    "Pod": ("/api/v1", "pods"),
+    "Deployment": ("/apis/apps/v1", "deployments"),
+    "StatefulSet": ("/apis/apps/v1", "statefulsets"),
+    "DaemonSet": ("/apis/apps/v1", "daemonsets"),
+    "ReplicaSet": ("/apis/apps/v1", "replicasets"),
+    "Job": ("/apis/batch/v1", "jobs"),
+    "CronJob": ("/apis/batch/v1", "cronjobs"),
+}
+SHORT: Mapping[str, str] = {
+    "Pod": "po pod pods",
+    "Deployment": "deploy deployment deployments deployment.apps deployments.apps",
+    "StatefulSet": "sts statefulset statefulsets statefulset.apps statefulsets.apps",
+    "DaemonSet": "ds daemonset daemonsets daemonset.apps daemonsets.apps",
+    "ReplicaSet": "rs replicaset replicasets replicaset.apps replicasets.apps",
+    "Job": "job jobs job.batch jobs.batch",
+    "CronJob": "cj cronjob cronjobs cronjob.batch cronjobs.batch",
+}
+KINDS: Mapping[str, str] = {word: kind for kind, words in SHORT.items() for word in words.split()}
+"""What kubectl takes for a kind -> the kind."""
+CHILDREN = {"Deployment": "ReplicaSet", "CronJob": "Job"}
+
+
+def path_of(kind: str, namespace: str = "", name: str = "") -> str:
+    """The API path of a kind, in one namespace or in all, of one object or of the list."""
+    base, plural = RESOURCES[kind]
+    inside = f"/namespaces/{namespace}" if namespace else ""
+    return f"{base}{inside}/{plural}" + (f"/{name}" if name else "")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A workload and its pods that are not being deleted. current: those of its newest revision."""
+
+    kind: str
+    object: Mapping[str, Any]
+    pods: tuple[Mapping[str, Any], ...]
+    current: tuple[Mapping[str, Any], ...]
+    children: tuple[Mapping[str, Any], ...]
+
+    @property
+    def name(self) -> str:
+        return str((self.object.get("metadata") or {}).get("name") or "")
+
+
+def read_workload(api: Api, namespace: str, kind: str, name: str) -> Workload:
+    """A workload with its pods. Raises ApiError in the server's words where it does not exist or may not be read."""
+    found = api.get(path_of(kind, namespace, name))
+    uid = _uid(found)
+    children: list[Mapping[str, Any]] = []
+    if kind in CHILDREN:
+        children = [c for c in api.pages(path_of(CHILDREN[kind], namespace)) if _controller(c).get("uid") == uid]
+    pods = [p for p in api.pages(path_of("Pod", namespace)) if not (p.get("metadata") or {}).get("deletionTimestamp")]
+    owners = {uid, *map(_uid, children)}
+    mine = tuple(p for p in pods if _controller(p).get("uid") in owners)
+    newest = max(children, key=_revision, default=None)
+    current = mine if newest is None else tuple(p for p in mine if _controller(p).get("uid") == _uid(newest))
+    return Workload(kind, found, mine, current, tuple(children))
+
+
+def failing_pods(api: Api, namespace: str, selector: str = "") -> list[tuple[str, str]]:
+    """(namespace, name) of every pod that waits for an image; namespace "": of all namespaces.
+
+    A pod whose container is still being created may be held up by a pull as well: its own events tell.
+    """
+    pods = list(api.pages(path_of("Pod", namespace), labelSelector=selector))
+    if not pods and namespace:
+        api.get(f"/api/v1/namespaces/{namespace}")  # says NotFound where kubectl would only find nothing
+    troubled = _troubled_by_events(api, namespace) if any(_being_created(p) for p in pods) else set()
+    return [
+        (m["namespace"], m["name"])
+        for p in pods
+        for m in (p["metadata"],)
+        if waits_for_image(p) or (_being_created(p) and m.get("uid") in troubled)
+    ]
+
+
+def waits_for_image(pod: Mapping[str, Any]) -> bool:
+    """Whether a container's state says that its image could not be had."""
+    return any(r in PULL_REASONS or _is_text(r) for r in _waiting(pod))
+
+
+def _is_text(reason: str) -> bool:
+    # a secret that cannot be decoded becomes the reason itself (kubernetes 1.33 and later)
+    return " " in reason
+
+
+def _being_created(pod: Mapping[str, Any]) -> bool:
+    return (pod.get("status") or {}).get("phase") == "Pending" and bool((pod.get("spec") or {}).get("nodeName"))
+
+
+def _waiting(pod: Mapping[str, Any]) -> Iterable[str]:
+    status = pod.get("status") or {}
+    for key in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"):
+        for entry in status.get(key) or []:
+            yield str(((entry.get("state") or {}).get("waiting") or {}).get("reason") or "")
+
+
+def _troubled_by_events(api: Api, namespace: str) -> set[str]:
+    inside = f"/namespaces/{namespace}" if namespace else ""
+    found = set()
+    for reason in ("Failed", "FailedCreatePodSandBox"):
+        try:
+            for event in api.pages(f"/api/v1{inside}/events", fieldSelector=f"reason={reason}"):
+                message = str(event.get("message") or "")
+                if message.startswith("Failed to pull image") or SANDBOX_IMAGE.search(message):
+                    found.add(str((event.get("involvedObject") or {}).get("uid")))
+        except KubeError:
+            return found
+    return found
+
+
+def refused_case(api: Api, namespace: str, workload: Workload) -> Case | None:
+    """The Case of a workload whose pods are refused before they exist; None where nothing says so.
+
+    The words stand in FailedCreate events and in the ReplicaFailure condition (kubernetes: pkg/controller/replicaset).
+    """
+    creators = [*sorted(workload.children, key=_revision, reverse=True)[:1], workload.object]
+    found = []
+    for creator in creators:
+        try:
+            listed = api.get(
+                f"/api/v1/namespaces/{namespace}/events",
+                fieldSelector=f"involvedObject.uid={_uid(creator)},reason=FailedCreate",
+            )
+            found += [_event(e) for e in listed.get("items") or []]
+        except KubeError:
+            pass
+    said, at, first = "", 0.0, 0.0
+    if found:
+        newest = max(found, key=lambda e: e.last)
+        said, at, first = newest.message, newest.last, min(e.first for e in found)
+    for creator in creators:
+        for condition in (creator.get("status") or {}).get("conditions") or []:
+            if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True" and not said:
+                said, at = str(condition.get("message") or ""), _time(condition.get("lastTransitionTime"))
+    if not said:
+        return None
+    template = template_of(workload.kind, workload.object)
+    container: Mapping[str, Any] = next(iter((template.get("spec") or {}).get("containers") or []), {})
+    image = str(container.get("image") or "")
+    reference, pull = pull_of(image, "p0")
+    metadata = workload.object.get("metadata") or {}
+    owner = Owner(workload.kind, workload.name, _managers(metadata))
+    return Case(
+        Target(namespace, "", str(container.get("name") or ""), image=image, owner=owner),
+        Facts(
+            reason="FailedCreate",
+            message=said,
+            said=said,
+            said_at=at,
+            failing=True,
+            since=first or at,
+            reference=reference,
+            events=tuple(found),
+            read_at=_now(),
+        ),
+        pull,
+    )
+
+
+def gone_pod(api: Api, namespace: str, name: str) -> PodRead | None:
+    """A pod that does not exist any more, as its events tell; None where there are none."""
+    try:
+        listed = api.get(f"/api/v1/namespaces/{namespace}/events", fieldSelector=f"involvedObject.name={name}")
+    except KubeError:
+        return None
+    events = [e for e in listed.get("items") or [] if (e.get("involvedObject") or {}).get("kind") == "Pod"]
+    if not events:
+        return None
+    newest = max(events, key=lambda e: _event(e).last)
+    uid = (newest.get("involvedObject") or {}).get("uid")
+    return read_pod(api, namespace, name, _as_events_tell(namespace, name, [e for e in events if _same(e, uid)]))
+
+
+def _same(event: Mapping[str, Any], uid: Any) -> bool:
+    return bool((event.get("involvedObject") or {}).get("uid") == uid)
+
+
+def _as_events_tell(namespace: str, name: str, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A pod object put together from events: its node, and a container for each image that they name."""
+    from .read import NAMED
+
+    images: dict[str, str] = {}
+    node = ""
+    for event in events:
+        node = str((event.get("source") or {}).get("host") or node)
+        named = NAMED.match(str(event.get("message") or ""))
+        container = _event(event).container
+        if named and container:
+            images[container] = named[1]
+    return {
+        "metadata": {"name": name, "namespace": namespace, "uid": (events[0].get("involvedObject") or {}).get("uid")},
+        "spec": {
+            "nodeName": node,
+            "containers": [{"name": c, "image": i} for c, i in images.items()] or [{"name": "", "image": ""}],
+        },
+        "status": {"reason": "Gone", "message": "the pod does not exist any more"},
+    }
+
+
+def same_name(api: Api, namespace: str, name: str) -> list[str]:
+    """Kinds of workload that have an object of this name."""
+    found = []
+    for kind in RESOURCES:
+        if kind == "Pod":
+            continue
+        try:
+            api.get(path_of(kind, namespace, name))
+            found.append(kind)
+        except KubeError:
+            pass
+    return found
+
+
+def template_of(kind: str, workload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The pod template of a workload."""
+    spec = workload.get("spec") or {}
+    if kind == "CronJob":
+        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
+    found: Mapping[str, Any] = spec.get("template") or {}
+    return found
+
+
+def what_changed(api: Api, namespace: str, pod: Mapping[str, Any], owner: Owner | None, container: str) -> str:
+    """What the revision before the pod's had in its place: "image X", "pull secrets a, b"; "" where nothing differs or is known.
+
+    Of a Deployment's older ReplicaSets, the newest that still has ready pods, else the one before.
+    """
+    if owner is None or owner.kind != "Deployment":
+        return ""
+    try:
+        listed = api.pages(path_of("ReplicaSet", namespace))
+        sets = [s for s in listed if _controller(s).get("name") == owner.name]
+    except KubeError:
+        return ""
+    mine = next((s for s in sets if _uid(s) == _controller(pod).get("uid")), None)
+    older = sorted((s for s in sets if mine is not None and _revision(s) < _revision(mine)), key=_revision)
+    if mine is None or not older:
+        return ""
+    ready = [s for s in older if (s.get("status") or {}).get("readyReplicas")]
+    before = (ready or older)[-1]
+    then, now = (template_of("ReplicaSet", s).get("spec") or {} for s in (before, mine))
+    said = []
+    old_image, new_image = _image_in(then, container), _image_in(now, container)
+    if old_image and old_image != new_image:
+        said.append(f"image {old_image}")
+    old_names, new_names = _secret_names(then), _secret_names(now)
+    if old_names != new_names:
+        said.append(f"pull secrets {', '.join(old_names)}" if old_names else "no pull secrets")
+    if not said:
+        return ""
+    state = ", whose pods still run," if ready else ""
+    return f"revision {_revision(before)}{state} had {' and '.join(said)}"
+
+
+def _image_in(spec: Mapping[str, Any], container: str) -> str:
+    both = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
+    return next((str(c.get("image") or "") for c in both if c.get("name") == container), "")
+
+
+def _secret_names(spec: Mapping[str, Any]) -> list[str]:
+    return [str(s.get("name")) for s in spec.get("imagePullSecrets") or []]
+
+
+def _controller(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    references = (found.get("metadata") or {}).get("ownerReferences") or []
+    controller: Mapping[str, Any] = next((r for r in references if r.get("controller")), {})
+    return controller
+
+
+def _uid(found: Mapping[str, Any]) -> str:
+    return str((found.get("metadata") or {}).get("uid") or "")
+
+
+def _revision(found: Mapping[str, Any]) -> int:
+    """A ReplicaSet's revision; a Job's time of creation, as they have none."""
+    metadata = found.get("metadata") or {}
+    text = (metadata.get("annotations") or {}).get("deployment.kubernetes.io/revision", "")
+    return int(text) if str(text).isdigit() else int(_time(metadata.get("creationTimestamp")))
+
+
+__all__ = [
+    "KINDS",
+    "ApiError",
+    "Workload",
+    "failing_pods",
+    "gone_pod",
+    "path_of",
+    "read_workload",
+    "refused_case",
+    "same_name",
+    "template_of",
+    "waits_for_image",
+    "what_changed",
+]

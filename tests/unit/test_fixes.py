@@ -1,0 +1,246 @@
+"""Fixes are commands that work: on the object that owns the pod, for the kind of registry, with values that stay one word."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import Any
+
+import pytest
+
+from kubectl_imagepull import catalogue
+from kubectl_imagepull.model import (
+    Case,
+    Facts,
+    Finding,
+    NodeFacts,
+    Observation,
+    Owner,
+    Pull,
+    PullSecret,
+    ReadError,
+    ReferenceFacts,
+    Subject,
+    Target,
+    Vantage,
+)
+from kubectl_imagepull.verdict.fixes import fixes_for
+
+REGISTRY = "registry.example.com"
+DEPLOYMENT = Owner("Deployment", "web")
+
+
+def case(owner: Owner | None = DEPLOYMENT, registry: str = REGISTRY, path: str = "shop/web", **more: Any) -> Case:
+    """A failing pod of shop; more: fields of Facts, target__x of Target, seen: the manifest's data, errors."""
+    target = {k.removeprefix("target__"): more.pop(k) for k in list(more) if k.startswith("target__")}
+    seen, errors = more.pop("seen", None), more.pop("errors", ())
+    reference = ReferenceFacts(
+        f"{registry}/{path}:1.0", registry=registry, repository=f"{registry}/{path}", asked="1.0", normalised=""
+    )
+    fields = {"container": "app", "image": f"{registry}/{path}:1.0", "node": "node1", **target}
+    facts: dict[str, Any] = {
+        "reference": reference,
+        "failing": True,
+        "service_account": "builder",
+        "node": NodeFacts("node1", os="linux", arch="arm64"),
+        **more,
+    }
+    observation = Observation("manifest", Subject("registry", registry), Vantage("node"), "404", data=seen or {})
+    return Case(
+        Target("shop", "web-1", owner=owner, **fields),
+        Facts(**facts),
+        Pull("p0", registry, 443, path, "1.0"),
+        (observation,),
+        errors=tuple(errors),
+    )
+
+
+def finding(cause: str, role: str = "registry", host: str = REGISTRY) -> Finding:
+    return Finding(cause, Subject(role, host), "confirmed", "auth", "")
+
+
+def commands(of: Case, cause: str, role: str = "registry") -> str:
+    return "\n".join(c for fix in fixes_for(of, finding(cause, role)) for c in fix.commands)
+
+
+OWNERS = {
+    "bare": None,
+    "deployment": DEPLOYMENT,
+    "statefulset": Owner("StatefulSet", "web"),
+    "daemonset": Owner("DaemonSet", "web"),
+    "replicaset": Owner("ReplicaSet", "web"),
+    "job": Owner("Job", "web"),
+    "cronjob": Owner("CronJob", "web"),
+    "static": Owner("Node", "node1"),
+    "operator": Owner("Rollout", "web"),
+}
+
+
+@pytest.mark.parametrize("cause", catalogue.load())
+@pytest.mark.parametrize("kind", OWNERS)
+def test_commands_fit_the_owner(kind: str, cause: str) -> None:
+    """What each kind can take: no template in pods, none in Jobs, nothing at all in static pods."""
+    secret = PullSecret("regcred", "unused", cause=cause, from_service_account=True)
+    text = commands(case(OWNERS[kind], secrets=(secret,), account_secrets=("regcred",)), cause)
+    assert not re.search(r"\{[a-z_]+\}", text), text
+    if kind in ("bare", "job", "static", "operator"):
+        assert '"template"' not in text
+        assert "rollout restart" not in text
+    if kind == "bare":
+        assert "delete pod" not in text
+    if kind in ("job", "static", "operator"):
+        assert "set image" not in text
+    if kind == "static":
+        assert "delete pod" not in text and "replace --force" not in text
+    if kind == "cronjob" and '"template"' in text:
+        assert '{"spec":{"jobTemplate":{"spec":{"template":' in text
+    if kind in ("replicaset", "cronjob"):
+        assert "rollout restart" not in text
+    for line in text.splitlines():
+        shlex.split(line)
+
+
+def test_image_commands_of_each_kind() -> None:
+    seen = {"closest": ["v1.0"], "tag_count": 1}
+    image = f"{REGISTRY}/shop/web:v1.0"
+    said = {k: fixes_for(case(o, seen=seen), finding("image.tag_unknown"))[0].commands for k, o in OWNERS.items()}
+    for kind, name in (("deployment", "web"), ("daemonset", "web"), ("cronjob", "web")):
+        assert said[kind] == (f"kubectl -n shop set image {kind}/{name} app={image}",)
+    assert said["bare"] == (f"kubectl -n shop set image pod/web-1 app={image}",)
+    for kind in ("statefulset", "replicaset"):
+        assert said[kind] == (
+            f"kubectl -n shop set image {kind}/web app={image}",
+            "kubectl -n shop delete pod web-1",
+        )
+    assert "replace --force" in said["job"][0] and f'.image = "{image}"' in said["job"][0]
+    assert said["static"] == said["operator"] == ()
+    fix = fixes_for(case(OWNERS["static"], seen=seen), finding("image.tag_unknown"))[0]
+    assert "manifest on node node1" in fix.note and fix.applicability == "manual"
+
+
+@pytest.mark.parametrize(
+    ("tags", "applicability"),
+    [(["v1.0", "1.1"], "safe"), (["1.1", "1.2"], "review"), (["v1.0", "V1.0"], "review"), ([], None)],
+)
+def test_only_a_unique_equal_tag_is_safe(tags: list[str], applicability: str | None) -> None:
+    fixes = fixes_for(case(seen={"closest": tags, "tag_count": len(tags)}), finding("image.tag_unknown"))
+    found = [f.applicability for f in fixes if f.title.startswith("use tag")]
+    assert found == ([applicability] if applicability else [])
+
+
+@pytest.mark.parametrize("role", ["token", "blob", "mirror", "proxy", "dns-server"])
+def test_another_image_mends_no_other_host(role: str) -> None:
+    assert "set image" in commands(case(), "dns.nxdomain")
+    assert "set image" not in commands(case(), "dns.nxdomain", role)
+
+
+@pytest.mark.parametrize(
+    ("registry", "server"),
+    [
+        ("docker.io", "https://index.docker.io/v1/"),
+        ("index.docker.io", "https://index.docker.io/v1/"),
+        ("r.io:5000",) * 2,
+    ],
+)
+def test_docker_server(registry: str, server: str) -> None:
+    text = commands(case(registry=registry), "auth.no_credentials")
+    assert f"--docker-server={server} --docker-username=<username>" in text
+
+
+def test_user_name_and_secret_where_known() -> None:
+    secrets = (
+        PullSecret("other", "unused"),
+        PullSecret("mine", "used", usernames=("ci-pull",), registry_keys=(REGISTRY,)),
+    )
+    text = commands(case(secrets=secrets), "auth.bad_credentials")
+    assert "docker-registry mine " in text and "--docker-username=ci-pull" in text and "other" not in text
+    evil = PullSecret("mine", "used", usernames=("a b;$(reboot)",))
+    assert "--docker-username='a b;$(reboot)' " in commands(case(secrets=(evil,)), "auth.bad_credentials")
+
+
+def account_lists(text: str) -> list[list[str]]:
+    found = re.findall(r"patch serviceaccount \S+ .*-p '(.*)'", text)
+    return [[e["name"] for e in json.loads(f)["imagePullSecrets"]] for f in found]
+
+
+def test_account_keeps_its_other_secrets() -> None:
+    """The list is replaced as a whole by a patch."""
+    added = case(account_secrets=("one", "two"))
+    assert account_lists(commands(added, "auth.no_credentials")) == [["one", "two", "regcred"]]
+    mine = PullSecret("one", "used", from_service_account=True)
+    off = case(secrets=(mine,), account_secrets=("one", "two"))
+    assert account_lists(commands(off, "auth.bad_credentials")) == [["two"]]
+    own = case(secrets=(PullSecret("one", "used"),), account_secrets=("two",))
+    assert account_lists(commands(own, "auth.bad_credentials")) == []
+    unread = case(errors=(ReadError("api", "cannot get serviceaccounts (forbidden)"),))
+    assert account_lists(commands(unread, "auth.no_credentials")) == []
+    assert "edit serviceaccount builder" in commands(unread, "auth.no_credentials")
+
+
+@pytest.mark.parametrize(
+    ("registry", "path", "command", "limit"),
+    [
+        (
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
+            "shop/web",
+            "--registry-id 123456789012 --region eu-west-1 --repository-name shop/web",
+            "12 hours",
+        ),
+        ("shop.azurecr.io", "web", "--attach-acr shop", "3 hours"),
+        (
+            "europe-docker.pkg.dev",
+            "proj/repo/web",
+            "add-iam-policy-binding repo --project=proj --location=europe",
+            "an hour",
+        ),
+        (
+            "image-registry.openshift-image-registry.svc:5000",
+            "tools/web",
+            "system:image-puller system:serviceaccount:shop:builder --namespace=tools",
+            "renewed",
+        ),
+    ],
+    ids=["ecr", "acr", "gar", "openshift"],
+)
+@pytest.mark.parametrize("cause", ["auth.no_credentials", "auth.expired", "auth.denied_or_missing"])
+def test_clouds_want_a_right_not_a_password(cause: str, registry: str, path: str, command: str, limit: str) -> None:
+    fixes = fixes_for(case(registry=registry, path=path), finding(cause, host=registry))
+    assert any(command in c for c in fixes[0].commands) and limit in fixes[0].note
+    assert not [c for f in fixes for c in f.commands if "--docker-password" in c]
+
+
+def test_architecture_is_the_images() -> None:
+    text = commands(case(seen={"platforms": ["linux/s390x"]}), "image.platform_mismatch")
+    assert '"kubernetes.io/arch":"s390x"' in text and "--platform linux/arm64" in text and "amd64" not in text
+    assert '"kubernetes.io/arch":"<architecture>"' in commands(case(), "image.platform_mismatch")
+
+
+def test_unsafe_values_never_stand_in_quotes() -> None:
+    """A container's name is restricted by the API server; a case file may hold anything."""
+    evil = "a'; reboot; '"
+    text = commands(case(target__container=evil), "image.never_pull_absent")
+    assert "reboot" not in text
+    assert all(evil in shlex.split(c) or "reboot" not in c for c in text.splitlines())
+    text = commands(case(target__image=evil, target__node=evil), "image.never_pull_absent")
+    for line in text.splitlines():
+        assert "reboot" not in line or evil in shlex.split(line)
+
+
+def test_late_secret_needs_a_new_pod() -> None:
+    assert "delete pod web-1" in commands(case(), "auth.secret_added_late")
+    bare = fixes_for(case(None), finding("auth.secret_added_late"))
+    assert bare[0].commands == ("kubectl -n shop get pod web-1 -o json | kubectl replace --force -f -",)
+    assert bare[0].applicability == "review"
+
+
+def test_each_fix_names_one_actor() -> None:
+    for cause in catalogue.load():
+        for fix in fixes_for(case(), finding(cause)):
+            assert fix.actor in ("you", "cluster", "network", "registry", "nobody", ""), (cause, fix)
+
+
+def test_owners_beyond_kubernetes_are_named() -> None:
+    managed = Owner("Deployment", "web", ("Argo CD",))
+    fixes = fixes_for(case(managed), finding("image.tag_unknown"))
+    assert all("deployment/web is managed by Argo CD" in f.note for f in fixes)

@@ -1,0 +1,158 @@
+"""What is said of a pull by its state alone: moving, queued, stalled, passed, refused on the node, no room."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kubectl_imagepull.kube.read import _concerns, _containers, _pulling, _sandbox_image
+from kubectl_imagepull.model import (
+    Case,
+    Event,
+    Facts,
+    NodeFacts,
+    Observation,
+    Owner,
+    Pull,
+    PullSecret,
+    ReferenceFacts,
+    Subject,
+    Target,
+    Vantage,
+)
+from kubectl_imagepull.verdict import judge
+
+HOST = "registry.example.com"
+NODE = NodeFacts("node1", kubelet="v1.37.0", runtime="containerd://2.4.2", os="linux", arch="amd64")
+
+
+def case(seen: tuple[Observation, ...] = (), **facts: Any) -> Case:
+    target = Target("shop", "web-1", "app", image=f"{HOST}/web:1.0", node="node1", owner=Owner("Deployment", "web"))
+    reference = ReferenceFacts(target.image, registry=HOST, repository=f"{HOST}/web", asked="1.0")
+    fields = {"state": "waiting", "reference": reference, "node": NODE, "read_at": 10_000.0, **facts}
+    return Case(target, Facts(**fields), Pull("p0", HOST, 443, "web", "1.0"), seen)
+
+
+@pytest.mark.parametrize(
+    ("facts", "cause", "confidence", "code"),
+    [
+        ({"pulling_since": 9_900.0}, "pull.in_progress", "likely", 0),
+        ({"pulling_since": 9_600.0}, "transfer.stalled", "possible", 1),
+        ({"pulling_since": 9_600.0, "older_pulls": ("a/b c",), "one_at_a_time": True}, "pull.queued", "likely", 0),
+        ({"pulling_since": 9_990.0, "older_pulls": ("a/b c",)}, "pull.queued", "possible", 0),
+        (
+            {"pulling_since": 9_600.0, "older_pulls": ("a/b c",), "one_at_a_time": False},
+            "transfer.stalled",
+            "possible",
+            1,
+        ),
+    ],
+)
+def test_a_pull_without_an_end(facts: dict[str, Any], cause: str, confidence: str, code: int) -> None:
+    found = judge(case(pulling=True, **facts))
+    assert (found.cause, found.confidence, found.exit_code) == (cause, confidence, code)
+    assert not facts.get("older_pulls") or cause != "pull.queued" or "a/b c" in found.explanation[0]
+    assert cause != "pull.in_progress" or "1 min 40 s" in found.explanation[0]
+
+
+@pytest.mark.parametrize(
+    ("on_node", "kubelet", "cause"),
+    [
+        (True, "v1.37.0", "auth.cached_image_denied"),
+        (True, "v1.32.4", "image.never_pull_absent"),
+        (False, "v1.37.0", "image.never_pull_absent"),
+        (False, "v1.30.0", "image.never_pull_absent"),
+    ],
+)
+def test_never_pull(on_node: bool, kubelet: str, cause: str) -> None:
+    node = replace(NODE, kubelet=kubelet)
+    found = judge(case(failing=True, reason="ErrImageNeverPull", on_node=on_node, node=node))
+    assert found.cause == cause
+    open_question = cause == "image.never_pull_absent" and kubelet == "v1.37.0"
+    assert ("auth.cached_image_denied" in found.alternatives) == open_question
+
+
+FULL = "failed to pull and unpack image: failed to copy: write /var/lib/containerd/x: no space left on device"
+
+
+def test_disk_pressure_settles_a_storage_message() -> None:
+    full = replace(NODE, disk_pressure=True)
+    said = judge(case(failing=True, reason="ErrImagePull", said=FULL, node=full))
+    assert (said.cause, said.confidence) == ("storage.no_space", "confirmed")
+    assert judge(case(failing=True, reason="ErrImagePull", said=FULL)).confidence == "likely"
+    other = judge(
+        case(failing=True, said=f"failed to resolve reference: dial tcp: lookup {HOST}: no such host", node=full)
+    )
+    assert other.cause == "dns.nxdomain"
+    assert [f.cause for f in other.findings if f.level == "warning"] == ["storage.no_space"]
+
+
+def seen(hop: str, outcome: str, **data: Any) -> Observation:
+    return Observation(
+        hop, Subject("registry", HOST), Vantage("node", network="host", trust="host"), outcome, data=data
+    )
+
+
+REFUSED = f'failed to do request: Head "https://{HOST}/v2/web/manifests/1.0": dial tcp 10.0.0.1:443: connect: connection refused'
+GOOD = (seen("dns", "ok"), seen("connect", "open"), seen("tls", "ok"), seen("registry", "200"))
+
+
+def test_a_fault_that_has_passed() -> None:
+    """Named as what the runtime said, with the next attempt; the mend is to retry, and nothing else."""
+    found = judge(case((*GOOD, seen("manifest", "200")), failing=True, said=REFUSED, next_retry=80.0))
+    assert (found.cause, found.confidence) == ("net.refused", "likely")
+    assert any("passed" in line and "80 s" in line for line in found.explanation)
+    assert [(f.commands, f.applicability) for f in found.fixes] == [(("kubectl -n shop delete pod web-1",), "safe")]
+
+
+@pytest.mark.parametrize(
+    "observations",
+    [(), GOOD, (*GOOD, seen("manifest", "404")), (*GOOD[:1], seen("connect", "refused"))],
+    ids=["nothing", "no-manifest", "absent", "refused"],
+)
+def test_a_fault_that_stands_is_no_matter_of_retrying(observations: tuple[Observation, ...]) -> None:
+    found = judge(case(observations, failing=True, said=REFUSED, next_retry=80.0))
+    assert not [f for f in found.fixes if "works now" in f.title]
+
+
+def test_an_untried_secret_proves_no_success() -> None:
+    secret = PullSecret("mine", "used", usernames=("ci",))
+    observations = (*GOOD, seen("manifest", "200", via="anonymous"))
+    found = judge(case(observations, failing=True, said=REFUSED, secrets=(secret,)))
+    assert not [f for f in found.fixes if "works now" in f.title]
+
+
+SANDBOX = (
+    'Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox image "registry.k8s.io/pause:3.9": '
+    "failed to pull image: dial tcp: lookup registry.k8s.io: no such host"
+)
+
+
+def test_the_sandbox_image() -> None:
+    events = [Event("Warning", "FailedCreatePodSandBox", SANDBOX, first=1.0, last=5.0)]
+    state = {"waiting": {"reason": "ContainerCreating"}}
+    assert _sandbox_image(events) == "registry.k8s.io/pause:3.9"
+    facts = _pulling(state, events, "x", 10.0)
+    assert facts["failing"] and "sandbox image" in facts["said"]
+    cni = [
+        Event("Warning", "FailedCreatePodSandBox", "Failed to create pod sandbox: cni plugin not initialized", last=5.0)
+    ]
+    assert not _sandbox_image(cni) and not _pulling(state, cni, "x", 10.0)["failing"]
+    later = [*events, Event("Normal", "Pulling", 'Pulling image "x"', last=9.0)]
+    assert not _sandbox_image(later)
+
+
+def test_image_volumes() -> None:
+    spec = {
+        "containers": [{"name": "app", "image": "a:1"}],
+        "volumes": [{"name": "data", "image": {"reference": "b:2"}}, {"name": "x", "emptyDir": {}}],
+    }
+    assert [(role, c["name"], c["image"]) for role, c in _containers(spec)] == [
+        ("container", "app", "a:1"),
+        ("volume", "data", "b:2"),
+    ]
+    event = Event("Warning", "Failed", 'Failed to pull image "b:2": no')
+    assert _concerns(event, "b:2") and not _concerns(event, "a:1")
+    assert _concerns(Event("Warning", "FailedScheduling", "0/2 nodes"), "a:1")
