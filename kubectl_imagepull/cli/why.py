@@ -174,8 +174,8 @@ def _nothing(api: Api, asked: targets.Asked, found: targets.Found, output: str, 
     """Nothing fails: said in a line, or as an empty list."""
     if output in ("json", "yaml"):
         out.write(render(output, [], [], Style()))
-    elif output != "text":
-        out.write("")
+    elif output == "name":
+        return
     elif found.looked_at:
         out.write("".join(f"No image pull problem found in {what}.\n" for what in found.looked_at))
     else:
