@@ -5,15 +5,17 @@ from __future__ import annotations
 import queue
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..kube.client import Api
 from ..kube.errors import KubeError
+from ..kube.read import ContainerRead
 from ..model import NodeFacts, Observation, ProbeRun, Pull, ReadError
 from ..node.here import Here
-from ..node.ladder import NodeAsked, NodeImages, climb
+from ..node.ladder import NodeAsked, NodeImages, Wanted, climb
 from ..node.plan import Login, Plan
+from ..node.rehearsal import Rehearsal
 from ..node.trail import Interrupted, Trail
 
 MOST_BUDGET = 25.0
@@ -32,13 +34,21 @@ class Looked:
 
 @dataclass(frozen=True)
 class Where:
-    """Which node to look out of; node None: only from here. namespace: where the probe pod is made."""
+    """Which node to look out of; node None: only from here. namespace: the failing pod's; rehearsal: for --try-pull."""
 
     node: NodeFacts | None
     namespace: str
     running: tuple[str, ...] = ()
     listed: tuple[str, ...] = ()
-    via: str = ""
+    wanted: Wanted = field(default_factory=Wanted)
+    rehearsal: Rehearsal = field(default_factory=Rehearsal)
+
+
+def rehearsal_of(containers: Sequence[ContainerRead], alias: Mapping[str, str]) -> Rehearsal:
+    """The pulls of these containers, each different one once, as the kubelet would make them for their pod."""
+    first = containers[0].facts if containers else None
+    images = {c.pull.id: c.target.image for c in containers if c.pull is not None and alias[c.pull.id] == c.pull.id}
+    return Rehearsal(images, first.pull_secret_names, first.service_account) if first is not None else Rehearsal()
 
 
 @dataclass
@@ -71,11 +81,11 @@ def look(
         try:
             if where.node is not None:
                 probe, errors = climb(
-                    api, trail, _asked(where, where.node), Plan(tuple(pulls), budget), results.put, where.via
+                    api, trail, _asked(where, where.node), Plan(tuple(pulls), budget), results.put, where.wanted
                 )
                 errors += trail.clear()
                 gone = not any("delete" in e.message or "removed" in e.message for e in errors)
-                gathered.probe = _deleted(probe, probe.created and gone)
+                gathered.probe = _deleted(probe, probe.created and gone and not where.wanted.kept)
                 gathered.errors += errors
         except Interrupted:
             pass
@@ -127,6 +137,7 @@ def _asked(where: Where, node: NodeFacts) -> NodeAsked:
         arch=node.arch,
         os_image=node.os_image,
         images=NodeImages(where.running, where.listed),
+        rehearsal=where.rehearsal,
     )
 
 

@@ -19,8 +19,8 @@ from ..report import document, text
 from ..report.table import RegistryRow, registries, row_of
 from ..verdict.hops import line_of
 from .look import Looked, Where, look
-from .options import UsageError, duration, flags_of, style_of
-from .why import RUNGS, TIMEOUT
+from .options import UsageError, add_way_out, duration, flags_of, style_of, wanted_of
+from .why import TIMEOUT
 
 MOST_REGISTRIES = 20
 NOBODY = "imagepull-probe/does-not-exist"
@@ -32,15 +32,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("node", nargs="*", metavar="NODE", help="the node, as NAME or node/NAME")
     parser.add_argument("--registry", action="append", default=[], metavar="HOST[:PORT]", help="a registry; repeatable")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="output format")
-    parser.add_argument("--via", choices=RUNGS, default="", help="take this way out of the node, no other")
     parser.add_argument(
         "--timeout", type=duration, default=TIMEOUT, metavar="DURATION", help="time for the probes (default 30s)"
     )
+    add_way_out(parser)
 
 
 def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
     """Probe registries from a node. -> 0 all of them answer, 1 one is broken, 3 the node could not be looked out of."""
-    name = _node_name(args.node)
+    name, wanted = _node_name(args.node), wanted_of(args)
     pulls = [_registry(host, number) for number, host in enumerate(dict.fromkeys(args.registry))]
     if args.timeout <= 0:
         raise UsageError("error: --timeout must be more than 0 (for example 30s)")
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         return 0
     if args.output == "text" and err.isatty():
         print(f"asking {len(pulls)} registries from {name} ...", file=err)
-    looked = look(api, Where(facts, api.namespace, running, listed, args.via), pulls, {}, args.timeout, lambda _: None)
+    looked = look(api, Where(facts, api.namespace, running, listed, wanted), pulls, {}, args.timeout, lambda _: None)
     rows = [_row(pull, looked, facts) for pull in pulls]
     blind = not all(row.lines for row in rows)
     case = Case(

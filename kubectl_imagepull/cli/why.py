@@ -18,11 +18,10 @@ from ..report import document, text
 from ..report.style import Style
 from ..verdict import judge
 from ..verdict.hops import api_lines, line_of
-from .look import Looked, Where, look
-from .options import UsageError, duration, flags_of, style_of
+from .look import Looked, Where, look, rehearsal_of
+from .options import UsageError, add_way_out, duration, flags_of, style_of, wanted_of
 
 TIMEOUT = 30.0
-RUNGS = ("host-python", "kubelet")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,15 +32,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-credentials", action="store_true", help="do not try the pod's credentials from this machine"
     )
-    parser.add_argument("--via", choices=RUNGS, default="", help="take this way out of the node, no other")
     parser.add_argument(
         "--timeout", type=duration, default=TIMEOUT, metavar="DURATION", help="time for the probes (default 30s)"
     )
+    add_way_out(parser)
 
 
 def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
     """Diagnose the containers of one pod. -> 0 no pull problem, 1 cause named, 3 cause not determined."""
-    name = pod_name(args.pod)
+    name, wanted = pod_name(args.pod), wanted_of(args)
     if args.timeout <= 0:
         raise UsageError("error: --timeout must be more than 0 (for example 30s)")
     api = Api(flags_of(args), getattr(args, "verbosity", 0) or 0)
@@ -57,7 +56,12 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
     pulls, alias = _distinct(chosen)
     logins = {} if args.no_credentials else _logins(chosen, alias)
     where = Where(
-        None if args.no_probe else read.node, read.namespace, read.images_running, read.images_listed, args.via
+        None if args.no_probe else read.node,
+        read.namespace,
+        read.images_running,
+        read.images_listed,
+        wanted,
+        rehearsal_of(chosen, alias),
     )
     looked = Looked()
     if not args.no_probe:

@@ -24,6 +24,8 @@ def status_of(case: Case, seen: Observation) -> Status:
         tried = seen.data.get("tried") or []
         some_fail = any(t.get("outcome") != "open" for t in tried if isinstance(t, dict))
         return "warn" if some_fail else "pass"
+    if seen.outcome == "unknown-authority" and seen.vantage.trust == "image":
+        return "unknown"  # what an image trusts says little about what its node trusts
     if seen.outcome in ("not-verified", "not-asked", "not-tried", "no-answer"):
         return "unknown"
     if seen.outcome == "not-reached":
