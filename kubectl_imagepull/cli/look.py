@@ -12,6 +12,7 @@ from ..kube.client import Api
 from ..kube.errors import KubeError
 from ..kube.read import ContainerRead
 from ..model import NodeFacts, Observation, ProbeRun, Pull, ReadError
+from ..node import stats
 from ..node.here import Here
 from ..node.ladder import NodeAsked, NodeImages, Wanted, climb
 from ..node.plan import Login, Plan
@@ -106,7 +107,16 @@ def look(
         finally:
             results.put(None)
 
-    threads = [threading.Thread(target=work, daemon=True) for work in (from_node, from_here)]
+    def from_kubelet() -> None:
+        try:
+            if where.node is not None and where.node.found:
+                troubles = stats.ask(api, where.node.name, results.put)
+                if where.wanted.via == "api-only":  # beside a probe pod it is an extra, and its absence no news
+                    gathered.errors += troubles
+        finally:
+            results.put(None)
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (from_node, from_here, from_kubelet)]
     try:
         for thread in threads:
             thread.start()

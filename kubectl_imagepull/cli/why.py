@@ -135,7 +135,9 @@ def _case(container: ContainerRead, alias: dict[str, str], looked: Looked, error
         mine = alias[pull.id]
         hosts = {o.subject.host for o in looked.observations if o.pull == mine} | {pull.authority}
         observations = tuple(
-            o for o in looked.observations if o.pull == mine or (not o.pull and o.subject.host in hosts)
+            o
+            for o in looked.observations
+            if o.pull == mine or (not o.pull and (o.subject.role == "node" or o.subject.host in hosts))
         )
     return Case(
         target=container.target,

@@ -40,6 +40,8 @@ PAUSE_NAMES = (
 )
 SLACK = 15
 """Seconds beyond the probes' own budget until the cluster ends a run whose client is gone."""
+
+
 @dataclass(frozen=True)
 class NodeImages:
     """Names of images that are on the node, best candidates first: images of pods that run there without pull secrets."""

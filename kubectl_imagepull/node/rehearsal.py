@@ -92,9 +92,7 @@ def _from_event(api: Client, run: Run, pod: Mapping[str, Any], container: str) -
     return ""
 
 
-def _observation(
-    outcome: str, message: str, image: str, pull: str, vantage: Vantage, seconds: float
-) -> Observation:
+def _observation(outcome: str, message: str, image: str, pull: str, vantage: Vantage, seconds: float) -> Observation:
     words = {
         "pulled": f"the kubelet pulled it again in {seconds:.1f} s; that cost one pull",
         "failed": "the kubelet tried again and failed in the same moment",

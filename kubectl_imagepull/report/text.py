@@ -127,7 +127,9 @@ def footer(case: Case, errors: list[ReadError], style: Style) -> str:
     if probe.created:
         gone = "and deleted" if probe.deleted else "and kept"
         how = "" if probe.deleted else f"; to delete it: kubectl imagepull cleanup -n {probe.namespace}"
-        lines.append(f"probe pod {probe.pod} ({probe.rung}) made in {probe.namespace} {gone}, {probe.seconds:.1f} s{how}")
+        lines.append(
+            f"probe pod {probe.pod} ({probe.rung}) made in {probe.namespace} {gone}, {probe.seconds:.1f} s{how}"
+        )
     elif probe.rung == "api-only":
         lines.append("the node was not looked out of")
     if probe.rung not in ("", "host-python"):

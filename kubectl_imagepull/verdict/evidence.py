@@ -75,7 +75,7 @@ def decisive(case: Case, hop: str) -> list[Observation]:
     anonymous = [o for o in case.observations if o.hop == hop and not o.data.get("secret") and _anonymous(o)]
     node = [o for o in anonymous if o.vantage.place == "node" and not _says_nothing(o)]
     here = [o for o in anonymous if o.vantage.place == "workstation"]
-    if not any(o.vantage.place == "node" for o in case.observations):
+    if not any(o.vantage.place == "node" and o.vantage.rung != "rehearsal" for o in case.observations):
         return here
     if hop in NETWORK or hop == "registry" or any(o.vantage.trust != "none" for o in node):
         return node

@@ -13,6 +13,8 @@ PASS = {
     "auth": frozenset({"not-needed", "token", "accepted"}),
     "rate": frozenset({"ok"}),
     "manifest": frozenset({"200"}),
+    "storage": frozenset({"ok"}),
+    "runtime": frozenset({"pulled", "limits"}),
 }
 NODE_HOPS = ("dns", "connect", "tls", "registry", "auth", "manifest")
 """The hops that are always shown for the registry, reached or not."""
@@ -26,10 +28,12 @@ def status_of(case: Case, seen: Observation) -> Status:
         return "warn" if some_fail else "pass"
     if seen.outcome == "unknown-authority" and seen.vantage.trust == "image":
         return "unknown"  # what an image trusts says little about what its node trusts
-    if seen.outcome in ("not-verified", "not-asked", "not-tried", "no-answer"):
+    if seen.outcome in ("not-verified", "not-asked", "not-tried", "no-answer", "unfinished"):
         return "unknown"
     if seen.outcome == "not-reached":
         return "not-reached"
+    if seen.outcome == "low":
+        return "warn"
     anonymous = not seen.data.get("secret") and seen.data.get("via", "anonymous") == "anonymous"
     if seen.hop in ("auth", "manifest") and anonymous and sent(case) and seen.outcome in ("basic", "401", "403"):
         return "skipped"
@@ -66,6 +70,8 @@ def _evidence(seen: Observation) -> list[str]:
         return [*lines, f"trusted: {seen.data.get('trust')}"] if seen.outcome != "ok" else []
     if seen.hop == "tls" and seen.data.get("answer"):
         return [str(seen.data["answer"])]
+    if seen.hop == "runtime" and seen.data.get("message"):
+        return [str(seen.data["message"])[:600]]
     errors = [e for e in seen.data.get("errors") or [] if isinstance(e, dict)]
     return [" ".join(filter(None, (str(e.get("code", "")), str(e.get("message", ""))))) for e in errors[:2]]
 
@@ -107,8 +113,8 @@ def hop_lines(case: Case) -> tuple[HopLine, ...]:
     for group in (node, rest):
         lines += [line_of(case, o) for o in sorted(group, key=_order)]
     # what no vantage that counts has reached
-    place = case.target.node if case.probe.rung not in ("", "api-only") else ""
-    basis = node or rest
+    place = case.target.node if case.probe.rung not in ("", "api-only", "rehearsal") else ""
+    basis = [o for o in node if o.vantage.rung != "rehearsal"] or [o for o in rest if o.vantage.place == "workstation"]
     seen_hops = {o.hop for o in basis if o.subject == subject} | {o.hop for o in basis if o.hop in ("auth", "manifest")}
     if basis and any(status_of(case, o) == "fail" for o in basis):
         for hop in NODE_HOPS:
