@@ -75,8 +75,11 @@ def try_dry(api: Client, run: Run, spec: dict[str, Any]) -> None:
             raise Refused(refused(error)) from None
         if status in (403, 401):
             return  # no right to create pods: the Job may still be allowed
-        if "dry run" not in text:
-            raise
+        if "dry run" in text:
+            return
+        if "webhook" in text:
+            raise Refused(refused(error)) from None
+        raise
 
 
 def start(trail: Trail, run: Run, spec: dict[str, Any]) -> dict[str, Any]:

@@ -240,7 +240,7 @@ class _Climb:
 
     def _kubelet(self) -> Taken:
         listed = [i for i in self._images() if "pause" in i]
-        images = list(dict.fromkeys([*listed[:2], *PAUSE_NAMES]))[: 2 if listed else len(PAUSE_NAMES)]
+        images = listed[:2] or list(PAUSE_NAMES)
         vantage = vantage_of("kubelet", self._asked.name, place=self._place)
         return kubelet_asks.ask(self._api, self._trail, self._run(), self._plan, images, vantage, self._seen)
 
