@@ -7,6 +7,7 @@ registry as the container runtime does. The same is asked from this machine. The
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -18,7 +19,7 @@ from ..report import document, text
 from ..report.style import Style
 from ..verdict import judge
 from ..verdict.hops import api_lines, line_of
-from .look import Looked, Where, look, rehearsal_of
+from .look import Looked, Where, look, peer_of, rehearsal_of
 from .options import UsageError, add_way_out, duration, flags_of, style_of, wanted_of
 
 TIMEOUT = 30.0
@@ -36,6 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=duration, default=TIMEOUT, metavar="DURATION", help="time for the probes (default 30s)"
     )
     add_way_out(parser)
+    parser.add_argument(
+        "--compare-node", default="", metavar="NODE", help="ask a second node the same (auto: one that runs the image)"
+    )
 
 
 def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
@@ -65,7 +69,10 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
     )
     looked = Looked()
     if not args.no_probe:
+        peer, troubles = peer_of(api, args.compare_node, where, chosen)
+        where = dataclasses.replace(where, peer=peer)
         looked = look(api, where, pulls, logins, args.timeout, shown.seen if shown is not None else lambda _: None)
+        looked = dataclasses.replace(looked, errors=(*looked.errors, *troubles))
     cases = [_case(c, alias, looked, read.errors) for c in chosen]
     verdicts = [judge(case) for case in cases]
     if args.output == "json":

@@ -21,7 +21,7 @@ from .trail import Client, Trail
 RUNGS = ("host-python", "image-python", "shell", "kubelet")
 """Best first."""
 VIA = (*RUNGS, "rehearsal", "api-only")
-CANDIDATES = 3
+CANDIDATES = 2
 WIDE = 6
 """Candidates where only some images will have what is looked for."""
 PULLING = 45.0

@@ -12,7 +12,7 @@ from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, RuledOut, Subj
 from . import credentials, network, registry, rehearsal, state  # noqa: F401
 from .evidence import RULES, decisive
 from .fixes import fixes_for, title_of
-from .hops import PASS, hop_lines, status_of
+from .hops import PASS, hop_lines, parting, status_of
 
 
 def judge(case: Case) -> Verdict:
@@ -52,7 +52,7 @@ def judge(case: Case) -> Verdict:
         title=title_of(case, chosen),
         actor=catalogue.entry(chosen.cause).actor,
         hop=chosen.hop,
-        explanation=(chosen.reason, *explanation),
+        explanation=tuple(filter(None, (chosen.reason, *explanation, parting(case)))),
         findings=findings,
         hops=hops,
         fixes=fixes_for(case, chosen),

@@ -134,3 +134,18 @@ def _line_order(line: HopLine, node: str) -> tuple[int, int, int]:
     if line.subject.role == "token" and line.hop != "auth":
         position = HOPS.index("auth") * 10 - 5 + HOPS.index(line.hop) - HOPS.index("dns")
     return (place, position, 0)
+
+
+def parting(case: Case) -> str:
+    """Where the node and the one that it is compared with part, in a sentence; "" where none was compared."""
+    peers = [o for o in case.observations if o.vantage.place == "peer-node"]
+    mine = [o for o in case.observations if o.vantage.place == "node" and o.vantage.rung != "rehearsal"]
+    if not peers or not mine:
+        return ""
+    here, there = mine[0].vantage.name, peers[0].vantage.name
+    for seen in sorted(mine, key=_order):
+        same = [o for o in peers if (o.hop, o.subject) == (seen.hop, seen.subject)]
+        if same and (status_of(case, same[0]) == "fail") != (status_of(case, seen) == "fail"):
+            part = f"{here} and {there} part at {seen.hop} of {seen.subject}"
+            return f"{part}: {seen.summary or seen.outcome}; from {there}: {same[0].summary or same[0].outcome}"
+    return f"{there} sees the same as {here}"
