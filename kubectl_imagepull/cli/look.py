@@ -5,15 +5,18 @@ from __future__ import annotations
 import queue
 import signal
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ..kube.client import Api
 from ..kube.errors import KubeError
+from ..kube.read import ContainerRead, read_peer
 from ..model import NodeFacts, Observation, ProbeRun, Pull, ReadError
+from ..node import stats
 from ..node.here import Here
-from ..node.ladder import NodeAsked, NodeImages, climb
+from ..node.ladder import NodeAsked, NodeImages, Wanted, climb
 from ..node.plan import Login, Plan
+from ..node.rehearsal import Rehearsal
 from ..node.trail import Interrupted, Trail
 
 MOST_BUDGET = 25.0
@@ -32,13 +35,37 @@ class Looked:
 
 @dataclass(frozen=True)
 class Where:
-    """Which node to look out of; node None: only from here. namespace: where the probe pod is made."""
+    """Which node to look out of; node None: only from here. namespace: the failing pod's; rehearsal: for --try-pull; peer:
+    a second node that gets the same plan."""
 
     node: NodeFacts | None
     namespace: str
     running: tuple[str, ...] = ()
     listed: tuple[str, ...] = ()
-    via: str = ""
+    wanted: Wanted = field(default_factory=Wanted)
+    rehearsal: Rehearsal = field(default_factory=Rehearsal)
+    peer: Where | None = None
+
+
+def rehearsal_of(containers: Sequence[ContainerRead], alias: Mapping[str, str]) -> Rehearsal:
+    """The pulls of these containers, each different one once, as the kubelet would make them for their pod."""
+    first = containers[0].facts if containers else None
+    images = {c.pull.id: c.target.image for c in containers if c.pull is not None and alias[c.pull.id] == c.pull.id}
+    return Rehearsal(images, first.pull_secret_names, first.service_account) if first is not None else Rehearsal()
+
+
+def peer_of(
+    api: Api, name: str, where: Where, containers: Sequence[ContainerRead]
+) -> tuple[Where | None, tuple[ReadError, ...]]:
+    """Where to compare with for --compare-node, None where there is nothing to compare."""
+    if not name or where.node is None or not containers:
+        return None, ()
+    found = read_peer(api, name, containers[0].target.image, where.node.name)
+    if found is None:
+        return None, (ReadError("api", f"there is no other node to compare {where.node.name} with"),)
+    wanted = replace(where.wanted, try_pull=False, kept=False)
+    facts, running, listed = found
+    return Where(facts, where.namespace, running, listed, wanted), ()
 
 
 @dataclass
@@ -65,17 +92,17 @@ def look(
     budget = min(MOST_BUDGET, max(3.0, timeout - STARTING))
     results: queue.SimpleQueue[Observation | None] = queue.SimpleQueue()
     gathered = _Result()
-    trail, here = Trail(api), Here()
+    trail, beside, here = Trail(api), Trail(api), Here()
 
     def from_node() -> None:
         try:
             if where.node is not None:
                 probe, errors = climb(
-                    api, trail, _asked(where, where.node), Plan(tuple(pulls), budget), results.put, where.via
+                    api, trail, _asked(where, where.node), Plan(tuple(pulls), budget), results.put, where.wanted
                 )
                 errors += trail.clear()
                 gone = not any("delete" in e.message or "removed" in e.message for e in errors)
-                gathered.probe = _deleted(probe, probe.created and gone)
+                gathered.probe = _deleted(probe, probe.created and gone and not where.wanted.kept)
                 gathered.errors += errors
         except Interrupted:
             pass
@@ -96,7 +123,34 @@ def look(
         finally:
             results.put(None)
 
-    threads = [threading.Thread(target=work, daemon=True) for work in (from_node, from_here)]
+    def from_peer(peer: Where, node: NodeFacts) -> None:
+        try:
+            plan = Plan(tuple(pulls), budget)
+            probe, errors = climb(api, beside, _asked(peer, node), plan, results.put, peer.wanted, "peer-node")
+            errors += beside.clear()
+            if not probe.created:
+                why = "; ".join(probe.why_not)
+                errors.append(ReadError("node", f"{node.name} could not be compared with: {why}"[:300]))
+            gathered.errors += errors
+        except Interrupted:
+            pass
+        except KubeError as error:
+            gathered.errors.append(ReadError("node", str(error)))
+        finally:
+            results.put(None)
+
+    def from_kubelet() -> None:
+        try:
+            if where.node is not None and where.node.found:
+                troubles = stats.ask(api, where.node.name, results.put)
+                if where.wanted.via == "api-only":  # beside a probe pod it is an extra, and its absence no news
+                    gathered.errors += troubles
+        finally:
+            results.put(None)
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (from_node, from_here, from_kubelet)]
+    if where.peer is not None and where.peer.node is not None:
+        threads.append(threading.Thread(target=from_peer, args=(where.peer, where.peer.node), daemon=True))
     try:
         for thread in threads:
             thread.start()
@@ -113,6 +167,7 @@ def look(
         before = _deaf(True)
         here.stop()
         trail.clear(close=True)
+        beside.clear(close=True)
         _deaf(False, before)
     return Looked(tuple(gathered.observations), gathered.probe, tuple(gathered.errors))
 
@@ -127,12 +182,11 @@ def _asked(where: Where, node: NodeFacts) -> NodeAsked:
         arch=node.arch,
         os_image=node.os_image,
         images=NodeImages(where.running, where.listed),
+        rehearsal=where.rehearsal,
     )
 
 
 def _deleted(probe: ProbeRun, gone: bool) -> ProbeRun:
-    from dataclasses import replace
-
     return replace(probe, deleted=gone)
 
 

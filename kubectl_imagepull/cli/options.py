@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ..kube.config import Flags
+from ..node.ladder import VIA, Wanted
 
 USAGE = 2
 
@@ -75,6 +76,8 @@ BOOLEANS = (
     "-w",
     "--apply",
     "--yes",
+    "--no-host-network",
+    "--try-pull",
 )
 
 
@@ -127,6 +130,39 @@ def add_connection(parser: argparse.ArgumentParser, default: Any = argparse.SUPP
         help="time for one API request (0: default)",
     )
     add("-v", "--v", type=int, dest="verbosity", default=default, metavar="N", help="log level (6: requests, 8: probes)")
+
+
+def add_way_out(parser: argparse.ArgumentParser) -> None:
+    """The flags that say how a node is looked out of; `wanted_of` reads them."""
+    group = parser.add_argument_group("way out of the node")
+    add = group.add_argument
+    add("--via", choices=VIA, default="", metavar="RUNG", help=f"take this way out, no other: {', '.join(VIA)}")
+    add("--probe-image", default="", metavar="IMAGE", help="image for the probe pod; pulled if it is not on the node")
+    add("--probe-namespace", default="", metavar="NAME", help="make the probe pod here, not in the pod's namespace")
+    add("--probe-secret", default="", metavar="NAME", help="pull secret for --probe-image, in the probe's namespace")
+    add("--no-host-network", action="store_true", help="stay off the host's network")
+    add("--keep-pod", action="store_true", help="leave the probe pod behind; says how to delete it")
+    add("--try-pull", action="store_true", help="let the kubelet pull the image again: costs one pull, runs nothing")
+
+
+def wanted_of(args: argparse.Namespace) -> Wanted:
+    """What `add_way_out` has parsed. Raises UsageError for flags that contradict each other."""
+    if args.probe_secret and not args.probe_image:
+        raise UsageError("error: --probe-secret is for --probe-image, which is not given")
+    if args.via == "api-only" and args.try_pull:
+        raise UsageError("error: --try-pull starts a pod, --via api-only starts none")
+    for flag, name in (("--probe-namespace", args.probe_namespace), ("--probe-secret", args.probe_secret)):
+        if name and (len(name) > 253 or not all(c.isalnum() or c in "-." for c in name)):
+            raise UsageError(f'error: {flag} "{name[:80]}" is no name of an object')
+    return Wanted(
+        via=args.via,
+        image=args.probe_image,
+        namespace=args.probe_namespace,
+        secret=args.probe_secret,
+        host_network=not args.no_host_network,
+        kept=args.keep_pod,
+        try_pull=args.try_pull,
+    )
 
 
 def flags_of(args: argparse.Namespace) -> Flags:

@@ -1,26 +1,31 @@
 """Ask registries from a node: name, port, certificate, API and challenge, a row each with the first broken hop named.
 
-Without --registry, the registries of the images of the pods on that node.
+Without --registry, the registries of the images of the pods on that node. With --image, the node also pulls that image once,
+and nothing of it runs.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import time
 from collections.abc import Sequence
 from typing import TextIO
 
 from .. import __version__
+from ..image.messages import classify
 from ..image.reference import InvalidReference, Reference
 from ..kube.client import Api
 from ..kube.read import pull_of, read_node
 from ..model import Case, Facts, HopLine, NodeFacts, Observation, Pull, Target
+from ..node.rehearsal import Rehearsal
 from ..report import document, text
+from ..report.style import Style
 from ..report.table import RegistryRow, registries, row_of
 from ..verdict.hops import line_of
 from .look import Looked, Where, look
-from .options import UsageError, duration, flags_of, style_of
-from .why import RUNGS, TIMEOUT
+from .options import UsageError, add_way_out, duration, flags_of, style_of, wanted_of
+from .why import TIMEOUT
 
 MOST_REGISTRIES = 20
 NOBODY = "imagepull-probe/does-not-exist"
@@ -31,17 +36,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Flags of this verb."""
     parser.add_argument("node", nargs="*", metavar="NODE", help="the node, as NAME or node/NAME")
     parser.add_argument("--registry", action="append", default=[], metavar="HOST[:PORT]", help="a registry; repeatable")
+    parser.add_argument("--image", default="", metavar="REF", help="let the node pull this image: costs one pull")
+    parser.add_argument("--pull-secret", default="", metavar="NAME", help="pull secret for --image, in the namespace")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="output format")
-    parser.add_argument("--via", choices=RUNGS, default="", help="take this way out of the node, no other")
     parser.add_argument(
         "--timeout", type=duration, default=TIMEOUT, metavar="DURATION", help="time for the probes (default 30s)"
     )
+    add_way_out(parser)
 
 
 def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
     """Probe registries from a node. -> 0 all of them answer, 1 one is broken, 3 the node could not be looked out of."""
-    name = _node_name(args.node)
+    name, wanted = _node_name(args.node), wanted_of(args)
     pulls = [_registry(host, number) for number, host in enumerate(dict.fromkeys(args.registry))]
+    rehearsal = Rehearsal()
+    if args.image:
+        pull = _image(args.image)
+        pulls = [p for p in pulls if p.authority != pull.authority] + [pull]
+        secrets = (args.pull_secret,) if args.pull_secret else ()
+        rehearsal, wanted = Rehearsal({pull.id: args.image}, secrets), dataclasses.replace(wanted, try_pull=True)
+    elif args.pull_secret or wanted.rehearses:
+        raise UsageError(
+            "error: --pull-secret, --try-pull and --via rehearsal need --image: which image is to be pulled?"
+        )
     if args.timeout <= 0:
         raise UsageError("error: --timeout must be more than 0 (for example 30s)")
     api = Api(flags_of(args), getattr(args, "verbosity", 0) or 0)
@@ -52,21 +69,26 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         return 0
     if args.output == "text" and err.isatty():
         print(f"asking {len(pulls)} registries from {name} ...", file=err)
-    looked = look(api, Where(facts, api.namespace, running, listed, args.via), pulls, {}, args.timeout, lambda _: None)
+    looked = look(
+        api, Where(facts, api.namespace, running, listed, wanted, rehearsal), pulls, {}, args.timeout, lambda _: None
+    )
+    pulled = next((o for o in looked.observations if o.vantage.rung == "rehearsal"), None)
     rows = [_row(pull, looked, facts) for pull in pulls]
-    blind = not all(row.lines for row in rows)
+    blind = not all(row.lines for row in rows) if wanted.via != "rehearsal" else pulled is None
     case = Case(
         Target(api.namespace, "", node=name), Facts(read_at=time.time()), probe=looked.probe, errors=looked.errors
     )
     if args.output == "json":
-        out.write(document.dump(_document(case, facts, rows)) + "\n")
+        out.write(document.dump(_document(case, facts, rows, pulled)) + "\n")
     else:
         style = style_of(out)
         out.write(f"node {name} ({facts.runtime.replace('://', ' ')}, {facts.os}/{facts.arch})\n\n")
         out.write(registries(rows, style) + "\n")
+        out.write(f"\n{_said(pulled, style)}\n" if pulled is not None else "")
         foot = text.footer(case, [], style)
         out.write(f"\n{foot}\n" if foot else "")
-    return 3 if blind else 1 if any(row.broken for row in rows) else 0
+    failed = pulled is not None and pulled.outcome == "failed"
+    return 1 if failed else 3 if blind else 1 if any(row.broken for row in rows) else 0
 
 
 def _node_name(operands: Sequence[str]) -> str:
@@ -99,6 +121,25 @@ def _registry(host: str, number: int) -> Pull:
     return pull
 
 
+def _image(image: str) -> Pull:
+    """The pull that --image asks for. Raises UsageError for what is no reference."""
+    facts, pull = pull_of(image, "image")
+    if pull is None:
+        raise UsageError(f'error: --image "{image[:120]}": {facts.advice}'.replace("\n", " "))
+    return pull
+
+
+def _said(pulled: Observation, style: Style) -> str:
+    """How the pull ended, for the terminal."""
+    image, message = str(pulled.data.get("image")), str(pulled.data.get("message"))
+    text = style.wrap(f"image {image}: {pulled.summary}", 2, 0)
+    if pulled.outcome != "failed":
+        return text
+    named = classify(message)
+    also = f" (could also be: {', '.join(named.also)})" if named.also else ""
+    return "\n".join((text, style.wrap(f"{named.cause}{also}", 2), style.wrap(f"the kubelet said: {message}", 2)))
+
+
 def _registries_of(images: Sequence[str]) -> list[Pull]:
     """One pull for each registry that these images come from, the first image standing for it."""
     found: dict[tuple[str, int], Pull] = {}
@@ -113,6 +154,7 @@ def _row(pull: Pull, looked: Looked, node: NodeFacts) -> RegistryRow:
     """The row of one registry: what the node saw of it and of its token host. Whether an image is there is another question."""
     mine = [o for o in looked.observations if o.vantage.place == "node"]
     hosts = {o.subject.host for o in mine if o.pull == pull.id} | {pull.authority}
+    mine = [o for o in mine if o.hop != "runtime"]
     chosen = [o for o in mine if (o.pull == pull.id or not o.pull) and o.subject.host in hosts and o.hop != "manifest"]
     case = Case(Target("", "", node=node.name), Facts(), pull)
     return row_of(pull.authority, [_asked_only(line_of(case, o), o) for o in chosen])
@@ -120,13 +162,13 @@ def _row(pull: Pull, looked: Looked, node: NodeFacts) -> RegistryRow:
 
 def _asked_only(line: HopLine, seen: Observation) -> HopLine:
     """A registry that asks for credentials is in order here: nobody was going to pull."""
-    from dataclasses import replace
-
     asks = seen.hop == "auth" and seen.outcome in ("basic", "401", "403")
-    return replace(line, status="pass") if asks else line
+    return dataclasses.replace(line, status="pass") if asks else line
 
 
-def _document(case: Case, node: NodeFacts, rows: Sequence[RegistryRow]) -> dict[str, object]:
+def _document(
+    case: Case, node: NodeFacts, rows: Sequence[RegistryRow], pulled: Observation | None
+) -> dict[str, object]:
     return {
         "apiVersion": document.API_VERSION,
         "kind": "NodeReport",
@@ -142,6 +184,20 @@ def _document(case: Case, node: NodeFacts, rows: Sequence[RegistryRow]) -> dict[
             }
             for row in rows
         ],
+        **({"pull": _pull_document(pulled)} if pulled is not None else {}),
         "probe": document.probe_document(case),
         "errors": [{"where": e.where, "message": e.message} for e in case.errors],
+    }
+
+
+def _pull_document(pulled: Observation) -> dict[str, object]:
+    message = str(pulled.data.get("message"))
+    named = classify(message) if pulled.outcome == "failed" else None
+    return {
+        "image": str(pulled.data.get("image")),
+        "outcome": pulled.outcome,
+        "cause": named.cause if named is not None else "none",
+        "also": list(named.also) if named is not None else [],
+        "message": message,
+        "seconds": round(pulled.ms / 1000, 1),
     }

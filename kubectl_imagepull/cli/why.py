@@ -26,12 +26,11 @@ from ..report.style import Style, clean
 from ..verdict import judge
 from ..verdict.hops import api_lines, line_of
 from . import apply, targets
-from .look import Looked, Where, look
-from .options import UsageError, duration, flags_of, style_of
+from .look import Looked, Where, look, peer_of, rehearsal_of
+from .options import UsageError, add_way_out, duration, flags_of, style_of, wanted_of
 from .watch import End, Followed, follow, known_events
 
 TIMEOUT = 30.0
-RUNGS = ("host-python", "kubelet")
 LOGINLESS = ("", "anonymous", None)
 
 
@@ -63,9 +62,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--yes", action="store_true", help="with --apply: do not ask where the change alters no meaning"
     )
     parser.add_argument("--tag", default="", metavar="TAG", help="with --apply: use this tag of the image")
-    parser.add_argument("--via", choices=RUNGS, default="", help="take this way out of the node, no other")
     parser.add_argument(
         "--timeout", type=duration, default=TIMEOUT, metavar="DURATION", help="time for the probes (default 30s)"
+    )
+    add_way_out(parser)
+    parser.add_argument(
+        "--compare-node", default="", metavar="NODE", help="ask a second node the same (auto: one that runs the image)"
     )
 
 
@@ -80,6 +82,8 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         raise UsageError("error: --yes and --tag are for --apply")
     if (args.watch or args.apply) and len(asked.named) != 1:
         raise UsageError("error: --watch and --apply want one pod or one workload (NAME or KIND/NAME)")
+    if (wanted_of(args).try_pull or args.compare_node) and len(asked.named) != 1:
+        raise UsageError("error: --try-pull and --compare-node want one pod or one workload (NAME or KIND/NAME)")
     if args.save_case is not None:
         _save(args.save_case, "")  # what cannot be written is better known before a pod is started
     api = Api(flags_of(args), getattr(args, "verbosity", 0) or 0)
@@ -216,11 +220,14 @@ def _looked_at(
             read.namespace,
             read.images_running,
             read.images_listed,
-            args.via,
+            wanted_of(args),
+            rehearsal_of(containers, alias),
         )
         looked = Looked()
         if not args.no_probe:
-            looked = look(api, where, pulls, logins, args.timeout, seen)
+            peer, troubles = peer_of(api, args.compare_node, where, containers)
+            looked = look(api, replace(where, peer=peer), pulls, logins, args.timeout, seen)
+            looked = replace(looked, errors=(*looked.errors, *troubles))
         for container in containers:
             container = _with_history(api, read_of(reads, container), container)
             pod_errors = errors.get((container.target.namespace, container.target.pod), ())
@@ -303,7 +310,9 @@ def _case(container: ContainerRead, alias: dict[str, str], looked: Looked, error
         mine = alias[pull.id]
         hosts = {o.subject.host for o in looked.observations if o.pull == mine} | {pull.authority}
         observations = tuple(
-            o for o in looked.observations if o.pull == mine or (not o.pull and o.subject.host in hosts)
+            o
+            for o in looked.observations
+            if o.pull == mine or (not o.pull and (o.subject.role == "node" or o.subject.host in hosts))
         )
     return Case(
         target=container.target,

@@ -158,6 +158,32 @@ def read_node(api: Api, name: str) -> tuple[NodeFacts, tuple[str, ...], tuple[st
     return _node_facts(node), _runnable(pods), _listed(node), tuple(dict.fromkeys(w for w in wanted if w))
 
 
+def read_peer(api: Api, name: str, image: str, node: str) -> tuple[NodeFacts, tuple[str, ...], tuple[str, ...]] | None:
+    """The node to compare `node` with: (facts, images of running pods, listed images); None: there is no other.
+
+    name: a node, or "auto" for one where a pod runs this image, else any that is Ready. Raises ApiError where a node that was
+    named cannot be read.
+    """
+    chosen = name if name != "auto" else _node_that_runs(api, image, node)
+    if not chosen or chosen == node:
+        return None
+    facts, running, listed, _ = read_node(api, chosen)
+    return facts, running, listed
+
+
+def _node_that_runs(api: Api, image: str, but: str) -> str:
+    nodes = [_node_facts(n) for n in api.pages("/api/v1/nodes")]
+    ready = [n.name for n in nodes if n.ready and n.os in ("", "linux") and n.name != but]
+    try:
+        for pod in api.pages("/api/v1/pods", fieldSelector="status.phase=Running"):
+            spec = pod.get("spec") or {}
+            if spec.get("nodeName") in ready and any(c.get("image") == image for c in spec.get("containers") or []):
+                return str(spec["nodeName"])
+    except ApiError:
+        pass  # no right to see other namespaces' pods: then any node will do
+    return ready[0] if ready else ""
+
+
 def pull_of(image: str, identifier: str) -> tuple[ReferenceFacts, Pull | None]:
     """What an image string means, and the pull to ask the registry for; None where it does not parse."""
     try:

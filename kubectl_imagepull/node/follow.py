@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..model import Observation
 from .frames import FrameReader
-from .pod import MOUNT, RUN_LABEL, Run, bare_pod, config_map, job
+from .pod import RUN_LABEL, Run, bare_pod, config_map, job
 from .trail import Client, Trail, core, jobs
 
 STARTUP_SECONDS = 15.0
@@ -33,8 +34,21 @@ HOPELESS = frozenset(
 )
 
 
+@dataclass(frozen=True)
+class Taken:
+    """A way out that was taken. image: of the container that ran; complete: the plan was walked to its end."""
+
+    image: str
+    pod: str
+    complete: bool
+
+
 class RungFailed(Exception):
     """This way out of the node does not work here. str(): why, one line, for ProbeRun.why_not."""
+
+
+class Refused(RungFailed):
+    """The API server does not admit the pod; another one it may."""
 
 
 def refused(error: Exception) -> str:
@@ -60,11 +74,14 @@ def try_dry(api: Client, run: Run, spec: dict[str, Any]) -> None:
         text = str(getattr(error, "message", ""))
         status = getattr(error, "status", 0)
         if (status == 403 and "cannot create resource" not in text) or status == 422:
-            raise RungFailed(refused(error)) from None
+            raise Refused(refused(error)) from None
         if status in (403, 401):
             return  # no right to create pods: the Job may still be allowed
-        if "dry run" not in text:
-            raise
+        if "dry run" in text:
+            return
+        if "webhook" in text:
+            raise Refused(refused(error)) from None
+        raise
 
 
 def start(trail: Trail, run: Run, spec: dict[str, Any]) -> dict[str, Any]:
@@ -81,16 +98,20 @@ def start(trail: Trail, run: Run, spec: dict[str, Any]) -> dict[str, Any]:
         if getattr(error, "status", 0) not in (401, 403):
             raise
         both = f"may not create jobs or pods in {run.namespace}"
-        raise RungFailed(f"{both}: {refused(error if 'violates' in str(error) else no_job)}") from None
+        raise Refused(f"{both}: {refused(error if 'violates' in str(error) else no_job)}") from None
 
 
-def deliver(trail: Trail, run: Run, owner: dict[str, Any], bundle: bytes, plan: str) -> None:
-    """Create the ConfigMap that the pod waits for. Raises RungFailed."""
+class NoConfigMap(RungFailed):
+    """ConfigMaps may not be created here: the probes have to travel as arguments."""
+
+
+def deliver(trail: Trail, run: Run, owner: dict[str, Any], files: Mapping[str, bytes]) -> None:
+    """Create the ConfigMap that the pod waits for. Raises NoConfigMap."""
     try:
-        trail.create(run, "configmap", core(run.namespace, "configmaps"), config_map(run, owner, bundle, plan))
+        trail.create(run, "configmap", core(run.namespace, "configmaps"), config_map(run, owner, files))
     except Exception as error:
         if getattr(error, "status", 0) in (401, 403, 413, 422):
-            raise RungFailed(f"may not create the ConfigMap of the probes: {refused(error)}") from None
+            raise NoConfigMap(f"may not create the ConfigMap of the probes: {refused(error)}") from None
         raise
 
 
@@ -126,12 +147,22 @@ def _start_error(text: str) -> str:
     return text.split("runc create failed: ")[-1].replace("unable to start container process: ", "")
 
 
-def wait_started(api: Client, run: Run, skip: frozenset[str] = frozenset()) -> tuple[dict[str, Any], str]:
-    """Wait for a container that runs or has ended by itself. -> (pod, container). Raises RungFailed."""
-    deadline = time.monotonic() + STARTUP_SECONDS
+def wait_started(
+    api: Client, run: Run, skip: frozenset[str] = frozenset(), pulling: float = 0.0
+) -> tuple[dict[str, Any], str]:
+    """Wait for a container that runs or has ended by itself. -> (pod, container). Raises RungFailed.
+
+    pulling: further seconds, for a pod whose image may have to be pulled.
+    """
+    began = time.monotonic()
+    deadline = began + STARTUP_SECONDS + pulling
+    looked = began + 1.0
     pod: dict[str, Any] | None = None
     while time.monotonic() < deadline:
         pod = pod_of(api, run)
+        if pod is not None and time.monotonic() > looked + 1.0:
+            looked = time.monotonic()
+            _raise_if_mount_fails(api, run, pod)
         if pod is None:
             _raise_if_job_failed(api, run)
         else:
@@ -152,15 +183,23 @@ def wait_started(api: Client, run: Run, skip: frozenset[str] = frozenset()) -> t
 
 def _raise_if_job_failed(api: Client, run: Run) -> None:
     """The job controller may be refused what the user was allowed: that shows only as an event of the Job."""
-    with contextlib.suppress(RungFailed, KeyError):
+    with contextlib.suppress(KeyError):
         for event in _events(api, run, run.name):
             if event.get("reason") == "FailedCreate":
                 message = str(event.get("message") or "")
-                failed = RungFailed(refused(Exception(message)))
+                failed = Refused(refused(Exception(message)))
                 break
         else:
             return
     raise failed
+
+
+def _raise_if_mount_fails(api: Client, run: Run, pod: dict[str, Any]) -> None:
+    """A host folder that is not there keeps a pod waiting for ever (kubernetes: pkg/volume/hostpath)."""
+    for event in _events(api, run, pod["metadata"]["name"]):
+        message = str(event.get("message") or "")
+        if event.get("reason") == "FailedMount" and "hostPath type check failed" in message:
+            raise RungFailed(f"the node has no such folder: {message.rpartition(': ')[2]}"[:160])
 
 
 def _why_silent(api: Client, run: Run, pod: dict[str, Any] | None) -> str:
@@ -187,9 +226,14 @@ def pod_events(api: Client, run: Run, name: str) -> list[dict[str, Any]]:
 
 
 def follow(
-    api: Client, run: Run, reader: FrameReader, seconds: float, seen: Callable[[Observation], None]
-) -> tuple[str, bool]:
-    """Read the frames of the run's walker as they come. -> (pod name, complete). Raises RungFailed if nobody walks.
+    api: Client,
+    run: Run,
+    reader: FrameReader,
+    seconds: float,
+    seen: Callable[[Observation], None],
+    pulling: float = 0.0,
+) -> Taken:
+    """Read the frames of the run's walker as they come. Raises RungFailed if nobody walks. pulling: seconds for an image.
 
     A log stream that breaks or stalls is taken up again (frames already told are skipped), and read once more when the
     container has ended; without the right to read logs the summary in the termination message is read at the end.
@@ -197,8 +241,9 @@ def follow(
     deadline = time.monotonic() + seconds
     skipped: set[str] = set()
     while True:
-        pod, container = wait_started(api, run, frozenset(skipped))
+        pod, container = wait_started(api, run, frozenset(skipped), pulling)
         name = pod["metadata"]["name"]
+        image = next((c["image"] for c in pod["spec"]["containers"] if c["name"] == container), "")
         told, walked, complete = 0, False, False
         ended: dict[str, Any] | None = None
         while time.monotonic() < deadline:
@@ -213,10 +258,10 @@ def follow(
                             seen(frame.observation)
                     complete = complete or (frame.kind == "end" and frame.complete)
                     if frame.kind == "end":
-                        return name, complete
+                        return Taken(image, name, complete)
             except Exception as error:
                 if getattr(error, "status", 0) in (401, 403):
-                    return name, _from_message(api, run, container, reader, seen, deadline)
+                    return Taken(image, name, _from_message(api, run, container, reader, seen, deadline))
                 if getattr(error, "status", 0) not in (0, 400, 404):
                     raise
             if ended is not None:
@@ -224,7 +269,7 @@ def follow(
             ended = _ended(api, run, container)
             time.sleep(POLL)
         if walked:
-            return name, complete
+            return Taken(image, name, complete)
         skipped.add(container)
         if time.monotonic() >= deadline:
             raise RungFailed("the probes did not answer in time")
@@ -272,4 +317,4 @@ def _from_message(
     return False
 
 
-__all__ = ["MOUNT", "RungFailed", "deliver", "follow", "pod_events", "pod_of", "start", "statuses", "try_dry"]
+__all__ = ["RungFailed", "Taken", "deliver", "follow", "pod_events", "pod_of", "start", "statuses", "try_dry"]

@@ -7,7 +7,7 @@ with the run's own nonce, and every string of it is bounded and freed of control
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..model import HOPS, Observation, Subject, Vantage
@@ -29,8 +29,15 @@ class Frame:
     complete: bool = False
 
 
+WEAKER = {"resolver": ("host", "kubelet"), "trust": ("host", "image", "none")}
+"""Strongest first: what a probe may say of itself, which can only make it prove less."""
+
+
 class FrameReader:
-    """Turns lines into frames; counts what it drops. vantage is stamped on every observation: a frame cannot choose it."""
+    """Turns lines into frames; counts what it drops.
+
+    vantage is stamped on every observation: a frame cannot choose it, the first one can only say that it is weaker.
+    """
 
     def __init__(self, nonce: str, vantage: Vantage) -> None:
         self._start = f"{PROTOCOL} {nonce} ".encode()
@@ -60,7 +67,16 @@ class FrameReader:
             return Frame("seen", observation)
         if kind == "end":
             return Frame("end", complete=document.get("complete") is True)
-        return Frame("hello") if kind == "hello" else None
+        if kind == "hello":
+            self._weaken(document)
+            return Frame("hello")
+        return None
+
+    def _weaken(self, document: dict[str, Any]) -> None:
+        for name, order in WEAKER.items():
+            said, mine = document.get(name), getattr(self._vantage, name)
+            if said in order and mine in order and order.index(said) > order.index(mine):
+                self._vantage = replace(self._vantage, **{name: said})
 
     def _observation(self, document: dict[str, Any]) -> Observation | None:
         hop, role = document.get("hop"), document.get("role")

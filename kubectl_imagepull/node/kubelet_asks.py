@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..model import Observation, Subject, Vantage
-from .follow import POLL, STARTUP_SECONDS, RungFailed, pod_events, pod_of, start, statuses, try_dry, why_hopeless
+from .follow import POLL, STARTUP_SECONDS, RungFailed, Taken, pod_events, pod_of, start, statuses, try_dry, why_hopeless
 from .plan import Plan
 from .pod import Question, Run, kubelet_spec
 from .trail import Client, Trail
@@ -47,8 +47,8 @@ def ask(
     images: Sequence[str],
     vantage: Vantage,
     seen: Callable[[Observation], None],
-) -> tuple[str, str, bool]:
-    """Put every question to the kubelet. -> (pause image that ran, pod, all answered). Raises RungFailed."""
+) -> Taken:
+    """Put every question to the kubelet; complete where all were answered. Raises RungFailed."""
     asked = questions(plan)
     spec = kubelet_spec(run, images, [q for q, _, _ in asked], PATIENCE)
     try_dry(api, run, spec)
@@ -87,7 +87,7 @@ def ask(
             raise RungFailed(f"the pod did not start within {STARTUP_SECONDS:.0f} s")
         time.sleep(POLL * 2)
     pod = pod_of(api, run)
-    return image, pod["metadata"]["name"] if pod else run.name, not open_questions
+    return Taken(image, pod["metadata"]["name"] if pod else run.name, not open_questions)
 
 
 def _answers(api: Client, run: Run, pod: dict[str, Any]) -> dict[str, str]:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..model import Observation, ProbeRun, ReadError, Vantage
 from . import follow as running
-from . import kubelet_asks
-from .bundle import bundle
-from .follow import RungFailed
+from . import kubelet_asks, rehearsal
+from .bundle import as_arguments, bundle, script
+from .follow import NoConfigMap, Refused, RungFailed, Taken
 from .frames import FrameReader
 from .plan import Plan
-from .pod import HOST, LOCK, Run, host_python_spec
+from .pod import HOST, LOCK, MOUNT, Run, Shape, literal, probe_spec
+from .sight import CANNOT_SEE
 from .trail import Client, Trail
 
-CANDIDATES = 3
+RUNGS = ("host-python", "image-python", "shell", "kubelet")
+"""Best first."""
+VIA = (*RUNGS, "rehearsal", "api-only")
+CANDIDATES = 2
+WIDE = 6
+"""Candidates where only some images will have what is looked for."""
+PULLING = 45.0
+"""Seconds for the node to pull an image that was named for the probes."""
+HAVE_PYTHON = ("python", "django", "flask", "airflow", "jupyter", "ansible", "superset", "ceph", "cloud-sdk", "aws-cli")
+HAVE_SHELL = ("busybox", "alpine", "debian", "ubuntu", "curl", "nginx", "kube-proxy", "node", "calico", "flannel")
+HOST_SHELL, HOST_PYTHON = "/usr/bin/sh", "/usr/bin/python3"
 PAUSE_NAMES = (
     "registry.k8s.io/pause:3.10.1",
     "registry.k8s.io/pause:3.10",
@@ -29,15 +40,6 @@ PAUSE_NAMES = (
 )
 SLACK = 15
 """Seconds beyond the probes' own budget until the cluster ends a run whose client is gone."""
-CANNOT_SEE = {
-    "host-python": ("the runtime's proxy settings and mirrors",),
-    "kubelet": (
-        "certificates (the kubelet does not verify them)",
-        "proxies (the kubelet ignores them)",
-        "headers and bodies, so neither tokens nor the registry's own words",
-    ),
-    "": ("the network as the node sees it",),
-}
 
 
 @dataclass(frozen=True)
@@ -60,100 +62,282 @@ class NodeAsked:
     arch: str = "amd64"
     os_image: str = ""
     images: NodeImages = field(default_factory=NodeImages)
+    rehearsal: rehearsal.Rehearsal = field(default_factory=rehearsal.Rehearsal)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user says about the way out.
+
+    via: this rung and no other; image: for the probes, pulled if it is not on the node, with pull secret `secret`;
+    namespace: where the pod is made ("": the failing pod's own); kept: the pod of the rung that worked stays; try_pull:
+    rehearse the pull as well.
+    """
+
+    via: str = ""
+    image: str = ""
+    namespace: str = ""
+    secret: str = ""
+    host_network: bool = True
+    kept: bool = False
+    try_pull: bool = False
+
+    @property
+    def rehearses(self) -> bool:
+        return self.try_pull or self.via == "rehearsal"
 
 
 Seen = Callable[[Observation], None]
+REFUSALS = (" usage per ", " requests per ")
+"""How a LimitRange refuses a container's resources (kubernetes: plugin/pkg/admission/limitranger)."""
 
 
-def host_vantage(rung: str, node: str) -> Vantage:
-    """The vantage of a rung on a node."""
-    if rung == "kubelet":
-        return Vantage("node", "host", "host", "none", "unknown", rung, node)
-    return Vantage("node", "host", "host", "host", "unknown", rung, node)
+def vantage_of(rung: str, node: str, shape: Shape | None = None, place: str = "node") -> Vantage:
+    """What a rung sees with at best; its tools may say less (`FrameReader`)."""
+    if shape is None:
+        return Vantage(place, "host", "host", "none", "unknown", rung, node)  # type: ignore[arg-type]
+    own = bool(shape.libraries)
+    return Vantage(
+        place,  # type: ignore[arg-type]
+        "host" if shape.host_network else "pod",
+        "host" if own else "kubelet",
+        "host" if own else "image",
+        "unknown",
+        rung,
+        node,
+    )
 
 
 def climb(
-    api: Client, trail: Trail, asked: NodeAsked, plan: Plan, seen: Seen, via: str = ""
+    api: Client,
+    trail: Trail,
+    asked: NodeAsked,
+    plan: Plan,
+    seen: Seen,
+    wanted: Wanted = Wanted(),
+    place: str = "node",
 ) -> tuple[ProbeRun, list[ReadError]]:
     """Take the first rung that works and tell `seen` each observation. -> what was done and what went wrong.
 
-    Never raises for a rung that does not work; API errors that end everything (Unreachable) pass through.
+    place: node, or peer-node for one that is only compared with. Never raises for a rung that does not work; API errors
+    that end everything (Unreachable) pass through.
     """
-    why_not: list[str] = []
-    started = time.monotonic()
-    if asked.os != "linux":
-        why_not.append(f"{asked.name} runs {asked.os}: no probe runs there")
-    elif not asked.ready:
-        why_not.append(f"{asked.name} is not ready, so its kubelet starts no probe pod ({asked.why_not_ready})"[:300])
-    else:
-        rungs: Sequence[tuple[str, Any]] = [("host-python", _host_python), ("kubelet", _kubelet)]
-        for rung, take in rungs:
-            if via and via != rung:
-                continue
-            run = Run.on(asked.name, asked.namespace, int(plan.budget) + SLACK)
+    return _Climb(api, trail, asked, plan, seen, wanted, place).climb()
+
+
+class _Climb:
+    def __init__(
+        self, api: Client, trail: Trail, asked: NodeAsked, plan: Plan, seen: Seen, wanted: Wanted, place: str
+    ) -> None:
+        self._api, self._trail, self._asked, self._plan, self._seen = api, trail, asked, plan, seen
+        self._wanted, self._place = wanted, place
+        self._why_not: list[str] = []
+        self._cannot: list[str] = []
+
+    def climb(self) -> tuple[ProbeRun, list[ReadError]]:
+        asked, wanted = self._asked, self._wanted
+        started = time.monotonic()
+        done = ProbeRun(rung="api-only", node=asked.name)
+        errors: list[ReadError] = []
+        self._trail.kept = wanted.kept
+        if wanted.via == "api-only":
+            self._why_not.append("no pod was asked for")
+        elif asked.os != "linux":
+            self._why_not.append(f"{asked.name} runs {asked.os}: no probe pod can run there")
+        elif not asked.ready:
+            why = f"{asked.name} is not ready, so its kubelet starts no probe pod ({asked.why_not_ready})"
+            self._why_not.append(why[:300])
+        else:
+            for rung in RUNGS:
+                taken = self._try(rung) if wanted.via in ("", rung) else None
+                if taken is not None:
+                    done = self._done(rung, taken)
+                    if not taken.complete:
+                        errors.append(_late())
+                    break
+            if wanted.rehearses:
+                taken = self._rehearse()
+                if taken is not None and not done.created:
+                    done = self._done("rehearsal", taken)
+        cannot = done.cannot_see if done.created else CANNOT_SEE[""]
+        done = dataclasses.replace(
+            done,
+            seconds=round(time.monotonic() - started, 2) if done.created else 0.0,
+            why_not=tuple(self._why_not),
+            cannot_see=(*cannot, *self._elsewhere(done.rung)),
+        )
+        return done, errors
+
+    def _done(self, rung: str, taken: Taken) -> ProbeRun:
+        namespace = self._asked.namespace if rung == "rehearsal" else self._namespace
+        return ProbeRun(
+            rung=rung,
+            node=self._asked.name,
+            namespace=namespace,
+            pod=taken.pod,
+            image=taken.image,
+            created=True,
+            cannot_see=(*CANNOT_SEE[rung], *self._cannot),
+        )
+
+    @property
+    def _namespace(self) -> str:
+        return self._wanted.namespace or self._asked.namespace
+
+    def _elsewhere(self, rung: str) -> list[str]:
+        """What a namespace that allows more would show."""
+        if rung == "host-python" or not any("PodSecurity" in why for why in self._why_not):
+            return []
+        text = "the node's own resolver, hosts file and CA bundle: a namespace that allows host mounts shows them"
+        return [f"{text} (--probe-namespace)"]
+
+    def _try(self, rung: str) -> Taken | None:
+        """-> what was taken, None where the rung does not work here; the reason is then in why_not."""
+        try:
+            return {
+                "host-python": self._host_python,
+                "image-python": self._image_python,
+                "shell": self._shell,
+                "kubelet": self._kubelet,
+            }[rung]()
+        except RungFailed as error:
+            self._why_not.append(f"{rung}: {error}")
+            self._trail.clear(failed=True)
+            return None
+
+    def _rehearse(self) -> Taken | None:
+        run = self._run(PULLING, self._asked.namespace)
+        vantage = Vantage(self._place, "host", "host", "host", "known", "rehearsal", self._asked.name)  # type: ignore[arg-type]
+        try:
+            return rehearsal.rehearse(self._api, self._trail, run, self._asked.rehearsal, vantage, self._seen)
+        except RungFailed as error:
+            self._why_not.append(f"rehearsal: {error}")
+            self._trail.clear(failed=True)
+            return None
+
+    def _run(self, more: float = 0.0, namespace: str = "") -> Run:
+        seconds = int(self._plan.budget + SLACK + more)
+        return Run.on(self._asked.name, namespace or self._namespace, seconds, self._wanted.kept)
+
+    # ---- the rungs ------------------------------------------------------------------------------------------------
+
+    def _host_python(self) -> Taken:
+        shape = self._own_tools(_libraries(self._asked))
+        return self._probe("host-python", shape, HOST_PYTHON)
+
+    def _image_python(self) -> Taken:
+        return self._on_either_network("image-python", self._in_image(HAVE_PYTHON), "python3")
+
+    def _shell(self) -> Taken:
+        """The host's own tools where they can be borrowed, else those of an image."""
+        if not self._wanted.image:
             try:
-                image, pod, complete = take(api, trail, asked, run, plan, seen)
+                return self._probe("shell", self._own_tools(_libraries(self._asked)), HOST_SHELL)
             except RungFailed as error:
-                why_not.append(f"{rung}: {error}")
-                trail.clear()
-                continue
-            errors = (
-                [] if complete else [ReadError("node", "the probes ran out of time; what they saw until then is shown")]
-            )
-            done = ProbeRun(
-                rung=rung,
-                node=asked.name,
-                namespace=asked.namespace,
-                pod=pod,
-                image=image,
-                created=True,
-                seconds=round(time.monotonic() - started, 2),
-                why_not=tuple(why_not),
-                cannot_see=CANNOT_SEE[rung],
-            )
-            return done, errors
-    return ProbeRun(rung="api-only", node=asked.name, why_not=tuple(why_not), cannot_see=CANNOT_SEE[""]), []
+                self._why_not.append(f"shell of the host: {error}")
+                self._trail.clear(failed=True)
+        return self._on_either_network("shell", self._in_image(HAVE_SHELL), "sh")
+
+    def _kubelet(self) -> Taken:
+        listed = [i for i in self._images() if "pause" in i]
+        images = listed[:2] or list(PAUSE_NAMES)
+        vantage = vantage_of("kubelet", self._asked.name, place=self._place)
+        return kubelet_asks.ask(self._api, self._trail, self._run(), self._plan, images, vantage, self._seen)
+
+    # ---- their pods -----------------------------------------------------------------------------------------------
+
+    def _images(self) -> list[str]:
+        """Names of images on the node, those of pods that run there without pull secrets first."""
+        listed = [i for i in self._asked.images.listed if "@" not in i]
+        return list(dict.fromkeys([*self._asked.images.running, *listed]))
+
+    def _own_tools(self, libraries: Sequence[str]) -> Shape:
+        """Any image will do, for it is only the root that the host's folders are mounted into; pause is the best."""
+        wanted = self._wanted
+        known = self._images()
+        ranked = list(dict.fromkeys([*self._asked.images.running, *(i for i in known if "pause" in i), *known]))
+        images = [wanted.image] if wanted.image else (ranked or list(PAUSE_NAMES))[:CANDIDATES]
+        return Shape(tuple(images), wanted.host_network, tuple(libraries), wanted.image, wanted.secret)
+
+    def _in_image(self, likely: Sequence[str]) -> Shape:
+        """Images that may have the tool: the one that was named, else all that might. Raises RungFailed for none."""
+        wanted = self._wanted
+        usable = [i for i in self._images() if "pause" not in i]
+        ranked = sorted(usable, key=lambda image: not any(word in image for word in likely))
+        images = [wanted.image] if wanted.image else ranked[:WIDE]
+        if not images:
+            raise RungFailed("no image that could have it is known to be on the node (--probe-image names one)")
+        return Shape(tuple(images), wanted.host_network, (), wanted.image, wanted.secret)
+
+    def _on_either_network(self, rung: str, shape: Shape, tool: str) -> Taken:
+        """On the host's network where the namespace allows it, else on the pod's."""
+        if not shape.host_network:
+            self._cannot.append("the host's network: the probes ran on a pod's")
+            return self._probe(rung, shape, tool)
+        try:
+            return self._probe(rung, shape, tool)
+        except Refused as error:
+            self._trail.clear(failed=True)
+            self._why_not.append(f"{rung} on the host's network: {error}")
+            self._cannot.append("the host's network: the probes ran on a pod's")
+        return self._probe(rung, dataclasses.replace(shape, host_network=False), tool)
+
+    def _probe(self, rung: str, shape: Shape, tool: str) -> Taken:
+        """Start the probes in a pod of this shape and follow them. Raises RungFailed."""
+        try:
+            return self._deliver(rung, shape, tool)
+        except Refused as error:
+            if not any(word in str(error) for word in REFUSALS):
+                raise
+            # a LimitRange has its own idea of the least and the most; what it sets by default it accepts
+            self._trail.clear(failed=True)
+            return self._deliver(rung, dataclasses.replace(shape, resources=False), tool)
+
+    def _deliver(self, rung: str, shape: Shape, tool: str) -> Taken:
+        try:
+            return self._launch(rung, shape, tool, files=True)
+        except NoConfigMap as error:
+            self._trail.clear(failed=True)
+            self._why_not.append(f"{rung} with a ConfigMap: {error}")
+        # arguments are stored in Job and Pod, once for each container
+        return self._launch(rung, dataclasses.replace(shape, images=shape.images[:2]), tool, files=False)
+
+    def _launch(self, rung: str, shape: Shape, tool: str, files: bool) -> Taken:
+        patience = PULLING if shape.may_pull else 0.0
+        run = self._run(patience)
+        command, contents = self._command(rung, tool, files)
+        spec = probe_spec(run, shape, command, files)
+        running.try_dry(self._api, run, spec)
+        owner = running.start(self._trail, run, spec)
+        if files:
+            running.deliver(self._trail, run, owner, contents)
+        reader = FrameReader(self._plan.nonce, vantage_of(rung, self._asked.name, shape, self._place))
+        seconds = self._plan.budget + SLACK / 2 + patience
+        return running.follow(self._api, run, reader, seconds, self._seen, patience)
+
+    def _command(self, rung: str, tool: str, files: bool) -> tuple[list[str], Mapping[str, bytes]]:
+        """(command, files of the ConfigMap) for a rung."""
+        if rung == "shell":
+            words = self._plan.for_shell(HOST, LOCK)
+            if files:
+                return [tool, f"{MOUNT}/probe.sh", *words], {"probe.sh": script().encode()}
+            return [tool, "-c", literal(script()), "probe.sh", *words], {}
+        plan = self._plan.for_node(HOST, LOCK)
+        if files:
+            contents = {"probes.pyz": bundle(), "plan.json": plan.encode()}
+            return [tool, "-I", f"{MOUNT}/probes.pyz", f"{MOUNT}/plan.json"], contents
+        return [tool, "-I", "-c", *as_arguments(plan)], {}
 
 
-def _host_python(
-    api: Client, trail: Trail, asked: NodeAsked, run: Run, plan: Plan, seen: Seen
-) -> tuple[str, str, bool]:
-    """-> (image, pod, complete)."""
-    libraries = _libraries(asked)
-    images = _candidates(asked)
-    if not images:
-        raise RungFailed("no image is known to be on the node")
-    spec = host_python_spec(run, images, libraries)
-    running.try_dry(api, run, spec)
-    owner = running.start(trail, run, spec)
-    running.deliver(trail, run, owner, bundle(), plan.for_node(HOST, LOCK))
-    reader = FrameReader(plan.nonce, host_vantage("host-python", asked.name))
-    pod, complete = running.follow(api, run, reader, plan.budget + SLACK / 2, seen)
-    return images[0], pod, complete
+def _late() -> ReadError:
+    return ReadError("node", "the probes ran out of time; what they saw until then is shown")
 
 
 def _libraries(asked: NodeAsked) -> list[str]:
-    """The folders that a glibc host's /usr/bin/python3 needs. Raises RungFailed for hosts that are known to have none."""
+    """The folders that a glibc host's own tools need. Raises RungFailed for hosts that are known to have none."""
     text = asked.os_image.lower()
     without = ("bottlerocket", "talos", "container-optimized", "flatcar", "kairos", "alpine")
-    name = next((w for w in without if w in text), "")
-    if name:
-        raise RungFailed(f"{asked.os_image} has no Python of its own that could be borrowed")
+    if any(word in text for word in without):
+        raise RungFailed(f"{asked.os_image} has no tools of its own that could be borrowed")
     # the loader's folder: /lib64 exists on every glibc amd64 host, on arm64 the loader is in /lib
     return ["/usr", "/lib", "/lib64"] if asked.arch == "amd64" else ["/usr", "/lib"]
-
-
-def _candidates(asked: NodeAsked) -> list[str]:
-    """Up to CANDIDATES images that are surely or probably there, known pause images as the last resort."""
-    listed = [i for i in asked.images.listed if "@" not in i]
-    pauses = [i for i in listed if "pause" in i]
-    ranked = list(dict.fromkeys([*asked.images.running, *pauses, *listed]))
-    chosen = ranked[:CANDIDATES]
-    return chosen if chosen else list(PAUSE_NAMES[:CANDIDATES])
-
-
-def _kubelet(api: Client, trail: Trail, asked: NodeAsked, run: Run, plan: Plan, seen: Seen) -> tuple[str, str, bool]:
-    """-> (image, pod, complete)."""
-    listed = [i for i in (*asked.images.running, *asked.images.listed) if "pause" in i and "@" not in i]
-    images = list(dict.fromkeys([*listed[:2], *PAUSE_NAMES]))[: 2 if listed else len(PAUSE_NAMES)]
-    return kubelet_asks.ask(api, trail, run, plan, images, host_vantage("kubelet", asked.name), seen)

@@ -34,6 +34,13 @@ class Plan:
         """The JSON that lies in a ConfigMap: without any credential."""
         return json.dumps({**self._common(), "place": "node", "root": root, "lock": lock, "pulls": self._pulls({})})
 
+    def for_shell(self, root: str, lock: str) -> list[str]:
+        """The arguments of probe.sh: nonce, seconds, root, lock, then six words for each pull."""
+        words = [self.nonce, str(int(self.budget)), root, lock]
+        for pull in self.pulls:
+            words += [pull.id, pull.scheme, pull.host, str(pull.port), pull.repository, pull.asked]
+        return words
+
     def for_workstation(self) -> str:
         """The JSON for a child process's standard input, credentials included."""
         return json.dumps({**self._common(), "place": "workstation", "pulls": self._pulls(self.logins)})

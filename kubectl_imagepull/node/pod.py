@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,22 +17,25 @@ MOUNT = "/imagepull"
 LOCK = "/imagepull-lock/walker"
 HOST = "/host"
 USER = 65534
+NOTHING = "/imagepull-rehearsal/no-such-command"
+"""A command that no image has: the kubelet pulls, the runtime makes the container, and nothing of the image runs."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """Names of one run on one node. seconds: when the cluster ends it at the latest."""
+    """Names of one run on one node. seconds: when the cluster ends it at the latest; kept: it does not vanish by itself."""
 
     name: str
     namespace: str
     node: str
     seconds: int
+    kept: bool = False
 
     @classmethod
-    def on(cls, node: str, namespace: str, seconds: int) -> Run:
+    def on(cls, node: str, namespace: str, seconds: int, kept: bool = False) -> Run:
         """A run with a fresh name that tells which node it is for."""
         short = re.sub(r"[^a-z0-9-]+", "-", node.lower())[:40].strip("-") or "node"
-        return cls(f"imagepull-{short}-{secrets.token_hex(3)}", namespace, node, seconds)
+        return cls(f"imagepull-{short}-{secrets.token_hex(3)}", namespace, node, seconds, kept)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -48,7 +51,7 @@ def job(run: Run, pod_spec: dict[str, Any]) -> dict[str, Any]:
         "spec": {
             "backoffLimit": 0,
             "activeDeadlineSeconds": run.seconds,
-            "ttlSecondsAfterFinished": TTL_SECONDS,
+            **({} if run.kept else {"ttlSecondsAfterFinished": TTL_SECONDS}),
             "template": {"metadata": pod_metadata(run), "spec": pod_spec},
         },
     }
@@ -68,8 +71,8 @@ def pod_metadata(run: Run) -> dict[str, Any]:
     }
 
 
-def config_map(run: Run, owner: dict[str, Any], bundle: bytes, plan: str) -> dict[str, Any]:
-    """The probes and their plan, owned by the Job (or pod), so that it goes when that goes."""
+def config_map(run: Run, owner: dict[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:
+    """The probes and their plan as files, owned by the Job (or pod), so that it goes when that goes."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -89,8 +92,7 @@ def config_map(run: Run, owner: dict[str, Any], bundle: bytes, plan: str) -> dic
                 }
             ],
         },
-        "binaryData": {"probes.pyz": base64.b64encode(bundle).decode()},
-        "data": {"plan.json": plan},
+        "binaryData": {name: base64.b64encode(data).decode() for name, data in files.items()},
     }
 
 
@@ -106,12 +108,12 @@ def _common(run: Run) -> dict[str, Any]:
     }
 
 
-def _container(name: str, image: str, **more: Any) -> dict[str, Any]:
+def _container(name: str, image: str, pull: str = "Never", **more: Any) -> dict[str, Any]:
+    """pull: Never unless it is said otherwise, for anything else would try the very registry that is under test."""
     return {
         "name": name,
         "image": image,
-        # anything else would try the very registry that is under test
-        "imagePullPolicy": "Never",
+        "imagePullPolicy": pull,
         "resources": {
             "requests": {"cpu": "10m", "memory": "32Mi"},
             "limits": {"cpu": "500m", "memory": "128Mi"},
@@ -129,38 +131,82 @@ def _container(name: str, image: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def host_python_spec(run: Run, images: Sequence[str], libraries: Sequence[str]) -> dict[str, Any]:
-    """The host's own Python over any cached image, on the host's network.
+@dataclass(frozen=True)
+class Shape:
+    """How a pod that runs the probes is built.
 
-    images: candidates that are on the node, a container each; the first that runs walks. libraries: the host's folders
-    that its Python needs. They are mounted read-only and only where they surely exist: a hostPath that does not exist and
-    has no type would be created on the host.
+    images: candidates, a container each, of which the first that runs walks. libraries: folders of the host that its
+    tools need, mounted read-only at the same paths, with its /etc at HOST/etc; only such as surely exist there, since a
+    hostPath that does not exist and has no type would be created on the host. may_pull: the one image that the node may
+    pull if it is not there, with pull secret `secret`.
     """
-    volumes: list[dict[str, Any]] = [
-        {"name": "probes", "configMap": {"name": run.name, "defaultMode": 0o444}},
-        {"name": "lock", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
-        {"name": "etc", "hostPath": {"path": "/etc", "type": "Directory"}},
-    ]
-    mounts: list[dict[str, Any]] = [
-        {"name": "probes", "mountPath": MOUNT, "readOnly": True},
-        {"name": "lock", "mountPath": LOCK.rpartition("/")[0]},
-        {"name": "etc", "mountPath": f"{HOST}/etc", "readOnly": True},
-    ]
-    for path in libraries:
+
+    images: tuple[str, ...]
+    host_network: bool = True
+    libraries: tuple[str, ...] = ()
+    may_pull: str = ""
+    secret: str = ""
+    resources: bool = True
+
+
+def literal(text: str) -> str:
+    """text as an argument that Kubernetes hands on as it is: `$$` is how it writes `$` (it expands `$(NAME)`)."""
+    return text.replace("$", "$$")
+
+
+def probe_spec(run: Run, shape: Shape, command: Sequence[str], files: bool) -> dict[str, Any]:
+    """The pod of a rung that runs our probes. files: they come as a ConfigMap of the run's name, mounted at MOUNT."""
+    volumes: list[dict[str, Any]] = [{"name": "lock", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}]
+    mounts: list[dict[str, Any]] = [{"name": "lock", "mountPath": LOCK.rpartition("/")[0]}]
+    if files:
+        volumes.append({"name": "probes", "configMap": {"name": run.name, "defaultMode": 0o444}})
+        mounts.append({"name": "probes", "mountPath": MOUNT, "readOnly": True})
+    if shape.libraries:
+        volumes.append({"name": "etc", "hostPath": {"path": "/etc", "type": "Directory"}})
+        mounts.append({"name": "etc", "mountPath": f"{HOST}/etc", "readOnly": True})
+    for path in shape.libraries:
         name = path.strip("/").replace("/", "-")
         volumes.append({"name": name, "hostPath": {"path": path, "type": "Directory"}})
         mounts.append({"name": name, "mountPath": path, "readOnly": True})
-    command = ["/usr/bin/python3", "-I", f"{MOUNT}/probes.pyz", f"{MOUNT}/plan.json"]
-    return {
+    spec: dict[str, Any] = {
         **_common(run),
-        "hostNetwork": True,
         "dnsPolicy": "Default",
         "volumes": volumes,
         "containers": [
-            _container(f"probe-{number}", image, command=command, volumeMounts=mounts)
-            for number, image in enumerate(images)
+            _container(
+                f"probe-{number}",
+                image,
+                "IfNotPresent" if image == shape.may_pull else "Never",
+                command=list(command),
+                volumeMounts=mounts,
+            )
+            for number, image in enumerate(shape.images)
         ],
     }
+    if not shape.resources:
+        for container in spec["containers"]:
+            del container["resources"]
+    if shape.host_network:
+        spec["hostNetwork"] = True
+    if shape.secret:
+        spec["imagePullSecrets"] = [{"name": shape.secret}]
+    return spec
+
+
+def rehearsal_spec(run: Run, images: Mapping[str, str], secrets: Sequence[str], account: str) -> dict[str, Any]:
+    """A pod that makes the kubelet pull the images (container name -> image) anew, and then cannot start.
+
+    secrets, account: as in the pod that is rehearsed; without secrets, admission adds those of the account of today.
+    """
+    spec: dict[str, Any] = {
+        **_common(run),
+        "containers": [_container(name, image, "Always", command=[NOTHING]) for name, image in images.items()],
+    }
+    if secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in secrets]
+    if account:
+        spec["serviceAccountName"] = account
+    return spec
 
 
 @dataclass(frozen=True)

@@ -64,16 +64,16 @@ class Trail:
                     del self._paths[f"{path}/{run.name}"]  # a plain refusal: there is nothing to delete
                 raise
 
-    def clear(self, close: bool = False) -> list[ReadError]:
+    def clear(self, close: bool = False, failed: bool = False) -> list[ReadError]:
         """Delete everything and wait until it is gone. -> what could not be removed. May be called again.
 
-        close: nothing can be created afterwards.
+        close: nothing can be created afterwards. failed: also where the user wants to keep what worked.
         """
         with self._lock:
             self._closed = self._closed or close
             paths, runs = dict(self._paths), list(self._runs)
             self._paths, self._runs = {}, []
-        if self.kept:
+        if self.kept and not failed:
             return []
         trouble = []
         # the Job first: it takes pod and ConfigMap along, also where we may not delete those

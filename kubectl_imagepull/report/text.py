@@ -277,7 +277,10 @@ def means(case: Case, errors: Sequence[ReadError] = ()) -> list[str]:
     lines = []
     if probe.created:
         gone = "and deleted" if probe.deleted else "and kept"
-        lines.append(f"probe pod {probe.pod} ({probe.rung}) made in {probe.namespace} {gone}, {probe.seconds:.1f} s")
+        how = "" if probe.deleted else f"; to delete it: kubectl imagepull cleanup -n {probe.namespace}"
+        lines.append(
+            f"probe pod {probe.pod} ({probe.rung}) made in {probe.namespace} {gone}, {probe.seconds:.1f} s{how}"
+        )
     elif probe.rung == "api-only":
         lines.append("nothing was asked from the node itself")
     elif case.pull is not None and not case.observations:

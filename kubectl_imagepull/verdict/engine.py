@@ -9,15 +9,15 @@ from ..image.messages import Classified, classify
 from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, RuledOut, Subject, Verdict
 
 # the rule modules register themselves
-from . import credentials, network, registry, state  # noqa: F401
+from . import credentials, network, registry, rehearsal, state  # noqa: F401
 from .evidence import RULES, decisive
 from .fixes import fixes_for, title_of
-from .hops import PASS, hop_lines, status_of
+from .hops import PASS, hop_lines, parting, status_of
 
 
 def judge(case: Case) -> Verdict:
     """The verdict on one container's pull. Pure: the same Case gives the same Verdict."""
-    findings = tuple(sorted((f for rule in RULES for f in rule.look(case)), key=_rank))
+    findings = tuple(sorted(rehearsal.settled(case, [f for rule in RULES for f in rule.look(case)]), key=_rank))
     hops = hop_lines(case)
     chosen = next((f for f in findings if f.level == "error"), None)
     # a runtime may try for minutes before it says anything: then what the node sees is ahead of it
@@ -27,16 +27,18 @@ def judge(case: Case) -> Verdict:
         return _verdict(case, "not_a_pull_failure", "likely", subject, (case.facts.said,), findings, hops)
     if not case.facts.failing and not doomed:
         return _no_failure(case, findings, hops)
-    message = classify(case.facts.said) if case.facts.said else None
+    said = rehearsal.said(case)
+    message = classify(said) if said else None
     spoken = _from_message(case, message)
-    explanation: list[str] = []
+    passed = rehearsal.has_passed(case)
+    explanation: list[str] = [passed] if passed else []
     if chosen is None and spoken is None:
         return _unknown(case, message, hops, findings)
     if chosen is None or (spoken is not None and _message_wins(chosen, spoken)):
         assert spoken is not None
         if chosen is not None:
             explanation.append(f"beside it: {chosen.reason}")
-        explanation += _not_reproduced(case, spoken)
+        explanation += [] if passed else _not_reproduced(case, spoken)
         chosen = spoken
         findings = (spoken, *findings)
     elif spoken is not None and spoken.cause == chosen.cause:
@@ -57,7 +59,7 @@ def judge(case: Case) -> Verdict:
         title=title_of(case, chosen),
         actor=catalogue.entry(chosen.cause).actor,
         hop=chosen.hop,
-        explanation=(chosen.reason, *explanation),
+        explanation=tuple(filter(None, (chosen.reason, *explanation, parting(case)))),
         findings=findings,
         hops=hops,
         fixes=fixes_for(case, chosen),
@@ -82,7 +84,15 @@ def _from_message(case: Case, message: Classified | None) -> Finding | None:
     if message is None or message.cause in ("unknown.insufficient", "backoff.only", "not_a_pull_failure", "none"):
         return None
     entry = catalogue.entry(message.cause)
+    again = rehearsal.rehearsed(case)
     confidence: Confidence = "likely" if not message.also else "possible"
+    reason = "the runtime says so; see its words below"
+    if again is not None and again.outcome == "failed":
+        # seen now, where it counts; words that allow several causes allow them still
+        confidence = "confirmed" if not message.also else "possible"
+        reason = f"the kubelet tried again just now and says: {str(again.data.get('message'))[:300]}"
+    elif again is not None:
+        confidence = "possible"
     host = message.host or (case.pull.authority if case.pull else "")
     role = message.role or "registry"
     return Finding(
@@ -90,7 +100,7 @@ def _from_message(case: Case, message: Classified | None) -> Finding | None:
         subject=Subject(role, case.target.node if role == "node" else host),
         confidence=confidence,
         hop=entry.hop,
-        reason="the runtime says so; see its words below",
+        reason=reason,
         also=message.also,
     )
 
@@ -118,7 +128,7 @@ def _contradiction(case: Case, chosen: Finding, spoken: Finding) -> str:
 
 def _not_reproduced(case: Case, spoken: Finding) -> list[str]:
     """What to say of a verdict that rests on the message alone although the node was looked out of."""
-    if not any(o.vantage.place == "node" for o in case.observations):
+    if not any(o.vantage.place == "node" and o.hop != "runtime" for o in case.observations):
         return []
     again = [o for o in decisive(case, spoken.hop) if o.subject.role == spoken.subject.role]
     if again and all(o.outcome in PASS.get(spoken.hop, ()) for o in again):

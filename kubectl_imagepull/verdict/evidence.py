@@ -14,9 +14,9 @@ NETWORK = frozenset({"dns", "connect", "tls", "rate", "storage", "runtime"})
 def proof(observation: Observation) -> Confidence:
     """The most that one observation can prove.
 
-    Network facts count from the failing node's own network; from a pod's network they are likely, from the workstation only
-    possible. The kubelet's probes verify no certificate and ignore proxies, so of them a time-out proves little and a
-    handshake nothing about trust.
+    Network facts count from the failing node's own network and by its own resolver; from a pod's network or by the
+    kubelet's resolver they are likely, from the workstation only possible. The kubelet's probes verify no certificate and
+    ignore proxies, so of them a time-out proves little and a handshake nothing about trust.
     """
     vantage = observation.vantage
     if vantage.place == "api":
@@ -26,7 +26,11 @@ def proof(observation: Observation) -> Confidence:
     # a registry counts pulls by the address they come from, so that is a network fact too
     if vantage.place != "node":
         return "possible"
-    if vantage.network != "host":
+    if vantage.trust == "image" and observation.outcome == "unknown-authority":
+        return "possible"  # the node has a bundle of its own
+    if observation.outcome == "unresolved":
+        return "possible"  # a tool that does not tell a missing name from a silent resolver
+    if vantage.network != "host" or (observation.hop == "dns" and vantage.resolver != "host"):
         return "likely"
     if vantage.trust == "none" and observation.outcome in ("timeout", "no-answer", "handshake-failed"):
         return "likely"
@@ -71,7 +75,7 @@ def decisive(case: Case, hop: str) -> list[Observation]:
     anonymous = [o for o in case.observations if o.hop == hop and not o.data.get("secret") and _anonymous(o)]
     node = [o for o in anonymous if o.vantage.place == "node" and not _says_nothing(o)]
     here = [o for o in anonymous if o.vantage.place == "workstation"]
-    if not any(o.vantage.place == "node" for o in case.observations):
+    if not any(o.vantage.place == "node" and o.vantage.rung != "rehearsal" for o in case.observations):
         return here
     if hop in NETWORK or hop == "registry" or any(o.vantage.trust != "none" for o in node):
         return node

@@ -13,6 +13,8 @@ PASS = {
     "auth": frozenset({"not-needed", "token", "accepted"}),
     "rate": frozenset({"ok"}),
     "manifest": frozenset({"200"}),
+    "storage": frozenset({"ok"}),
+    "runtime": frozenset({"pulled", "limits"}),
 }
 NODE_HOPS = ("dns", "connect", "tls", "registry", "auth", "manifest")
 """The hops that are always shown for the registry, reached or not."""
@@ -24,10 +26,14 @@ def status_of(case: Case, seen: Observation) -> Status:
         tried = seen.data.get("tried") or []
         some_fail = any(t.get("outcome") != "open" for t in tried if isinstance(t, dict))
         return "warn" if some_fail else "pass"
-    if seen.outcome in ("not-verified", "not-asked", "not-tried", "no-answer"):
+    if seen.outcome == "unknown-authority" and seen.vantage.trust == "image":
+        return "unknown"  # what an image trusts says little about what its node trusts
+    if seen.outcome in ("not-verified", "not-asked", "not-tried", "no-answer", "unfinished"):
         return "unknown"
     if seen.outcome == "not-reached":
         return "not-reached"
+    if seen.outcome == "low":
+        return "warn"
     anonymous = not seen.data.get("secret") and seen.data.get("via", "anonymous") == "anonymous"
     if seen.hop in ("auth", "manifest") and anonymous and sent(case) and seen.outcome in ("basic", "401", "403"):
         return "skipped"
@@ -64,6 +70,8 @@ def _evidence(seen: Observation) -> list[str]:
         return [*lines, f"trusted: {seen.data.get('trust')}"] if seen.outcome != "ok" else []
     if seen.hop == "tls" and seen.data.get("answer"):
         return [str(seen.data["answer"])]
+    if seen.hop == "runtime" and seen.data.get("message"):
+        return [str(seen.data["message"])[:600]]
     errors = [e for e in seen.data.get("errors") or [] if isinstance(e, dict)]
     return [" ".join(filter(None, (str(e.get("code", "")), str(e.get("message", ""))))) for e in errors[:2]]
 
@@ -105,8 +113,8 @@ def hop_lines(case: Case) -> tuple[HopLine, ...]:
     for group in (node, rest):
         lines += [line_of(case, o) for o in sorted(group, key=_order)]
     # what no vantage that counts has reached
-    place = case.target.node if case.probe.rung not in ("", "api-only") else ""
-    basis = node or rest
+    place = case.target.node if case.probe.rung not in ("", "api-only", "rehearsal") else ""
+    basis = [o for o in node if o.vantage.rung != "rehearsal"] or [o for o in rest if o.vantage.place == "workstation"]
     seen_hops = {o.hop for o in basis if o.subject == subject} | {o.hop for o in basis if o.hop in ("auth", "manifest")}
     if basis and any(status_of(case, o) == "fail" for o in basis):
         for hop in NODE_HOPS:
@@ -126,3 +134,18 @@ def _line_order(line: HopLine, node: str) -> tuple[int, int, int]:
     if line.subject.role == "token" and line.hop != "auth":
         position = HOPS.index("auth") * 10 - 5 + HOPS.index(line.hop) - HOPS.index("dns")
     return (place, position, 0)
+
+
+def parting(case: Case) -> str:
+    """Where the node and the one that it is compared with part, in a sentence; "" where none was compared."""
+    peers = [o for o in case.observations if o.vantage.place == "peer-node"]
+    mine = [o for o in case.observations if o.vantage.place == "node" and o.vantage.rung != "rehearsal"]
+    if not peers or not mine:
+        return ""
+    here, there = mine[0].vantage.name, peers[0].vantage.name
+    for seen in sorted(mine, key=_order):
+        same = [o for o in peers if (o.hop, o.subject) == (seen.hop, seen.subject)]
+        if same and (status_of(case, same[0]) == "fail") != (status_of(case, seen) == "fail"):
+            part = f"{here} and {there} part at {seen.hop} of {seen.subject}"
+            return f"{part}: {seen.summary or seen.outcome}; from {there}: {same[0].summary or same[0].outcome}"
+    return f"{there} sees the same as {here}"

@@ -123,7 +123,9 @@ class Api:
         except OSError as error:
             raise LabError(f"the lab is not up: {error}") from error
 
-    def request(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+    def request(
+        self, method: str, path: str, body: object = None, accept: str = "application/json"
+    ) -> tuple[int, bytes]:
         """Status and body of one request. Raises OSError when the server cannot be reached."""
         connection = http.client.HTTPSConnection(
             self._address, PORT, timeout=self._timeout, context=self._context
@@ -133,7 +135,7 @@ class Api:
                 method,
                 path,
                 json.dumps(body) if body is not None else None,
-                {"Content-Type": "application/json"},
+                {"Content-Type": "application/json", "Accept": accept},
             )
             response = connection.getresponse()
             return response.status, response.read()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.lab import build
-from tests.lab.common import write
+from tests.lab.common import run, write
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -136,6 +136,36 @@ def busybox(label: str, architecture: str = NATIVE) -> Image:
     return _image(
         layer, {"Cmd": ["sleep", "86400"], "Env": ["PATH=/bin"], "Labels": {"lab": label}}, architecture
     )
+
+
+# What a probe never imports, and what only weighs.
+WITHOUT = ("test", "idlelib", "lib2to3", "ensurepip", "distutils", "pydoc_data", "unittest", "turtledemo")
+
+
+def python(bundle: bytes) -> Image:
+    """The computer's own Python with the libraries it is linked to, 30 MB, as an image of a distribution would
+    have it. ``bundle``: the CA certificates (PEM) that it trusts.
+    """
+    binary = Path("/usr/bin/python3").resolve()
+    library = Path("/usr/lib") / binary.name
+    skip = ("__pycache__", *WITHOUT, f"config-{binary.name.removeprefix('python')}")
+    paths = [
+        path
+        for path in sorted(library.rglob("*"))
+        if path.is_file() and not any(part.startswith(skip) for part in path.relative_to(library).parts)
+    ]
+    files = {str(path)[1:]: path.read_bytes() for path in paths if path.suffix != ".pyc"}
+    files |= {path[1:]: Path(path).read_bytes() for path in _linked([binary, *library.glob("lib-dynload/*.so")])}
+    files |= {str(binary)[1:]: binary.read_bytes(), "etc/ssl/certs/ca-certificates.crt": bundle}
+    links = {"usr/bin/python3": binary.name, "usr/lib/ssl/cert.pem": "/etc/ssl/certs/ca-certificates.crt"}
+    layer = _tar(files, links, ("tmp", "proc", "sys", "dev"))
+    return _image(layer, {"Cmd": ["python3"], "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]}, NATIVE)
+
+
+def _linked(binaries: list[Path]) -> set[str]:
+    """The shared libraries (and the loader) that these need, as the loader's own paths."""
+    said = run(["ldd", *map(str, binaries)])
+    return {word for word in said.split() if word.startswith("/") and not word.endswith(":")}
 
 
 def multi() -> Image:

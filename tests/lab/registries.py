@@ -75,6 +75,7 @@ def fill(state: Path) -> None:
             ("team/app", "1.0"): app,
             ("multi", "1.0"): images.multi(),
             ("armonly", "1.0"): images.foreign_only(),
+            ("python", "3"): images.python((state / "pki" / "registry-ca.crt").read_bytes()),
         },
         "private": {("team/app", "1.0"): app},
         "bearer": {("team/app", "1.0"): app, ("public/app", "1.0"): app},

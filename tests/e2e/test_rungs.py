@@ -1,0 +1,350 @@
+"""Every way out of a node, forced: what it sees, what it says it cannot see, and that it leaves the node as it was."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import pytest
+
+from kubectl_imagepull.report.document import schema
+from tests.e2e.cluster import Cluster, Witness, pod, wait_for
+from tests.lab import faults
+from tests.lab.settings import NODES
+
+pytestmark = pytest.mark.lab
+
+PYTHON, BUSYBOX = "registry.lab.test/python:3", "registry.lab.test/busybox:1.35"
+SEEN: dict[str, str | None] = {
+    "registry.lab.test": None,
+    "private.lab.test": None,
+    "bearer.lab.test": None,
+    "missing.lab.test": "dns",
+    "refused.lab.test": "connect",
+    "noroute.lab.test": "connect",
+    "plain.lab.test": "tls",
+    "expired.lab.test": "tls",
+    "unknownca.lab.test": "tls",
+    "orphan.lab.test": "auth",
+}
+"""The first broken hop of each host, for whoever checks certificates and follows realms."""
+PUBLIC: dict[str, str | None] = {**SEEN, "unknownca.lab.test": None}
+"""The same by the CAs of an image, which say nothing of what its node trusts."""
+BLIND: dict[str, str | None] = {
+    **SEEN,
+    "expired.lab.test": None,
+    "unknownca.lab.test": None,
+    "orphan.lab.test": None,
+}
+
+
+@pytest.fixture(scope="module")
+def cached(cluster: Cluster, namespace: str) -> str:
+    """The namespace, with images that have Python and a shell running on both nodes."""
+    sleeps = ["python3", "-c", "import time; time.sleep(36000)"]
+    names = []
+    for node in NODES:
+        python = {"containers": [{"name": "app", "image": PYTHON, "command": sleeps}]}
+        cluster.apply(pod(namespace, f"python-{node}", node, "", **python))
+        cluster.apply(pod(namespace, f"shell-{node}", node, BUSYBOX))
+        cluster.apply(pod(namespace, f"no-tag-{node}", node, "registry.lab.test/busybox:9.9"))
+        names += [f"python-{node}", f"shell-{node}"]
+    cluster.apply(pod(namespace, "denied", "node2", "refused.lab.test/team/app:1.0"))
+    cluster.wait_running(namespace, names)
+    cluster.wait_failing(namespace, [*(f"no-tag-{node}" for node in NODES), "denied"])
+    return namespace
+
+
+WAYS = {
+    "image-python": ("node2", [], PUBLIC),
+    "shell": ("node1", [], SEEN),
+    "shell of busybox": ("node2", ["--probe-image", BUSYBOX], BLIND),
+}
+"""host-python and kubelet: see test_node."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_faults(cluster: Cluster, cached: str, way: str) -> None:
+    """Each host is found broken at the right hop, or in order, by what the rung can see."""
+    node, more, expected = WAYS[way]
+    rung = way.split()[0]
+    asked = [w for host in expected for w in ("--registry", host)]
+    ran = cluster.run(
+        "imagepull", "probe-node", node, "-n", cached, "--via", rung, *more, *asked, "-o", "json", check=False
+    )
+    found = json.loads(ran.stdout)
+    jsonschema.validate(found, schema())
+    assert (found["probe"]["rung"], found["probe"]["deleted"]) == (rung, True), found["probe"]
+    assert {r["host"]: r["brokenHop"] for r in found["registries"]} == expected, json.dumps(found, indent=1)
+
+
+def test_wrong_name(cluster: Cluster, cached: str) -> None:
+    """A trusted certificate for another host."""
+    asked = ["imagepull", "probe-node", "node1", "-n", cached, "--via", "shell", "--registry", "wrongname.lab.test"]
+    found = json.loads(cluster.run(*asked, "-o", "json", check=False).stdout)
+    assert found["registries"][0]["brokenHop"] == "tls", found
+
+
+def test_confidence(cluster: Cluster, cached: str) -> None:
+    """What the host's network shows is confirmed, what a pod's shows is likely."""
+    sure = {}
+    for more in ((), ("--no-host-network",)):
+        _, found = cluster.why("denied", "-n", cached, "--via", "image-python", *more)
+        sure[more] = (found["verdict"]["cause"], found["verdict"]["confidence"])
+        assert found["probe"]["rung"] == "image-python" and found["probe"]["cannotSee"], found["probe"]
+    assert sure == {(): ("net.refused", "confirmed"), ("--no-host-network",): ("net.refused", "likely")}
+
+
+@pytest.fixture()
+def guarded(cluster: Cluster, cached: str) -> Iterator[str]:
+    """A second namespace, empty, for what is laid upon a whole namespace."""
+    name = f"{cached}-guarded"
+    cluster.make_namespace(name)
+    yield name
+    cluster.drop_namespace(name)
+
+
+def harmless(namespace: str, name: str, node: str, image: str) -> dict[str, Any]:
+    """A pod that PodSecurity restricted admits."""
+    security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    whole = {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}}
+    container = {"name": "app", "image": image, "command": ["sleep", "36000"], "securityContext": security}
+    return pod(namespace, name, node, "", containers=[container], securityContext=whole)
+
+
+def test_pod_security(cluster: Cluster, cached: str, guarded: str) -> None:
+    """Restricted (for baseline see test_node): works within what is allowed, says what more could be seen, and where."""
+    level = "restricted"
+    cluster.run("label", "namespace", guarded, f"pod-security.kubernetes.io/enforce={level}")
+    cluster.apply(harmless(guarded, "no-tag", "node1", "bearer.lab.test/public/app:9.9"))
+    cluster.wait_failing(guarded, ["no-tag"])
+    before = cluster.get("namespace", guarded)["metadata"]["labels"]
+    _, found = cluster.why("no-tag", "-n", guarded)
+    probe = found["probe"]
+    assert (found["verdict"]["cause"], probe["rung"], probe["namespace"]) == (
+        "image.tag_unknown",
+        "image-python",
+        guarded,
+    )
+    assert any(why.startswith("host-python:") and f"PodSecurity {level}" in why for why in probe["whyNot"]), probe
+    assert any("--probe-namespace" in what for what in probe["cannotSee"]), probe
+    assert cluster.get("namespace", guarded)["metadata"]["labels"] == before
+    _, found = cluster.why("no-tag", "-n", guarded, "--probe-namespace", cached)
+    assert (found["probe"]["rung"], found["probe"]["namespace"]) == ("host-python", cached), found["probe"]
+
+
+def test_quota_and_limits(cluster: Cluster, cached: str, guarded: str) -> None:
+    """A LimitRange that our few resources do not suit is no obstacle; a quota that is used up is named."""
+    limit = {"type": "Container", "max": {"memory": "64Mi"}, "default": {"memory": "64Mi"}, "min": {"cpu": "50m"}}
+    limit["defaultRequest"] = {"cpu": "50m"}
+    meta = {"name": "narrow", "namespace": guarded}
+    cluster.apply({"apiVersion": "v1", "kind": "LimitRange", "metadata": meta, "spec": {"limits": [limit]}})
+    cluster.apply(pod(guarded, "no-tag", "node1", "registry.lab.test/busybox:9.9"))
+    cluster.wait_failing(guarded, ["no-tag"])
+    _, found = cluster.why("no-tag", "-n", guarded)
+    assert (found["probe"]["rung"], found["verdict"]["cause"]) == ("host-python", "image.tag_unknown"), found["probe"]
+    cluster.apply({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": meta, "spec": {"hard": {"pods": "1"}}})
+    wait_for(
+        lambda: cluster.get("-n", guarded, "quota", "narrow").get("status", {}).get("used", {}).get("pods") == "1", 20
+    )
+    _, found = cluster.why("no-tag", "-n", guarded)
+    assert (found["probe"]["rung"], found["probe"]["created"]) == ("api-only", False), found["probe"]
+    assert any("quota is used up" in why for why in found["probe"]["whyNot"]), found["probe"]
+    assert found["verdict"]["cause"] == "image.tag_unknown"
+
+
+def test_webhook_down(cluster: Cluster, cached: str, guarded: str) -> None:
+    """A webhook without which no pod is admitted, and which does not answer: said, and judged without any pod."""
+    name = f"{guarded}-hook"
+    hook = {
+        "name": "nobody.imagepull.test",
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "timeoutSeconds": 1,
+        "clientConfig": {"url": "https://127.0.0.1:9/nobody"},
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": guarded}},
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+    }
+    kind, api = "ValidatingWebhookConfiguration", "admissionregistration.k8s.io/v1"
+    cluster.apply(pod(guarded, "no-tag", "node1", "registry.lab.test/busybox:9.9"))
+    cluster.wait_failing(guarded, ["no-tag"])
+    cluster.apply({"apiVersion": api, "kind": kind, "metadata": {"name": name}, "webhooks": [hook]})
+    try:
+        _, found = cluster.why("no-tag", "-n", guarded)
+    finally:
+        cluster.run("delete", kind, name)
+    assert (found["probe"]["rung"], found["verdict"]["cause"]) == ("api-only", "image.tag_unknown"), found["probe"]
+    assert any("webhook" in why for why in found["probe"]["whyNot"]), found["probe"]
+
+
+def test_no_right_to_make_configmaps(cluster: Cluster, cached: str, guarded: str) -> None:
+    """The probes then travel as arguments and run from memory."""
+    rules = [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "create", "delete"]},
+        {"apiGroups": [""], "resources": ["pods/log", "events", "serviceaccounts"], "verbs": ["get", "list"]},
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "delete"]},
+    ]
+    meta = {"name": "narrow", "namespace": guarded}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "narrow"}
+    user = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "carol"}
+    api = "rbac.authorization.k8s.io/v1"
+    nodes = [{"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["get", "list"]}]
+    whole = {"name": f"{guarded}-nodes"}
+    cluster.apply(
+        {"apiVersion": api, "kind": "Role", "metadata": meta, "rules": rules},
+        {"apiVersion": api, "kind": "RoleBinding", "metadata": meta, "roleRef": role, "subjects": [user]},
+        {"apiVersion": api, "kind": "ClusterRole", "metadata": whole, "rules": nodes},
+        {
+            "apiVersion": api,
+            "kind": "ClusterRoleBinding",
+            "metadata": whole,
+            "roleRef": {**role, "kind": "ClusterRole", **whole},
+            "subjects": [user],
+        },
+        pod(guarded, "no-tag", "node1", "registry.lab.test/busybox:9.9"),
+    )
+    try:
+        cluster.wait_failing(guarded, ["no-tag"])
+        for rung in ("host-python", "shell"):
+            _, found = cluster.why("no-tag", "-n", guarded, "--as", "carol", "--via", rung)
+            assert (found["probe"]["rung"], found["verdict"]["cause"]) == (rung, "image.tag_unknown"), found["probe"]
+            assert any("ConfigMap" in why for why in found["probe"]["whyNot"]), found["probe"]
+            assert any(h["hop"] == "manifest" and h["vantage"] == "node1" for h in found["hops"]), found["hops"]
+    finally:
+        cluster.run("delete", "clusterrole,clusterrolebinding", whole["name"])
+
+
+def test_rehearsal(cluster: Cluster, cached: str) -> None:
+    """The kubelet's own answer, for a pod that fails, one that would work by now, and an image not deployed yet."""
+    cluster.make_secret(cached, "good", "private.lab.test")
+    cluster.make_secret(cached, "wrong", "private.lab.test", "not-it")
+    cluster.apply(
+        pod(cached, "refused", "node2", "private.lab.test/team/app:1.0", ["wrong"]),
+        pod(cached, "early", "node1", "private.lab.test/team/app:1.0"),
+    )
+    cluster.wait_failing(cached, ["refused", "early"])
+    code, found = cluster.why("refused", "-n", cached, "--via", "rehearsal", "--no-credentials")
+    runtime = [h for h in found["hops"] if h["hop"] == "runtime" and h["vantage"] == "node2"]
+    assert (code, found["probe"]["rung"], runtime[0]["status"]) == (1, "rehearsal", "fail"), found
+    assert found["verdict"]["cause"].startswith("auth."), found["verdict"]
+    patch = '{"imagePullSecrets":[{"name":"good"}]}'
+    cluster.run("-n", cached, "patch", "serviceaccount", "default", "-p", patch)
+    try:
+        code, found = cluster.why("early", "-n", cached, "--try-pull", "--no-credentials")
+    finally:
+        cluster.run("-n", cached, "patch", "serviceaccount", "default", "-p", '{"imagePullSecrets":null}')
+    jsonschema.validate(found, schema())
+    verdict = found["verdict"]
+    assert (code, verdict["cause"], verdict["confidence"]) == (1, "auth.secret_added_late", "confirmed"), verdict
+    assert any("cost one pull" in h["summary"] for h in found["hops"] if h["hop"] == "runtime")
+    words = ["imagepull", "probe-node", "node1", "-n", cached, "--via", "rehearsal"]
+    image = ["--image", "private.lab.test/team/app:1.0"]
+    ran = cluster.run(*words, *image, "--pull-secret", "good", "-o", "json", check=False)
+    jsonschema.validate(json.loads(ran.stdout), schema())
+    assert (ran.returncode, json.loads(ran.stdout)["pull"]["outcome"]) == (0, "pulled"), ran.stdout
+    ran = cluster.run(*words, *image, "-o", "json", check=False)
+    assert (ran.returncode, json.loads(ran.stdout)["pull"]["outcome"]) == (1, "failed"), ran.stdout
+
+
+def test_keep_pod(cluster: Cluster, cached: str) -> None:
+    """It stays, its name and the way to delete it are said, and that way works."""
+    ran = cluster.run("imagepull", "why", "no-tag-node1", "-n", cached, "--keep-pod", check=False)
+    assert f"kubectl imagepull cleanup -n {cached}" in " ".join(ran.stdout.split())
+    ours = [
+        "-n",
+        cached,
+        "get",
+        "jobs,pods,configmaps",
+        "-l",
+        "app.kubernetes.io/managed-by=kubectl-imagepull",
+        "-o",
+        "name",
+    ]
+    kept = cluster.run(*ours).stdout.split()
+    assert sorted(name.partition("/")[0] for name in kept) == ["configmap", "job.batch", "pod"], kept
+    assert next(name for name in kept if name.startswith("pod/"))[4:] in ran.stdout
+    cluster.run("imagepull", "cleanup", "-n", cached)
+    wait_for(lambda: not cluster.run(*ours).stdout.split(), 30)
+
+
+def test_without_any_pod(cluster: Cluster, cached: str) -> None:
+    """The kubelet's own figures, through the API."""
+    with Witness(cluster, cached) as witness:
+        _, found = cluster.why("no-tag-node2", "-n", cached, "--via", "api-only")
+    assert not witness.texts
+    lines = {h["hop"]: (h["status"], h["summary"]) for h in found["hops"] if h["vantage"] == "api"}
+    assert lines["storage"][0] == "pass" and "GiB are free for images" in lines["storage"][1]
+    assert lines["runtime"] == ("pass", "pulls side by side, 50 a second")
+    assert (found["probe"]["rung"], found["probe"]["created"]) == ("api-only", False)
+
+
+@pytest.mark.parametrize("rung", ["host-python", "image-python", "shell"])
+def test_node_unchanged(cluster: Cluster, cached: str, rung: str) -> None:
+    """No file or folder of the node appears or goes, and what a run stores is small beside its one ConfigMap."""
+    node = cluster.lab.machine("node2")
+
+    def listing() -> set[str]:
+        roots = "ls -1a / /usr /lib /lib64 /host /imagepull /imagepull-lock 2>&1"
+        etc = "find /etc -ls | sed 's/  */ /g' | cut -d' ' -f2-"
+        return set(node.enter(["sh", "-c", f"{roots}; {etc}"]).splitlines())
+
+    before = listing()
+    with Stored(cluster, cached) as stored:
+        _, found = cluster.why("no-tag-node2", "-n", cached, "--via", rung)
+    assert found["probe"]["rung"] == rung, found["probe"]
+    assert listing() == before
+    print(f"{rung}: {sum(stored.sizes.values())} bytes in {len(stored.sizes)} versions of Job and Pod")
+    assert 0 < sum(stored.sizes.values()) < 50_000
+
+
+class Stored:
+    """Counts what is written to etcd while a command runs: every version of our Jobs and Pods, in the stored encoding."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self._api = cluster.lab.api
+        self._paths = (f"/apis/batch/v1/namespaces/{namespace}/jobs", f"/api/v1/namespaces/{namespace}/pods")
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self.sizes: dict[tuple[str, str], int] = {}
+
+    def __enter__(self) -> Stored:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        selector = "labelSelector=app.kubernetes.io%2Fmanaged-by%3Dkubectl-imagepull"
+        while not self._stop.is_set():
+            for path in self._paths:
+                status, body = self._api.request("GET", f"{path}?{selector}")
+                for item in json.loads(body)["items"] if status == 200 else ():
+                    key = (item["metadata"]["name"], item["metadata"]["resourceVersion"])
+                    if key not in self.sizes:
+                        accept = "application/vnd.kubernetes.protobuf"
+                        status, stored = self._api.request("GET", f"{path}/{key[0]}", accept=accept)
+                        if status == 200:
+                            self.sizes[key] = len(stored)
+
+
+def test_compare_node(cluster: Cluster, cached: str) -> None:
+    """The same plan from a second node: the report says where they part, and nothing stays on either."""
+    with faults.unreachable(cluster.lab, "node1", "registry"):
+        cluster.apply(pod(cached, "alone", "node1", "registry.lab.test/multi:1.0"))
+        cluster.wait_failing(cached, ["alone"])
+        code, found = cluster.why("alone", "-n", cached, "--compare-node", "auto")
+    jsonschema.validate(found, schema())
+    assert (code, found["verdict"]["cause"]) == (1, "net.timeout")
+    said = " ".join(found["verdict"]["explanation"])
+    assert "node1 and node2 part at connect of registry registry.lab.test" in said, said
+    views = {(h["vantage"], h["hop"]): h["status"] for h in found["hops"]}
+    assert (views["node1", "connect"], views["node2", "connect"]) == ("fail", "pass")
+    ours = ["-n", cached, "get", "jobs,pods", "-l", "app.kubernetes.io/managed-by=kubectl-imagepull", "-o", "name"]
+    assert not cluster.run(*ours).stdout.split()
+    _, found = cluster.why("no-tag-node2", "-n", cached, "--compare-node", "node1")
+    assert "node1 sees the same as node2" in found["verdict"]["explanation"], found["verdict"]

@@ -1,0 +1,175 @@
+"""The ways out of a node without a cluster: what they say of themselves, how the probes travel, and what a rehearsal settles."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from kubectl_imagepull.model import Case, Facts, Observation, Pull, Subject, Target, Vantage
+from kubectl_imagepull.node import follow, sight
+from kubectl_imagepull.node.bundle import MOST_ARGUMENT, as_arguments, script
+from kubectl_imagepull.node.frames import FrameReader
+from kubectl_imagepull.node.ladder import RUNGS, VIA
+from kubectl_imagepull.node.plan import Plan
+from kubectl_imagepull.node.pod import Run, Shape, literal, probe_spec
+from kubectl_imagepull.verdict import judge
+from kubectl_imagepull.verdict.evidence import proof
+
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
+NODE = Vantage("node", "host", "host", "host", "unknown", "shell", "n1")
+
+
+def test_limits_are_written_down() -> None:
+    """docs/limits.md has the table that the code has; every rung has its words."""
+    assert sight.table() in (DOCS / "limits.md").read_text()
+    assert set(sight.SEES) == set(VIA)
+    assert {*RUNGS, "rehearsal", ""} == set(sight.CANNOT_SEE)
+
+
+def test_arguments_carry_the_probes() -> None:
+    """They run from memory, each argument is one that Linux takes, and Kubernetes finds nothing in them to expand."""
+    plan = Plan((), 5.0)
+    words = as_arguments(plan.for_node("/host", ""))
+    assert all(len(word) <= MOST_ARGUMENT and "$" not in word for word in words)
+    ran = subprocess.run([sys.executable, "-I", "-c", *words], capture_output=True, text=True, timeout=60, check=False)
+    lines = [json.loads(line.split(" ", 2)[2]) for line in ran.stdout.splitlines()]
+    assert [line["kind"] for line in lines] == ["hello", "end"], ran.stderr
+    assert all(line.startswith(f"imagepull/1 {plan.nonce} ") for line in ran.stdout.splitlines())
+
+
+def test_arguments_are_small_enough() -> None:
+    """A Job with two containers of them stays well below what etcd takes."""
+    run = Run("imagepull-x", "ns", "n1", 40)
+    spec = probe_spec(run, Shape(("a", "b")), ["python3", "-I", "-c", *as_arguments("{}")], files=False)
+    assert len(json.dumps(spec)) < 1_000_000
+
+
+SHELLS = [s for s in ("dash", "bash", "busybox") if shutil.which(s)]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("host", "port", "expected"),
+    [
+        ("127.0.0.1", "1", [("dns", "literal"), ("connect", "refused")]),
+        ("no-such-host.invalid", "443", [("dns", None)]),
+    ],
+)
+def test_script(tmp_path: pathlib.Path, shell: str, host: str, port: str, expected: list[Any]) -> None:
+    """Every shell writes frames that the reader takes; the second container with the same lock does not walk."""
+    path = tmp_path / "probe.sh"
+    path.write_text(script())
+    lock = str(tmp_path / "lock")
+    words = [str(path), "nonce", "20", "/nowhere", lock, "p0", "http", host, port, "a/b", "1"]
+    command = [shell, "sh", *words] if shell == "busybox" else [shell, *words]
+    ran = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    reader = FrameReader("nonce", NODE)
+    frames = [reader.read(line) for line in ran.stdout.splitlines()]
+    assert None not in frames and reader.foreign == 0, ran.stdout
+    seen = [f.observation for f in frames if f is not None and f.observation is not None]
+    found = [(o.hop, o.outcome) for o in seen]
+    assert [hop for hop, _ in found] == [hop for hop, _ in expected], ran
+    assert all(want is None or want == got for (_, want), (_, got) in zip(expected, found, strict=True)), found
+    assert all(o.vantage.resolver == "kubelet" for o in seen)
+    again = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert (again.returncode, again.stdout) == (4, b"")
+
+
+def test_a_frame_can_only_weaken() -> None:
+    """The first frame may say that less was to be had, never more."""
+    reader = FrameReader("n", NODE)
+    reader.read(b'imagepull/1 n {"kind":"hello","resolver":"kubelet","trust":"none"}')
+    reader.read(b'imagepull/1 n {"kind":"hello","resolver":"host","trust":"host","network":"x"}')
+    line = b'imagepull/1 n {"kind":"seen","hop":"dns","role":"registry","host":"r","outcome":"ok"}'
+    frame = reader.read(line)
+    assert frame is not None and frame.observation is not None
+    assert (frame.observation.vantage.resolver, frame.observation.vantage.trust) == ("kubelet", "none")
+    assert frame.observation.vantage.network == "host"
+
+
+def test_literal() -> None:
+    assert literal("a $(b) $$ ${c}") == "a $$(b) $$$$ $${c}"
+
+
+def seen(hop: str, outcome: str, vantage: Vantage = NODE, **data: Any) -> Observation:
+    return Observation(hop, Subject("registry", "r.test"), vantage, outcome, outcome, data)
+
+
+@pytest.mark.parametrize(
+    ("observation", "expected"),
+    [
+        (seen("tls", "unknown-authority"), "confirmed"),
+        (seen("tls", "unknown-authority", Vantage("node", "host", "kubelet", "image")), "possible"),
+        (seen("tls", "expired", Vantage("node", "host", "kubelet", "image")), "confirmed"),
+        (seen("dns", "nxdomain", Vantage("node", "host", "kubelet", "image")), "likely"),
+        (seen("connect", "refused", Vantage("node", "pod", "kubelet", "image")), "likely"),
+        (seen("dns", "unresolved"), "possible"),
+    ],
+)
+def test_what_a_vantage_proves(observation: Observation, expected: str) -> None:
+    assert proof(observation) == expected
+
+
+class Refusing:
+    """An API server whose answer to a dry run is this."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.error = Exception(message)
+        self.error.status, self.error.message = status, message  # type: ignore[attr-defined]
+
+    def post(self, path: str, body: Any, **query: Any) -> dict[str, Any]:
+        assert query == {"dryRun": "All"}
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "refuses"),
+    [
+        (400, 'admission webhook "w" does not support dry run', False),
+        (403, 'pods is forbidden: User "u" cannot create resource "pods"', False),
+        (403, 'pods "x" is forbidden: violates PodSecurity "baseline:latest": host namespaces', True),
+        (403, 'pods "x" is forbidden: exceeded quota: q, requested: pods=1', True),
+        (500, 'Internal error occurred: failed calling webhook "w": connection refused', True),
+    ],
+)
+def test_dry_run(status: int, message: str, refuses: bool) -> None:
+    """What a refused dry run settles."""
+    run = Run("imagepull-x", "ns", "n1", 40)
+    api: Any = Refusing(status, message)
+    if refuses:
+        with pytest.raises(follow.Refused):
+            follow.try_dry(api, run, {})
+    else:
+        follow.try_dry(api, run, {})
+
+
+def rehearsed(outcome: str, message: str = "", **facts: Any) -> Case:
+    vantage = Vantage("node", "host", "host", "host", "known", "rehearsal", "n1")
+    again = Observation("runtime", Subject("node", "n1"), vantage, outcome, outcome, {"message": message}, "p0")
+    said = 'failed to do request: Head "https://r.test/v2/": dial tcp 10.0.0.1:443: connect: connection refused'
+    return Case(
+        Target("ns", "p", "c", image="r.test/a:1", node="n1"),
+        Facts(state="waiting", reason="ErrImagePull", failing=True, said=said, **facts),
+        Pull("p0", "r.test", 443, "a", "1"),
+        (again,),
+    )
+
+
+def test_rehearsal_settles() -> None:
+    """A fresh failure is confirmed, one that has passed is not, and secrets that came late are found out."""
+    fresh = 'failed to do request: Head "https://r.test/v2/": dial tcp: lookup r.test on 10.0.0.2:53: no such host'
+    found = judge(rehearsed("failed", fresh))
+    assert (found.cause, found.confidence) == ("dns.nxdomain", "confirmed")
+    found = judge(rehearsed("pulled"))
+    assert (found.cause, found.confidence) == ("net.refused", "possible")
+    assert any("has passed" in line for line in found.explanation)
+    found = judge(rehearsed("pulled", account_secrets=("late",), service_account="default"))
+    assert (found.cause, found.confidence) == ("auth.secret_added_late", "confirmed")
+    found = judge(rehearsed("unfinished"))
+    assert (found.cause, found.confidence) == ("net.refused", "likely")
