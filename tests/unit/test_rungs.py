@@ -15,9 +15,11 @@ from kubectl_imagepull.model import Case, Facts, Observation, Pull, Subject, Tar
 from kubectl_imagepull.node import follow, sight
 from kubectl_imagepull.node.bundle import MOST_ARGUMENT, as_arguments, script
 from kubectl_imagepull.node.frames import FrameReader
-from kubectl_imagepull.node.ladder import RUNGS, VIA
+from kubectl_imagepull.node.ladder import RUNGS, VIA, NodeAsked, climb
+from kubectl_imagepull.node.ladder import _libraries as libraries
 from kubectl_imagepull.node.plan import Plan
 from kubectl_imagepull.node.pod import Run, Shape, literal, probe_spec
+from kubectl_imagepull.node.trail import Trail
 from kubectl_imagepull.verdict import judge
 from kubectl_imagepull.verdict.evidence import proof
 
@@ -173,3 +175,25 @@ def test_rehearsal_settles() -> None:
     assert (found.cause, found.confidence) == ("auth.secret_added_late", "confirmed")
     found = judge(rehearsed("unfinished"))
     assert (found.cause, found.confidence) == ("net.refused", "likely")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (NodeAsked("n1", "ns", os="windows"), "n1 runs windows: no probe pod can run there"),
+        (NodeAsked("n1", "ns", ready=False, why_not_ready="stopped"), "n1 is not ready"),
+    ],
+)
+def test_nodes_that_take_no_pod(asked: NodeAsked, said: str) -> None:
+    """Said plainly, and the API server is not asked to make anything."""
+    api: Any = None
+    done, errors = climb(api, Trail(api), asked, Plan((), 5.0), lambda _: None)
+    assert (done.rung, done.created, errors) == ("api-only", False, [])
+    assert any(why.startswith(said) for why in done.why_not), done.why_not
+
+
+def test_hosts_without_tools() -> None:
+    """A host that is known to have none is not mounted; arm64 has no /lib64 for sure."""
+    assert libraries(NodeAsked("n1", "ns", arch="arm64")) == ["/usr", "/lib"]
+    with pytest.raises(follow.RungFailed):
+        libraries(NodeAsked("n1", "ns", os_image="Bottlerocket OS 1.20"))
