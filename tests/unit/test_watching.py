@@ -1,0 +1,73 @@
+"""A watch goes on whatever ends it: expiry, a broken line, a server that is away; only a missing right ends it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from kubectl_imagepull.kube import watching
+from kubectl_imagepull.kube.errors import ApiError, Unreachable
+
+
+def event(name: str, version: int) -> dict[str, Any]:
+    return {"metadata": {"name": name, "resourceVersion": str(version)}}
+
+
+def line(name: str, version: int) -> bytes:
+    return json.dumps({"type": "ADDED", "object": event(name, version)}).encode()
+
+
+class FakeApi:
+    """Answers from a script: lists and streams in turn. An exception is raised, in a stream at its place."""
+
+    def __init__(self, lists: list[Any], streams: list[list[Any]]) -> None:
+        self.lists, self.streams, self.asked = lists, streams, []  # type: ignore[var-annotated]
+
+    def get(self, path: str) -> Any:
+        answer = self.lists.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def lines(self, path: str, seconds: float, **query: Any) -> Iterator[bytes]:
+        self.asked.append(query["resourceVersion"])
+        for item in self.streams.pop(0):
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+
+def listing(version: int, *names: str) -> dict[str, Any]:
+    return {"metadata": {"resourceVersion": str(version)}, "items": [event(n, 1) for n in names]}
+
+
+GONE = b'{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired"}}'
+
+
+@pytest.mark.parametrize(
+    "end", [GONE, b'{"type":"ADD', ApiError(410, "Expired", ""), Unreachable("broken"), ApiError(503, "", "")]
+)
+def test_it_lists_again(monkeypatch: pytest.MonkeyPatch, end: Any) -> None:
+    monkeypatch.setattr(watching, "PAUSE", 0.0)
+    away = [Unreachable("away")] * 3 if isinstance(end, Unreachable) else []
+    api = FakeApi([listing(5, "a"), *away, listing(9, "a", "c")], [[line("b", 6), end], [line("d", 10)]])
+    found = [e and e["metadata"]["name"] for e in islice(watching.events(api, "x"), 7)]  # type: ignore[arg-type]
+    assert found == ["a", None, "b", "a", "c", None, "d"]
+    assert api.asked == ["5", "9"]
+
+
+def test_a_quiet_end_goes_on_from_where_it_was() -> None:
+    api = FakeApi([listing(5)], [[line("a", 7)], [], [line("b", 8)]])
+    found = [e and e["metadata"]["name"] for e in islice(watching.events(api, "x"), 5)]  # type: ignore[arg-type]
+    assert found == [None, "a", None, None, "b"]
+    assert api.asked == ["5", "7", "7"]
+
+
+def test_no_right_to_events() -> None:
+    api = FakeApi([ApiError(403, "Forbidden", "no")], [])
+    with pytest.raises(ApiError):
+        next(watching.events(api, "x"))  # type: ignore[arg-type]
