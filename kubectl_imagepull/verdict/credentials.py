@@ -14,7 +14,7 @@ REFUSED = ("401", "403")
 def refusals(case: Case) -> list[Observation]:
     """Where the registry or its token host refused somebody without credentials."""
     answers = [o for o in decisive(case, "manifest") if o.outcome in REFUSED and o.data.get("via") == "anonymous"]
-    asked = [o for o in decisive(case, "auth") if o.outcome in (*REFUSED, "basic", "no-challenge")]
+    asked = [o for o in decisive(case, "auth") if o.outcome in (*REFUSED, "basic")]
     return [*asked, *answers]
 
 
