@@ -105,7 +105,7 @@ def on_node(root: str) -> Place:
 
 def on_workstation() -> Place:
     """The machine where the command runs: its own resolver and its own trust store."""
-    return Place(resolve=system_lookup, context=trusting(None), trust="this machine's own")
+    return Place(resolve=system_lookup, context=trusting(None), trust="this machine's own", any_platform=True)
 
 
 def first_of(lock: Optional[str]) -> bool:

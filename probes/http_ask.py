@@ -13,7 +13,8 @@ import urllib3.exceptions
 from .seen import Address, Deadline, Stopwatch, Watchdog, network_outcome, printable
 
 PATIENCE = 10.0
-"""Seconds of silence, and seconds for a whole request."""
+"""Seconds of silence. A whole request may take LONGER times as many."""
+LONGER = 1.4
 ERROR_BODY = 64 << 10
 USER_AGENT = "kubectl-imagepull"
 
@@ -85,11 +86,12 @@ def ask(
 ) -> Reply:
     """Send one request over a new connection to address.ip. context None: plain HTTP. Reads at most `most` bytes of body.
 
-    Takes at most PATIENCE seconds, and what is left of the deadline.
+    Takes at most LONGER * PATIENCE seconds, and what is left of the deadline.
     """
     watch = Stopwatch()
     sent = {"Host": address.authority, "User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})}
-    patience = urllib3.Timeout(connect=deadline.left(PATIENCE), read=deadline.left(PATIENCE))
+    longest = deadline.left(PATIENCE * LONGER)
+    patience = urllib3.Timeout(connect=longest / LONGER, read=longest / LONGER)
     pool: urllib3.HTTPConnectionPool
     if context is None:
         pool = urllib3.HTTPConnectionPool(address.ip, address.port, timeout=patience, maxsize=1)
@@ -108,7 +110,7 @@ def ask(
     challenges: Tuple[str, ...] = ()
     body: List[bytes] = []
     cut = False
-    with Watchdog(deadline.left(PATIENCE)) as dog:
+    with Watchdog(longest) as dog:
         _watched(pool, dog)
         try:
             response = pool.urlopen(

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from urllib.parse import urljoin, urlsplit
 
+from . import blobs
 from . import manifest as manifests
 from .challenge import parse_challenges
-from .http_ask import Reply, ask
-from .seen import Address, Deadline, Seen, printable
+from .http_ask import ERROR_BODY, Reply, ask
+from .seen import Address, Deadline, Seen, Stopwatch, printable
 from .tcp_connect import connect
 from .tls_handshake import handshake
 from .token import Login, Realm, may_have_credentials, realm_of, token_in
@@ -26,11 +27,15 @@ REDIRECTS = 4
 
 @dataclass(frozen=True)
 class Place:
-    """What differs between the places a walk can start from: how a name is resolved, and what is trusted."""
+    """What differs between the places a walk can start from: how a name is resolved, and what is trusted.
+
+    any_platform: this machine's architecture is not the node's, so any image of an index will do to try its blobs.
+    """
 
     resolve: Callable[[str, Deadline], Seen]
     context: ssl.SSLContext
     trust: str
+    any_platform: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,26 +133,29 @@ class Walk:
                 first.greeted = True
                 reply = ask("GET", first.address, "/v2/", self._deadline, first.context)
                 self._emit("registry", "registry", label, _greeting(reply))
-        self._anonymous(pull, label, first)
+        readable = self._anonymous(pull, label, first)
         for login in pull.logins:
-            if self._with_login(pull, label, first, login):
+            if self._with_login(pull, label, first, login, readable):
                 break
 
-    def _anonymous(self, pull: Pull, label: str, first: _Host) -> None:
-        """As a runtime without credentials: ask, answer the challenge, ask again."""
+    def _anonymous(self, pull: Pull, label: str, first: _Host) -> bool:
+        """As a runtime without credentials: ask, answer the challenge, ask again. -> True where the manifest is answered."""
         reply = self._manifest(pull, first, {})
         auth: Dict[str, str] = {}
         if reply.status == 401:
             token = self._answer(pull, label, first, reply, None)
             if not token:
-                return
+                return False
             auth = {"Authorization": f"Bearer {token}"}
             reply = self._manifest(pull, first, auth)
         elif reply.status:
             self._emit("auth", "registry", label, Seen("not-needed", "no credentials asked for"), pull.id)
         self._report(pull, label, first, reply, auth, "anonymous")
+        if reply.status == 200:
+            self._content(pull, label, first, reply, auth, "anonymous")
+        return reply.status == 200
 
-    def _with_login(self, pull: Pull, label: str, first: _Host, login: Login) -> bool:
+    def _with_login(self, pull: Pull, label: str, first: _Host, login: Login, readable: bool) -> bool:
         """The same with one credential. -> True where the image can be read with it."""
         reply = self._manifest(pull, first, {})
         if reply.status != 401:
@@ -174,6 +182,8 @@ class Walk:
             self._emit("auth", "registry", label, Seen(word, said, data, reply.ms), pull.id)
         if reply.status != 401 or "bearer" in schemes:
             self._report(pull, label, first, reply, auth, login.secret)
+        if reply.status == 200 and not readable:
+            self._content(pull, label, first, reply, auth, login.secret)
         return reply.status == 200
 
     def _answer(self, pull: Pull, label: str, first: _Host, reply: Reply, login: Optional[Login]) -> Optional[str]:
@@ -222,34 +232,136 @@ class Walk:
         self._emit("auth", "token", label, Seen(outcome, said, data, reply.ms), pull.id)
         return token
 
-    def _manifest(self, pull: Pull, first: _Host, auth: Dict[str, str], method: str = "HEAD") -> Reply:
-        """HEAD (or GET) of the manifest; redirects are followed, without the credential where they leave the host."""
-        path = manifests.manifest_path(pull.repository, pull.asked)
-        host, headers = first, {"Accept": manifests.ACCEPT, **auth}
+    def _manifest(
+        self,
+        pull: Pull,
+        first: _Host,
+        auth: Dict[str, str],
+        method: str = "HEAD",
+        digest: str = "",
+        most: int = ERROR_BODY,
+    ) -> Reply:
+        """HEAD (or GET) of the manifest, or of the one with that digest below the same repository."""
+        path = manifests.manifest_path(pull.repository, digest or pull.asked)
+        return self._follow(pull, first, method, path, {"Accept": manifests.ACCEPT, **auth}, "registry", most)[0]
+
+    def _follow(
+        self, pull: Pull, first: _Host, method: str, path: str, headers: Dict[str, str], role: str, most: int
+    ) -> Tuple[Reply, str]:
+        """One request, redirects followed; hosts that it is sent to have that role, and never see the credential.
+
+        -> the reply, and the host that gave it, "" for the registry's own.
+        """
+        host, headers, elsewhere = first, dict(headers), ""
         where = f"{pull.scheme}://{pull.host}:{pull.port}{path}"
-        reply = Reply(0, trouble="not-reached")
         for _ in range(REDIRECTS):
             if host.address is None:
-                return Reply(
-                    0, trouble="not-reached", detail=f"redirected to {printable(where, 200)}, which cannot be reached"
-                )
-            reply = ask(method, host.address, path, self._deadline, host.context, headers)
+                said = f"redirected to {printable(where, 200)}, which cannot be reached"
+                return Reply(0, trouble="not-reached", detail=said), elsewhere
+            reply = ask(method, host.address, path, self._deadline, host.context, headers, most)
             location = reply.headers.get("location", "")
             if reply.status not in (301, 302, 303, 307, 308) or not location:
-                return reply
+                return reply, elsewhere
             where = urljoin(where, location)
             try:
                 parts = urlsplit(where)
                 name, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
             except ValueError:
-                return Reply(0, trouble="garbage", detail=f"redirected to {printable(where, 200)}")
+                return Reply(0, trouble="garbage", detail=f"redirected to {printable(where, 200)}"), elsewhere
             if parts.scheme not in ("https", "http") or not name:
-                return Reply(0, trouble="garbage", detail=f"redirected to {printable(where, 200)}")
-            if (name, port) != (pull.host, pull.port):
+                return Reply(0, trouble="garbage", detail=f"redirected to {printable(where, 200)}"), elsewhere
+            if (name, port, parts.scheme) != (pull.host, pull.port, pull.scheme):
                 headers.pop("Authorization", None)
+                elsewhere = name if port == 443 else f"{name}:{port}"
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            host = self.host("registry", name, port, parts.scheme, may_be_local=first.local)
-        return Reply(0, trouble="redirects", detail=f"redirected more than {REDIRECTS} times")
+            host = self.host(role, name, port, parts.scheme, may_be_local=first.local)
+        return Reply(0, trouble="redirects", detail=f"redirected more than {REDIRECTS} times"), elsewhere
+
+    def _content(self, pull: Pull, label: str, first: _Host, head: Reply, auth: Dict[str, str], via: str) -> None:
+        """What the image is made of: its platforms, its configuration and the beginning of a layer.
+
+        Nothing where the registry counts the pulls of this client: reading a manifest is one.
+        """
+        if manifests.rate_data(head):
+            return
+        digest = ""
+        for _ in range(3):  # an index names images; one within another is allowed and rare
+            reply = self._manifest(pull, first, auth, "GET", digest, blobs.MANIFEST_BODY)
+            if reply.status != 200 or reply.trouble:
+                outcome = str(reply.trouble or reply.status)
+                said = f"HEAD of the manifest is answered with 200, its GET fails: {reply.said}"
+                if reply.trouble:
+                    said = f"the manifest breaks off after {len(reply.body)} bytes: {reply.detail or reply.trouble}"
+                data = {"via": via, "status": reply.status, "errors": reply.errors, "method": "GET", "digest": digest}
+                self._emit("manifest", "registry", label, Seen(outcome, said, data, reply.ms), pull.id)
+                return
+            document = blobs.read_manifest(reply)
+            if document.kind != "index":
+                break
+            listed = blobs.platforms(document)
+            words = [_platform_word(entry["platform"]) for entry in listed]
+            said = "an index with " + (", ".join(w for w in words[:6] if w != "unknown/unknown") or "nothing in it")
+            data = {"via": via, "platforms": listed, "entries": len(document.entries)}
+            if not digest:
+                self._emit("platform", "registry", label, Seen("index", said, data, reply.ms), pull.id)
+            digest = blobs.suitable(document, self._place.any_platform)
+            if not digest:
+                return
+        if document.kind != "manifest":
+            data = {"via": via, "media_type": reply.headers.get("content-type", ""), "kind": document.kind}
+            self._emit(
+                "platform", "registry", label, Seen("no-image", document.why or "an index of indexes", data), pull.id
+            )
+            return
+        self._blobs(pull, label, first, document, auth, via, single=not digest)
+
+    def _blobs(
+        self,
+        pull: Pull,
+        label: str,
+        first: _Host,
+        document: blobs.Document,
+        auth: Dict[str, str],
+        via: str,
+        single: bool,
+    ) -> None:
+        """The configuration whole and the first bytes of the first layer, as told by one blobs observation."""
+        watch = Stopwatch()
+        wanted: List[Tuple[str, str, Dict[str, str], int]] = [("configuration", document.config, {}, blobs.CONFIG_BODY)]
+        if document.first_layer:
+            wanted.append(
+                ("layer", document.first_layer, {"Range": f"bytes=0-{blobs.LAYER_BYTES - 1}"}, blobs.LAYER_BYTES)
+            )
+        got: List[str] = []
+        for kind, digest, headers, most in wanted:
+            path = blobs.blob_path("/v2", pull.repository, digest)
+            reply, elsewhere = self._follow(pull, first, "GET", path, {**auth, **headers}, "blob", most)
+            outcome = blobs.outcome_of(reply, len(reply.body))
+            if kind == "configuration" and outcome == "ok":
+                if not reply.cut and blobs.differs(digest, reply.body):
+                    outcome = "corrupt"
+                elif single and isinstance(reply.document, dict):
+                    found = blobs.platform_of(reply.document)
+                    data = {"via": via, "platforms": [{"platform": found}], "single": True}
+                    said = f"one image, for {_platform_word(found)}"
+                    self._emit("platform", "registry", label, Seen("single", said, data, reply.ms), pull.id)
+            role, host = ("blob", elsewhere) if elsewhere else ("registry", label)
+            if outcome != "ok":
+                data = {
+                    "via": via,
+                    "kind": kind,
+                    "digest": digest,
+                    "status": reply.status,
+                    "errors": reply.errors,
+                    "bytes": len(reply.body),
+                    "detail": reply.detail,
+                }
+                said = f"{kind} {digest[:19]}…: {_blob_words(outcome, reply)}"
+                self._emit("blobs", role, host, Seen(outcome, said, data, watch.ms), pull.id)
+                return
+            got.append(f"{len(reply.body)} bytes of the {kind}")
+        data = {"via": via, "layers": document.layers, "size": document.size}
+        self._emit("blobs", role, host, Seen("ok", " and ".join(got), data, watch.ms), pull.id)
 
     def _report(self, pull: Pull, label: str, first: _Host, head: Reply, auth: Dict[str, str], via: str) -> None:
         """The manifest and rate observations of one attempt; a refusal is asked for again by GET for its reasons."""
@@ -317,6 +429,27 @@ def _greeting(reply: Reply) -> Seen:
         schemes = ", ".join(scheme.capitalize() for scheme, _ in parse_challenges(reply.challenges))
         said = f"HTTP 401, asks for {schemes}" if schemes else "HTTP 401 without a challenge"
     return Seen(str(reply.status or reply.trouble), said, data, reply.ms)
+
+
+def _platform_word(platform: Optional[Dict[str, Any]]) -> str:
+    """os/architecture/variant of a platform."""
+    if platform is None:
+        return "an entry without platform"
+    words = [str(platform.get("os") or "unknown"), str(platform.get("architecture") or "unknown")]
+    return "/".join([*words, *([str(platform["variant"])] if platform.get("variant") else [])])
+
+
+def _blob_words(outcome: str, reply: Reply) -> str:
+    """How a blob failed, in words."""
+    got = f"after {len(reply.body)} bytes"
+    return {
+        "stalled": f"nothing more comes {got}",
+        "slow": f"not done in time, {got}",
+        "closed": f"the connection ends {got}",
+        "reset": f"the connection is reset {got}",
+        "corrupt": "the bytes are not those of the digest",
+        "empty": "the answer is empty",
+    }.get(outcome, reply.said)
 
 
 def _is_date(reply: Reply) -> bool:

@@ -9,7 +9,7 @@ from ..image.messages import Classified, classify
 from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, RuledOut, Subject, Verdict
 
 # the rule modules register themselves
-from . import credentials, network, registry, state  # noqa: F401
+from . import blobs, credentials, network, platform, registry, state  # noqa: F401
 from .evidence import RULES, decisive
 from .fixes import fixes_for, title_of
 from .hops import PASS, hop_lines, status_of
@@ -65,8 +65,10 @@ def _rank(finding: Finding) -> tuple[int, int, int]:
 
 
 def _position(finding: Finding) -> int:
-    """Where on the path the finding stops the pull. A token host's trouble comes after the registry's own hops."""
+    """Where on the path the finding stops the pull. Trouble of a token or blob host comes after the registry's own hops."""
     base = HOPS.index(finding.hop)
+    if finding.subject.role == "blob":
+        return max(base, HOPS.index("blobs"))
     return HOPS.index("auth") if finding.subject.role == "token" and base < HOPS.index("auth") else base
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..model import HOPS, Case, HopLine, Observation, Status, Subject
 from .credentials import registry_subject, sent
+from .platform import mismatch
 
 PASS = {
     "dns": frozenset({"ok", "literal", "hosts-file"}),
@@ -13,6 +14,8 @@ PASS = {
     "auth": frozenset({"not-needed", "token", "accepted"}),
     "rate": frozenset({"ok"}),
     "manifest": frozenset({"200"}),
+    "platform": frozenset({"index", "single"}),
+    "blobs": frozenset({"ok"}),
 }
 NODE_HOPS = ("dns", "connect", "tls", "registry", "auth", "manifest")
 """The hops that are always shown for the registry, reached or not."""
@@ -23,6 +26,8 @@ def status_of(case: Case, seen: Observation) -> Status:
     if seen.outcome in PASS.get(seen.hop, ()):
         tried = seen.data.get("tried") or []
         some_fail = any(t.get("outcome") != "open" for t in tried if isinstance(t, dict))
+        if seen.hop == "platform" and mismatch(case, seen):
+            return "warn" if seen.data.get("single") else "fail"
         return "warn" if some_fail else "pass"
     if seen.outcome in ("not-verified", "not-asked", "not-tried", "no-answer"):
         return "unknown"
@@ -125,4 +130,6 @@ def _line_order(line: HopLine, node: str) -> tuple[int, int, int]:
     position = HOPS.index(line.hop) * 10
     if line.subject.role == "token" and line.hop != "auth":
         position = HOPS.index("auth") * 10 - 5 + HOPS.index(line.hop) - HOPS.index("dns")
+    if line.subject.role == "blob" and line.hop != "blobs":
+        position = HOPS.index("blobs") * 10 - 5 + HOPS.index(line.hop) - HOPS.index("dns")
     return (place, position, 0)

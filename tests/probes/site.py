@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import re
 import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -236,3 +238,77 @@ class Resolver:
                 reply.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, *fitting))
         done: bytes = reply.to_wire()
         return done
+
+
+def digest_of(data: bytes) -> str:
+    """``sha256:…`` of the bytes."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+class Repository:
+    """The image team/app:1.0 as a registry serves it. images: os/architecture of each; one image has no index, unless indexed.
+
+    blobs: called with the request for a blob and its bytes, in place of serving them.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[str] = ("linux/amd64", "linux/arm64"),
+        indexed: bool | None = None,
+        blobs: Callable[[Request, bytes], Answer] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.files: dict[str, tuple[bytes, str]] = {}
+        self._blobs, self._headers = blobs, dict(headers or {})
+        descriptors = []
+        for text in images:
+            system, architecture, *variant = text.split("/")
+            platform = {"os": system, "architecture": architecture, **({"variant": variant[0]} if variant else {})}
+            descriptors.append({**self._image(platform), "platform": platform})
+        if indexed or (indexed is None and len(images) != 1):
+            top, media = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": descriptors}).encode(), INDEX
+        else:
+            top, media = self.files[str(descriptors[0]["digest"])]
+        self.files["1.0"] = self.files[digest_of(top)] = (top, media)
+
+    def _image(self, platform: Mapping[str, str]) -> dict[str, Any]:
+        config = json.dumps({**platform, "rootfs": {"type": "layers"}}).encode()
+        layer = b"layer " * 60000
+        body = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": {"digest": self._keep(config), "size": len(config)},
+            "layers": [{"digest": self._keep(layer), "size": len(layer)}],
+        }
+        data = json.dumps(body).encode()
+        return {"mediaType": MANIFEST, "digest": self._keep(data, MANIFEST), "size": len(data)}
+
+    def _keep(self, data: bytes, media: str = "application/octet-stream") -> str:
+        self.files[digest_of(data)] = (data, media)
+        return digest_of(data)
+
+    def __call__(self, request: Request) -> Answer:
+        if request.path == "/v2/":
+            return http(200, {}, {"Docker-Distribution-Api-Version": "registry/2.0"})
+        kind, name = request.path.split("?")[0].rsplit("/", 2)[1:]
+        if name not in self.files:
+            return error(404, "MANIFEST_UNKNOWN" if kind == "manifests" else "BLOB_UNKNOWN")
+        data, media = self.files[name]
+        if kind == "blobs" and self._blobs is not None:
+            return self._blobs(request, data)
+        return serve(request, data, media, self._headers)
+
+
+def serve(
+    request: Request, data: bytes, media: str = "application/octet-stream", headers: Mapping[str, str] | None = None
+) -> bytes:
+    """The bytes, or the range of them that was asked for."""
+    more = {"Docker-Content-Digest": digest_of(data), **(headers or {})}
+    asked = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
+    if asked:
+        return http(206, data[int(asked[1]) : int(asked[2]) + 1], more, media)
+    return http(200, data, more, media)

@@ -60,6 +60,7 @@ HOSTILE: dict[str, tuple[Handler, str]] = {
     ),
     "wrong types": (bomb(lambda: b'{"errors":{"a":[null]},"tags":7}'), "registry.not_a_registry"),
     "invalid UTF-8": (bomb(lambda: b'{"errors":[{"code":"\xff\xfe","message":"\xc3"}]}'), "image.tag_unknown"),
+    "slow body": (dripping(headers=False), "transfer.timeout"),
     "slow headers": (dripping(headers=True), "transfer.timeout"),
 }
 

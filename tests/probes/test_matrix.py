@@ -17,6 +17,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from probes import dns_lookup
 from tests.probes.site import (
     Handler,
+    Repository,
     Request,
     Resolver,
     Server,
@@ -49,11 +50,8 @@ def good(authority: trustme.CA) -> ssl.SSLContext:
     return context_of(authority.issue_cert(HERE, "registry.test", "token.test"))
 
 
-def healthy(request: Request) -> bytes:
-    """A registry that asks for nothing."""
-    if request.path == "/v2/":
-        return http(200, {}, {"Docker-Distribution-Api-Version": "registry/2.0"})
-    return http(200, b"{}", {"Docker-Content-Digest": "sha256:" + "a" * 64}, "application/vnd.example")
+healthy = Repository()
+"""A registry that asks for nothing."""
 
 
 def answering(manifest: bytes, greeting: bytes | None = None, tags: bytes | None = None) -> Handler:
@@ -396,7 +394,10 @@ class TestInward:
 
     def test_to_another_host(self, walker: Walker, good: ssl.SSLContext) -> None:
         with Server(healthy, good) as other:
-            where = f"https://{HERE}:{other.port}/v2/team/app/manifests/1.0"
-            with Server(answering(http(307, b"", {"Location": where})), good) as server:
+
+            def sent(request: Request) -> bytes:
+                return http(307, b"", {"Location": f"https://{HERE}:{other.port}{request.path}"})
+
+            with Server(sent, good) as server:
                 walked = walker.walk(server.port)
         assert walked.named == [] and walked.outcome("manifest") == "200"
