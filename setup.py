@@ -12,7 +12,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 HERE = pathlib.Path(__file__).parent
-TRAVELS = ("dns", "urllib3")
+TRAVELS = ("dns", "urllib3", "tomli")
 # What the probes never ask for: it would only make the ConfigMap larger.
 LEFT_OUT = ("/contrib/", "/__pycache__/")
 EPOCH = (1980, 1, 1, 0, 0, 0)

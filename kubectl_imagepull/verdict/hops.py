@@ -16,6 +16,7 @@ PASS = {
     "manifest": frozenset({"200"}),
     "platform": frozenset({"index", "single"}),
     "blobs": frozenset({"ok"}),
+    "runtime": frozenset({"default", "configured"}),
 }
 NODE_HOPS = ("dns", "connect", "tls", "registry", "auth", "manifest")
 """The hops that are always shown for the registry, reached or not."""
@@ -29,7 +30,9 @@ def status_of(case: Case, seen: Observation) -> Status:
         if seen.hop == "platform" and mismatch(case, seen):
             return "warn" if seen.data.get("single") else "fail"
         return "warn" if some_fail else "pass"
-    if seen.outcome in ("not-verified", "not-asked", "not-tried", "no-answer"):
+    if seen.outcome in ("not-verified", "not-asked", "not-tried", "no-answer") or (
+        seen.hop == "runtime" and seen.outcome != "invalid"
+    ):
         return "unknown"
     if seen.outcome == "not-reached":
         return "not-reached"
@@ -38,7 +41,12 @@ def status_of(case: Case, seen: Observation) -> Status:
         return "skipped"
     if seen.hop == "registry" and seen.outcome.isdigit() and seen.outcome < "500":
         return "warn"
-    return "fail"
+    return "warn" if seen.data.get("attempt") and _fallback_works(case) else "fail"
+
+
+def _fallback_works(case: Case) -> bool:
+    """The registry itself gives the node the image, so a mirror's trouble breaks nothing."""
+    return any(o.outcome == "200" and not o.data.get("attempt") for o in case.seen("manifest", place="node"))
 
 
 def line_of(case: Case, seen: Observation) -> HopLine:
@@ -132,4 +140,8 @@ def _line_order(line: HopLine, node: str) -> tuple[int, int, int]:
         position = HOPS.index("auth") * 10 - 5 + HOPS.index(line.hop) - HOPS.index("dns")
     if line.subject.role == "blob" and line.hop != "blobs":
         position = HOPS.index("blobs") * 10 - 5 + HOPS.index(line.hop) - HOPS.index("dns")
+    if line.subject.role == "mirror":
+        return (place, HOPS.index("dns") * 10 - 1, position)
+    if line.hop == "runtime":
+        position = HOPS.index("dns") * 10 - 2  # where the runtime goes is settled before anybody is asked
     return (place, position, 0)

@@ -151,7 +151,7 @@ def absent(case: Case) -> Iterator[Finding]:
             continue
         codes = {str(e.get("code")) for key in ("errors", "tags_errors") for e in seen.data.get(key) or []}
         asked = case.pull.asked if case.pull else ""
-        subject = Subject("registry", seen.subject.host)
+        subject = seen.subject
         reason = f"{where(seen)}: {seen.summary}"
         if "NAME_UNKNOWN" in codes:
             yield found(case, "image.name_unknown", subject, "manifest", reason, [seen])

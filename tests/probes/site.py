@@ -139,7 +139,8 @@ class Server:
 
 
 def reset(client: socket.socket) -> bool:
-    """End the connection with RST."""
+    """Read the first bytes, then end the connection with RST."""
+    client.recv(4096)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
     return True
