@@ -15,11 +15,12 @@ import ssl
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import Any, Dict, List, Optional
 
 from .dns_lookup import lookup, system_lookup
 from .host_files import below, ca_bundle, hosts_addresses, read, resolv_conf
-from .runtime_config import Endpoint, endpoints_for
+from .runtime_config import Endpoint, endpoints_for, proxy_settings
 from .seen import Deadline, Seen
 from .tls_handshake import trusting
 from .token import Login
@@ -115,7 +116,9 @@ def on_node(root: str) -> Place:
         resolve=lambda name, deadline: lookup(name, conf, hosts_addresses(hosts, name), deadline, label),
         context=trusting(bundle[1] if bundle else None),
         trust=bundle[0] if bundle else "the image's own",
-        endpoints=lambda scheme, host, port: endpoints_for(root, scheme, host, port),
+        endpoints=lambda scheme, host, port: replace(
+            endpoints_for(root, scheme, host, port), proxy=proxy_settings(root)
+        ),
         own_trust=own_trust,
     )
 

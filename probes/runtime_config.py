@@ -6,10 +6,12 @@ read further than their names.
 
 from __future__ import annotations
 
+import contextlib
 import glob
+import ipaddress
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 from urllib.parse import urlsplit
 
@@ -58,6 +60,7 @@ class Found:
     endpoints: Tuple[Endpoint, ...]
     source: str = ""
     problems: Tuple[Dict[str, str], ...] = ()
+    proxy: Dict[str, str] = field(default_factory=dict)
 
     def seen(self) -> Seen:
         """The same as an observation."""
@@ -82,7 +85,7 @@ class Found:
         }.get(self.outcome, "")
         if self.problems:
             said = "; ".join(f"{p['file']}: {p['problem']}" for p in self.problems[:3])
-        data = {"endpoints": listed, "source": self.source, "problems": list(self.problems)}
+        data = {"endpoints": listed, "source": self.source, "problems": list(self.problems), "proxy": self.proxy}
         return Seen(self.outcome, printable(said, 500), data)
 
 
@@ -288,3 +291,43 @@ def proxy_settings(root: str) -> Dict[str, str]:
                 found[name.lower()] = printable(_USERINFO.sub("//", value.strip("\"'")), 300)
                 found["source"] = file
     return found
+
+
+def proxy_for(settings: Dict[str, str], endpoint: Endpoint) -> Optional[Tuple[str, int]]:
+    """Host and port of the HTTP proxy that a Go program with these settings asks for an endpoint, None for none.
+
+    golang.org/x/net/http/httpproxy: a name in no_proxy stands for itself and all below it, with a dot before it only for those
+    below; addresses by themselves or as a network; loopback is always asked directly.
+    """
+    url = settings.get(f"{endpoint.scheme}_proxy", "")
+    if not url or _spared(settings.get("no_proxy", ""), endpoint.host.lower(), endpoint.port):
+        return None
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return None
+    return (parts.hostname, port) if parts.hostname and parts.scheme == "http" else None
+
+
+def _spared(listed: str, host: str, port: int) -> bool:
+    address: Any = None
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address(host)
+    if host == "localhost" or (address is not None and address.is_loopback):
+        return True
+    for entry in (e.strip().lower() for e in listed.split(",")):
+        name, _, wanted = entry.rpartition(":") if entry.count(":") == 1 else (entry, "", "")
+        if wanted and wanted != str(port):
+            continue
+        if entry == "*" or name == host:
+            return True
+        if address is not None:
+            try:
+                if address in ipaddress.ip_network(name, strict=False):
+                    return True
+            except (ValueError, TypeError):
+                continue
+        elif name and host.endswith("." + name.lstrip("*").lstrip(".")):
+            return True
+    return False

@@ -36,6 +36,14 @@ def trusting(bundle: Optional[str]) -> ssl.SSLContext:
     return context
 
 
+def unchecked() -> ssl.SSLContext:
+    """A context that accepts every certificate: for looking at what is served, never for sending a credential."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def handshake(address: Address, context: ssl.SSLContext, deadline: Deadline, trust: str = "") -> Seen:
     """Shake hands with verification; where that fails, once more without it to see what certificate is served.
 
@@ -79,12 +87,9 @@ def _wrapped(address: Address, context: ssl.SSLContext, deadline: Deadline) -> s
 def _refused_certificate(
     address: Address, error: ssl.SSLCertVerificationError, data: Dict[str, Any], deadline: Deadline, watch: Stopwatch
 ) -> Seen:
-    blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    blind.check_hostname = False
-    blind.verify_mode = ssl.CERT_NONE
     chain: List[Dict[str, Any]] = []
     try:
-        with _wrapped(address, blind, deadline) as sock:
+        with _wrapped(address, unchecked(), deadline) as sock:
             data["version"] = sock.version()
             chain = _chain(sock)
     except OSError:

@@ -16,10 +16,10 @@ from . import blobs
 from . import manifest as manifests
 from .challenge import parse_challenges
 from .http_ask import ERROR_BODY, Reply, ask
-from .runtime_config import Endpoint, Found
+from .runtime_config import Endpoint, Found, proxy_for
 from .seen import Address, Deadline, Seen, Stopwatch, printable
-from .tcp_connect import connect
-from .tls_handshake import handshake
+from .tcp_connect import connect, tunnel
+from .tls_handshake import handshake, unchecked
 from .token import Login, Realm, may_have_credentials, realm_of, token_in
 
 Emit = Callable[..., None]
@@ -188,6 +188,10 @@ class Walk:
             known.address = address
             return
         seen = handshake(address, context, self._deadline, trust)
+        if seen.outcome in ("expired", "not-yet-valid"):
+            # nothing is sent: the Date of the answer tells whether the certificate is wrong or this machine's clock
+            skew = _skew(ask("GET", address, "/v2/", self._deadline, unchecked()))
+            seen = Seen(seen.outcome, seen.summary, {**seen.data, **({} if skew is None else {"skew": skew})}, seen.ms)
         emit("tls", role, label, seen)
         if seen.outcome == "ok":
             known.address, known.context = address, context
@@ -205,11 +209,23 @@ class Walk:
                 self._told.add((pull.host, pull.port))
             if not told:
                 self._emit("runtime", "node", "", found.seen())
+                self._through_proxy(found)
             by_digest = ":" in pull.asked
             endpoints = [e for e in found.endpoints if (e.pull if by_digest else e.resolve)] or found.endpoints
         read = False
         for endpoint in endpoints:
             read = self._attempt(pull, endpoint, read) or read
+
+    def _through_proxy(self, found: Found) -> None:
+        """The proxy that the runtime's unit files name: whether it is there and lets through to the endpoints."""
+        for end in found.endpoints:
+            proxy = proxy_for(found.proxy, end)
+            if proxy is None:
+                continue
+            host = self.host("proxy", proxy[0], proxy[1], "http")
+            if host.address is not None and end.scheme == "https":
+                label = proxy[0] if proxy[1] == 443 else f"{proxy[0]}:{proxy[1]}"
+                self._emit("connect", "proxy", label, tunnel(host.address, end.host, end.port, self._deadline))
 
     def _attempt(self, pull: Pull, end: Endpoint, read: bool) -> bool:
         """One endpoint. read: another has given the image already. -> True where this one does."""
@@ -513,9 +529,9 @@ def _greeting(reply: Reply) -> Seen:
         "detail": reply.detail or printable(reply.body.decode("utf-8", "replace"), 200),
         "cut": reply.cut,
     }
-    date = email.utils.parsedate_to_datetime(reply.headers["date"]) if _is_date(reply) else None
-    if date is not None and "age" not in reply.headers:
-        data["skew"] = round(time.time() - date.timestamp(), 1)
+    skew = _skew(reply)
+    if skew is not None:
+        data["skew"] = skew
     said = reply.said
     if reply.status == 401:
         schemes = ", ".join(scheme.capitalize() for scheme, _ in parse_challenges(reply.challenges))
@@ -544,11 +560,15 @@ def _blob_words(outcome: str, reply: Reply) -> str:
     }.get(outcome, reply.said)
 
 
-def _is_date(reply: Reply) -> bool:
+def _skew(reply: Reply) -> Optional[float]:
+    """Seconds by which this machine's clock is ahead of the server's, None where it does not say or a cache answers."""
+    if "age" in reply.headers:
+        return None
     try:
-        return email.utils.parsedate_to_datetime(reply.headers.get("date", "")) is not None
-    except (TypeError, ValueError):
-        return False
+        date = email.utils.parsedate_to_datetime(reply.headers.get("date", ""))
+        return round(time.time() - date.timestamp(), 1)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _inward(ip: str) -> bool:

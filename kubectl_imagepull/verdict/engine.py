@@ -9,7 +9,7 @@ from ..image.messages import Classified, classify
 from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, RuledOut, Subject, Verdict
 
 # the rule modules register themselves
-from . import blobs, credentials, network, path, platform, registry, state  # noqa: F401
+from . import blobs, clock, credentials, network, path, platform, registry, state  # noqa: F401
 from .evidence import RULES, decisive
 from .fixes import fixes_for, title_of
 from .hops import PASS, hop_lines, status_of

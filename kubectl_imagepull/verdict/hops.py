@@ -8,7 +8,7 @@ from .platform import mismatch
 
 PASS = {
     "dns": frozenset({"ok", "literal", "hosts-file"}),
-    "connect": frozenset({"open"}),
+    "connect": frozenset({"open", "tunnel"}),
     "tls": frozenset({"ok"}),
     "registry": frozenset({"200", "401"}),
     "auth": frozenset({"not-needed", "token", "accepted"}),

@@ -21,6 +21,8 @@ def settle(case: Case, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     An endpoint that works makes the others' trouble a warning. Where all are broken one repair is enough: of the endpoint
     that got furthest, the registry itself among equals.
     """
+    if any(o.subject.role == "proxy" for o in case.observations if o.vantage.place == "node"):
+        findings = [_beside_proxy(f) for f in findings]
     seen = {str(o.data.get("attempt") or "") for o in case.observations if o.vantage.place == "node" and o.hop == "dns"}
     if len(seen) < 2:
         return tuple(findings)
@@ -39,6 +41,14 @@ def settle(case: Case, findings: Sequence[Finding]) -> tuple[Finding, ...]:
         else:
             out.append(finding)
     return tuple(out)
+
+
+def _beside_proxy(finding: Finding) -> Finding:
+    """The runtime goes through a proxy, the probes do not: what they meet on the direct way is no more than a hint."""
+    if finding.hop not in ("dns", "connect", "tls") or finding.cause in ("net.proxy", "node.clock_skew"):
+        return finding
+    also = tuple(dict.fromkeys((*finding.also, "net.proxy")))
+    return dataclasses.replace(finding, level="warning", confidence="possible", also=also)
 
 
 @rule("auth.no_credentials", hop="auth")

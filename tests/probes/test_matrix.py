@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import email.utils
 import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -185,6 +186,23 @@ class TestCertificate:
         with Server(healthy, context_of(make(authority))) as server:
             walked = walker.walk(server.port)
         assert walked.named == [(cause, "registry", f"{HERE}:{server.port}")], walked.log
+
+    @pytest.mark.parametrize("ahead", [2, -2, 0])
+    def test_clock(self, walker: Walker, authority: trustme.CA, ahead: int) -> None:
+        """By its Date the server lives when its certificate is good; or it does not, and the certificate is to blame."""
+        shift = -ahead * DAY
+        leaf = authority.issue_cert(HERE, not_before=NOW + shift - DAY / 2, not_after=NOW + shift + DAY / 2)
+        if not ahead:
+            leaf = authority.issue_cert(HERE, not_before=NOW - 9 * DAY, not_after=NOW - DAY)
+        date = email.utils.format_datetime(NOW + shift)
+        with Server(lambda r: http(200, {}, {"Date": date}), context_of(leaf)) as server:
+            walked = walker.walk(server.port)
+            assert not [r for r in server.requests if "authorization" in r.headers]
+        if ahead:
+            assert walked.named == [("node.clock_skew", "node", "node-1")], walked.log
+            assert walked.findings[0].confidence == "likely"
+        else:
+            assert walked.named == [("tls.expired", "registry", f"{HERE}:{server.port}")]
 
     def test_missing_intermediate(self, walker: Walker, authority: trustme.CA, tmp_path: Any) -> None:
         with Server(healthy, leaf_without_its_intermediate(authority, tmp_path)) as server:

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from probes.__main__ import on_node
-from probes.runtime_config import endpoints_for, proxy_settings
+from probes.runtime_config import Endpoint, endpoints_for, proxy_for, proxy_settings
 from tests.probes.site import Repository, Server, error, free_port, http
 from tests.probes.test_matrix import HERE, answering, context_of
 from tests.probes.walking import Walked, Walker
@@ -122,6 +122,55 @@ def test_proxy_settings(host: Write) -> None:
         "source": "/etc/systemd/system/containerd.service.d/proxy.conf",
     }
     assert proxy_settings(host({"etc/default/k3s": "HTTP_PROXY=http://p.test:1\n"}))["http_proxy"] == "http://p.test:1"
+
+
+@pytest.mark.parametrize(
+    ("listed", "name", "direct"),
+    [
+        ("", "reg.test", False),
+        ("reg.test", "reg.test", True),
+        (".test", "reg.test", True),
+        ("test", "reg.test", True),
+        ("g.test", "reg.test", False),
+        ("*", "reg.test", True),
+        ("reg.test:5000", "reg.test", False),
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.0/8", "11.1.2.3", False),
+        ("", "127.0.0.1", True),
+        ("", "localhost", True),
+    ],
+)
+def test_no_proxy(listed: str, name: str, direct: bool) -> None:
+    settings = {"https_proxy": "http://proxy.test:3128", "no_proxy": listed}
+    found = proxy_for(settings, Endpoint("registry", "https", name, 443))
+    assert found == (None if direct else ("proxy.test", 3128))
+
+
+class TestProxy:
+    """A proxy in the runtime's unit file; the registry is elsewhere, so it is not spared."""
+
+    @pytest.mark.parametrize("answer", ["refused", "200", "403", "407", "502", "closed"])
+    def test_proxy(self, walker: Walker, host: Write, authority: trustme.CA, answer: str) -> None:
+        with Server(lambda r: b"" if answer == "closed" else http(int(answer))) as server:
+            port = free_port() if answer == "refused" else server.port
+            root = host(
+                {
+                    "etc/containerd/config.toml": V1,
+                    "etc/resolv.conf": "nameserver 127.0.0.1\n",
+                    "etc/hosts": "240.0.0.1 registry.test\n",
+                    "etc/systemd/system/containerd.service.d/p.conf": (
+                        f"[Service]\nEnvironment=HTTPS_PROXY=http://{HERE}:{port}\n"
+                    ),
+                    "etc/ssl/certs/ca-certificates.crt": authority.cert_pem.bytes().decode(),
+                }
+            )
+            walked = walker.walk(443, "registry.test", place=on_node(root), budget=2)
+        errors = [(f.cause, f.subject.role, f.confidence) for f in walked.findings if f.level == "error"]
+        if answer == "200":
+            assert errors == [] and walked.verdict.cause == "unknown.insufficient", walked.log
+        else:
+            sure = "possible" if answer == "407" else "confirmed"
+            assert errors == [("net.proxy", "proxy", sure)], walked.log
 
 
 class TestAttempts:
