@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from urllib.parse import quote, urljoin, urlsplit
 
 from . import blobs
@@ -109,7 +109,6 @@ class Walk:
     def __init__(self, place: Place, emit: Emit, deadline: Deadline) -> None:
         self._place, self._emit, self._deadline = place, emit, deadline
         self._hosts: Dict[Tuple[str, int, str, str], _Host] = {}
-        self._told: Set[Tuple[str, int]] = set()
         self._lock = threading.Lock()
 
     def run(self, pulls: Sequence[Pull]) -> None:
@@ -204,36 +203,39 @@ class Walk:
         if found is None:
             endpoints: Sequence[Endpoint] = (Endpoint("registry", pull.scheme, pull.host, pull.port),)
         else:
-            with self._lock:
-                told = (pull.host, pull.port) in self._told
-                self._told.add((pull.host, pull.port))
-            if not told:
-                self._emit("runtime", "node", "", found.seen())
-                self._through_proxy(found)
+            self._emit("runtime", "node", "", found.seen(), pull.id)
+            self._through_proxy(pull, found)
             by_digest = ":" in pull.asked
             endpoints = [e for e in found.endpoints if (e.pull if by_digest else e.resolve)] or found.endpoints
         read = False
         for endpoint in endpoints:
             read = self._attempt(pull, endpoint, read) or read
 
-    def _through_proxy(self, found: Found) -> None:
+    def _through_proxy(self, pull: Pull, found: Found) -> None:
         """The proxy that the runtime's unit files name: whether it is there and lets through to the endpoints."""
         for end in found.endpoints:
             proxy = proxy_for(found.proxy, end)
             if proxy is None:
                 continue
             host = self.host("proxy", proxy[0], proxy[1], "http")
-            if host.address is not None and end.scheme == "https":
-                label = proxy[0] if proxy[1] == 443 else f"{proxy[0]}:{proxy[1]}"
-                self._emit("connect", "proxy", label, tunnel(host.address, end.host, end.port, self._deadline))
+            label = proxy[0] if proxy[1] == 443 else f"{proxy[0]}:{proxy[1]}"
+            if host.address is None:
+                seen = Seen("not-reached", f"{label} cannot be spoken to")
+            elif end.scheme == "https":
+                seen = tunnel(host.address, end.host, end.port, self._deadline)
+            else:
+                continue
+            self._emit("connect", "proxy", label, seen, pull.id)
 
     def _attempt(self, pull: Pull, end: Endpoint, read: bool) -> bool:
         """One endpoint. read: another has given the image already. -> True where this one does."""
         context, trust = self._place.trusting(end)
         first = self.host(end.role, end.host, end.port, end.scheme, like=None, context=context, trust=trust)
-        if first.address is None:
-            return False
         one = _Try(pull, end, first, context, trust)
+        if first.address is None:
+            if one.name:  # says whose attempt this was: its name and port are told once for all images
+                self._tell(one, "manifest", Seen("not-reached", f"{end.label} cannot be spoken to"))
+            return False
         with first.lock:
             if not first.greeted:
                 first.greeted = True

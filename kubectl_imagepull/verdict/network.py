@@ -66,7 +66,7 @@ def proxying(case: Case) -> Iterator[Finding]:
     A proxy that asks for credentials is asked without: those of the unit file stay on the node.
     """
     for seen in (*case.seen("dns", "proxy", "node"), *case.seen("connect", "proxy", "node")):
-        if seen.outcome in ("ok", "literal", "hosts-file", "open", "tunnel", "not-asked"):
+        if seen.outcome in ("ok", "literal", "hosts-file", "open", "tunnel", "not-asked", "not-reached"):
             continue
         reason = f"{where(seen)}, proxy {seen.subject.host}: {seen.summary}"
         yield found(
