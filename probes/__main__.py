@@ -7,16 +7,20 @@ to the same log is not taken for one of ours. The last frame is of kind "end".
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
+import ssl
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import Any, Dict, List, Optional
 
 from .dns_lookup import lookup, system_lookup
-from .host_files import ca_bundle, hosts_addresses, read, resolv_conf
+from .host_files import below, ca_bundle, hosts_addresses, read, resolv_conf
+from .runtime_config import Endpoint, endpoints_for, proxy_settings
 from .seen import Deadline, Seen
 from .tls_handshake import trusting
 from .token import Login
@@ -96,16 +100,32 @@ def on_node(root: str) -> Place:
         conf, label = resolv_conf(read("", "/etc/resolv.conf")), "kubelet"
     hosts = read(root, "/etc/hosts")
     bundle = ca_bundle(root)
+
+    def own_trust(endpoint: Endpoint) -> ssl.SSLContext:
+        context = trusting(bundle[1] if bundle else None)
+        for path in endpoint.ca:
+            where = below(root, path)
+            with contextlib.suppress(OSError, ssl.SSLError):
+                context.load_verify_locations(cafile=where)
+        if endpoint.skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
     return Place(
         resolve=lambda name, deadline: lookup(name, conf, hosts_addresses(hosts, name), deadline, label),
         context=trusting(bundle[1] if bundle else None),
         trust=bundle[0] if bundle else "the image's own",
+        endpoints=lambda scheme, host, port: replace(
+            endpoints_for(root, scheme, host, port), proxy=proxy_settings(root)
+        ),
+        own_trust=own_trust,
     )
 
 
 def on_workstation() -> Place:
     """The machine where the command runs: its own resolver and its own trust store."""
-    return Place(resolve=system_lookup, context=trusting(None), trust="this machine's own")
+    return Place(resolve=system_lookup, context=trusting(None), trust="this machine's own", any_platform=True)
 
 
 def first_of(lock: Optional[str]) -> bool:

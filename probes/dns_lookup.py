@@ -16,6 +16,7 @@ import dns.rdatatype
 from .host_files import ResolvConf
 from .seen import Deadline, Seen, Stopwatch, network_outcome, printable
 
+PORT = 53
 PATIENCE = 2.0
 """Seconds for one question, asked twice. Go waits 5 s and also asks twice; less is enough to tell silence from an answer."""
 
@@ -116,11 +117,11 @@ def _exchange(server: str, query: Any, seconds: float) -> Any:
     """UDP over a connected socket, so that an ICMP "port unreachable" is seen at once instead of as silence."""
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        sock.connect((server, 53))
+        sock.connect((server, PORT))
         sock.setblocking(False)
-        answer = dns.query.udp(query, server, timeout=seconds, sock=sock, ignore_unexpected=True)
+        answer = dns.query.udp(query, server, port=PORT, timeout=seconds, sock=sock, ignore_unexpected=True)
     if answer.flags & dns.flags.TC:
-        answer = dns.query.tcp(query, server, timeout=seconds)
+        answer = dns.query.tcp(query, server, port=PORT, timeout=seconds)
     return answer
 
 

@@ -10,16 +10,24 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 import urllib3
 import urllib3.exceptions
 
-from .seen import Address, Deadline, Stopwatch, network_outcome, printable
+from .seen import Address, Deadline, Stopwatch, Watchdog, network_outcome, printable
+
+# unverified connections are made knowingly; a warning would be one more line in the pod's log
+urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
 PATIENCE = 10.0
+"""Seconds of silence. A whole request may take LONGER times as many."""
+LONGER = 1.4
 ERROR_BODY = 64 << 10
 USER_AGENT = "kubectl-imagepull"
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back. status 0: nothing did, and trouble says what happened (timeout, reset, closed, garbage, …)."""
+    """What came back. status 0: nothing did, and trouble says what happened (timeout, slow, reset, closed, garbage, …).
+
+    With a status, trouble says how the body ended before its end: "" (it did not, or cut says that we stopped reading).
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -34,7 +42,8 @@ class Reply:
     def document(self) -> Any:
         """The body as JSON, None where it is not."""
         try:
-            return json.loads(self.body.decode("utf-8", "replace")) if self.body else None
+            # the default for numbers takes time that grows with the square of their length (before Python 3.11)
+            return json.loads(self.body.decode("utf-8", "replace"), parse_int=_short_int) if self.body else None
         except (ValueError, RecursionError):
             return None
 
@@ -65,6 +74,10 @@ class Reply:
         return " ".join(words)
 
 
+def _short_int(text: str) -> int:
+    return int(text) if len(text) <= 20 else 0
+
+
 def ask(
     method: str,
     address: Address,
@@ -74,10 +87,14 @@ def ask(
     headers: Optional[Mapping[str, str]] = None,
     most: int = ERROR_BODY,
 ) -> Reply:
-    """Send one request over a new connection to address.ip. context None: plain HTTP. Reads at most `most` bytes of body."""
+    """Send one request over a new connection to address.ip. context None: plain HTTP. Reads at most `most` bytes of body.
+
+    Takes at most LONGER * PATIENCE seconds, and what is left of the deadline.
+    """
     watch = Stopwatch()
     sent = {"Host": address.authority, "User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})}
-    patience = urllib3.Timeout(connect=deadline.left(PATIENCE), read=deadline.left(PATIENCE))
+    longest = deadline.left(PATIENCE * LONGER)
+    patience = urllib3.Timeout(connect=longest / LONGER, read=longest / LONGER)
     pool: urllib3.HTTPConnectionPool
     if context is None:
         pool = urllib3.HTTPConnectionPool(address.ip, address.port, timeout=patience, maxsize=1)
@@ -91,37 +108,64 @@ def ask(
             server_hostname=address.host,
             assert_hostname=False if context.verify_mode == ssl.CERT_NONE else address.host,
         )
-    try:
-        response = pool.urlopen(
-            method, path, headers=sent, retries=False, redirect=False, preload_content=False, decode_content=False
-        )
-        body, cut = _body(response, most, deadline)
-        response.close()
-    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        trouble = network_outcome(error)
-        if trouble == "error":
-            trouble = "closed" if "without response" in str(error) or "IncompleteRead" in str(error) else "garbage"
-        return Reply(0, trouble=trouble, detail=printable(_plain(error)), ms=watch.ms)
-    finally:
-        pool.close()
-    kept = {str(k).lower(): printable(v, 2000) for k, v in list(response.headers.items())[:100]}
-    challenges = tuple(str(v)[:4000] for v in response.headers.getlist("WWW-Authenticate")[:10])
-    return Reply(response.status, kept, challenges, body, cut, ms=watch.ms)
+    status = 0
+    kept: Dict[str, str] = {}
+    challenges: Tuple[str, ...] = ()
+    body: List[bytes] = []
+    cut = False
+    with Watchdog(longest) as dog:
+        _watched(pool, dog)
+        try:
+            response = pool.urlopen(
+                method, path, headers=sent, retries=False, redirect=False, preload_content=False, decode_content=False
+            )
+            if dog.fired:  # the rest of the headers never came
+                raise urllib3.exceptions.ProtocolError("headers cut")
+            kept = {str(k).lower(): printable(v, 2000) for k, v in list(response.headers.items())[:100]}
+            challenges = tuple(str(v)[:4000] for v in response.headers.getlist("WWW-Authenticate")[:10])
+            status = response.status
+            cut = _read(response, most, deadline, body)
+            response.close()
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            trouble = "slow" if dog.fired else _trouble(error)
+            detail = f"not done after {watch.ms / 1000:.0f} s" if dog.fired else printable(_plain(error))
+            return Reply(status, kept, challenges, b"".join(body), True, trouble, detail, watch.ms)
+        finally:
+            pool.close()
+    trouble, detail = ("slow", f"not done after {watch.ms / 1000:.0f} s") if dog.fired else ("", "")
+    return Reply(status, kept, challenges, b"".join(body)[:most], cut or dog.fired, trouble, detail, watch.ms)
 
 
-def _body(response: Any, most: int, deadline: Deadline) -> Tuple[bytes, bool]:
-    """The body up to `most` bytes; cut: there is more, or time ran out."""
-    parts: List[bytes] = []
+def _watched(pool: Any, dog: Watchdog) -> None:
+    """Show the pool's connections to the dog."""
+    base = pool.ConnectionCls
+
+    def connect(self: Any) -> None:
+        base.connect(self)
+        dog.watch(self.sock)
+
+    pool.ConnectionCls = type("Watched", (base,), {"connect": connect})
+
+
+def _trouble(error: BaseException) -> str:
+    word = network_outcome(error)
+    if word != "error":
+        return word
+    return "closed" if "without response" in str(error) or "IncompleteRead" in str(error) else "garbage"
+
+
+def _read(response: Any, most: int, deadline: Deadline, parts: List[bytes]) -> bool:
+    """The body up to `most` bytes into parts. -> True where there is more, or time ran out."""
     size = 0
     while size <= most:
         if deadline.over:
-            return b"".join(parts)[:most], True
+            return True
         part = response.read1(min(65536, most + 1 - size))
         if not part:
-            return b"".join(parts), False
+            return False
         parts.append(part)
         size += len(part)
-    return b"".join(parts)[:most], True
+    return True
 
 
 def _plain(error: BaseException) -> str:

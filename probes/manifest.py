@@ -23,14 +23,14 @@ TAGS_BODY = 1 << 20
 CLOSEST = 30
 
 
-def manifest_path(repository: str, asked: str) -> str:
+def manifest_path(prefix: str, repository: str, asked: str) -> str:
     """distribution-spec, "Pulling manifests"."""
-    return f"/v2/{quote(repository)}/manifests/{quote(asked, safe=':')}"
+    return f"{prefix}/{quote(repository)}/manifests/{quote(asked, safe=':')}"
 
 
-def tags_path(repository: str) -> str:
+def tags_path(prefix: str, repository: str) -> str:
     """distribution-spec, "Listing tags"."""
-    return f"/v2/{quote(repository)}/tags/list?n=1000"
+    return f"{prefix}/{quote(repository)}/tags/list?n=1000"
 
 
 def rate_data(reply: Reply) -> Dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import ssl
+import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any, Dict, Optional
+from types import TracebackType
+from typing import Any, Dict, List, Optional, Type
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,41 @@ class Deadline:
     @property
     def over(self) -> bool:
         return time.monotonic() >= self._end
+
+
+class Watchdog:
+    """Ends a conversation after some seconds however slowly the other side goes on: a socket's own time-out begins anew with
+    every byte. fired: it did."""
+
+    def __init__(self, seconds: float) -> None:
+        self.fired = False
+        self._socks: List[socket.socket] = []
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._bite)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Watchdog:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self._timer.cancel()
+
+    def watch(self, sock: socket.socket) -> None:
+        """This socket belongs to the conversation."""
+        with self._lock:
+            self._socks.append(sock)
+
+    def _bite(self) -> None:
+        self.fired = True
+        with self._lock:
+            for sock in self._socks:
+                with contextlib.suppress(OSError, ValueError):
+                    socket.socket.shutdown(
+                        sock, socket.SHUT_RDWR
+                    )  # not SSLSocket's own, which another thread may be in
 
 
 class Stopwatch:

@@ -6,7 +6,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from .seen import Address, Deadline, Seen, Stopwatch, network_outcome
+from .seen import Address, Deadline, Seen, Stopwatch, network_outcome, printable
 
 PATIENCE = 5.0
 """Seconds for one connection: a second lost SYN is sent again after 1 s and 3 s, so 5 s covers two losses."""
@@ -55,3 +55,26 @@ def _one(address: Address, deadline: Deadline) -> Dict[str, Any]:
     except OSError as error:
         outcome, detail = network_outcome(error), str(error)[:200]
     return {"ip": address.ip, "port": address.port, "outcome": outcome, "detail": detail, "ms": watch.ms}
+
+
+def tunnel(proxy: Address, host: str, port: int, deadline: Deadline) -> Seen:
+    """Ask an HTTP proxy for a connection to host (RFC 9110, CONNECT), without credentials.
+
+    -> outcome tunnel | the proxy's status | timeout | reset | closed | garbage | error.
+    """
+    watch = Stopwatch()
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        with socket.create_connection((proxy.ip, proxy.port), timeout=deadline.left(PATIENCE)) as sock:
+            sock.sendall(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode())
+            first = sock.recv(500).split(b"\r\n")[0].decode("latin-1")
+    except OSError as error:
+        return Seen(network_outcome(error), printable(f"asked for {authority}: {error}"), {}, watch.ms)
+    words = first.split(" ")
+    if not first:
+        return Seen("closed", f"asked for {authority}: the connection ends without an answer", {}, watch.ms)
+    if not first.startswith("HTTP/") or len(words) < 2 or not (words[1].isdigit() and len(words[1]) == 3):
+        return Seen("garbage", f"asked for {authority}: {printable(first, 80)}", {}, watch.ms)
+    if words[1].startswith("2"):
+        return Seen("tunnel", f"lets through to {authority}", {}, watch.ms)
+    return Seen(words[1], f"asked for {authority}, it answers {printable(' '.join(words[1:]), 80)}", {}, watch.ms)

@@ -8,7 +8,7 @@ import ssl
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
-from .seen import Address, Deadline, Seen, Stopwatch, network_outcome, printable
+from .seen import Address, Deadline, Seen, Stopwatch, Watchdog, network_outcome, printable
 
 PATIENCE = 10.0
 """Seconds for the handshake: Go's TLSHandshakeTimeout, as containerd sets it."""
@@ -36,6 +36,14 @@ def trusting(bundle: Optional[str]) -> ssl.SSLContext:
     return context
 
 
+def unchecked() -> ssl.SSLContext:
+    """A context that accepts every certificate: for looking at what is served, never for sending a credential."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def handshake(address: Address, context: ssl.SSLContext, deadline: Deadline, trust: str = "") -> Seen:
     """Shake hands with verification; where that fails, once more without it to see what certificate is served.
 
@@ -60,25 +68,28 @@ def handshake(address: Address, context: ssl.SSLContext, deadline: Deadline, tru
 
 
 def _wrapped(address: Address, context: ssl.SSLContext, deadline: Deadline) -> ssl.SSLSocket:
-    sock = socket.socket(address.family, socket.SOCK_STREAM)
-    try:
-        sock.settimeout(deadline.left(PATIENCE))
-        sock.connect((address.ip, address.port))
-        return context.wrap_socket(sock, server_hostname=address.host)
-    except BaseException:
-        sock.close()
-        raise
+    sock: Any = socket.socket(address.family, socket.SOCK_STREAM)
+    with Watchdog(deadline.left(PATIENCE)) as dog:
+        try:
+            sock.settimeout(deadline.left(PATIENCE))
+            sock.connect((address.ip, address.port))
+            sock = context.wrap_socket(sock, server_hostname=address.host, do_handshake_on_connect=False)
+            dog.watch(sock)
+            sock.do_handshake()
+            return sock  # type: ignore[no-any-return]
+        except BaseException as error:
+            sock.close()
+            if dog.fired:
+                raise socket.timeout("the handshake is not done") from error
+            raise
 
 
 def _refused_certificate(
     address: Address, error: ssl.SSLCertVerificationError, data: Dict[str, Any], deadline: Deadline, watch: Stopwatch
 ) -> Seen:
-    blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    blind.check_hostname = False
-    blind.verify_mode = ssl.CERT_NONE
     chain: List[Dict[str, Any]] = []
     try:
-        with _wrapped(address, blind, deadline) as sock:
+        with _wrapped(address, unchecked(), deadline) as sock:
             data["version"] = sock.version()
             chain = _chain(sock)
     except OSError:
@@ -96,13 +107,23 @@ def _refused_certificate(
     if code in UNKNOWN:
         problems.append("unknown-authority")
     outcome = problems[0] if problems else "handshake-failed"
-    data.update(chain=chain, problems=problems, detail=printable(error.verify_message), now=_utc(now))
+    # an issuer that publishes its own certificate is mostly an intermediate, and those the server has to send
+    missing = code in UNKNOWN and len(chain) == 1 and bool(leaf.get("issuer_url"))
+    data.update(
+        chain=chain,
+        problems=problems,
+        detail=printable(error.verify_message),
+        now=_utc(now),
+        intermediate_missing=missing,
+    )
     said = {
         "expired": f"the certificate expired on {leaf.get('not_after', 'an unknown date')}",
         "not-yet-valid": f"the certificate is valid only from {leaf.get('not_before', 'an unknown date')}",
         "hostname-mismatch": f"the certificate is for {', '.join(leaf.get('names') or []) or 'another name'}",
         "unknown-authority": f"issued by {leaf.get('issuer') or 'an authority'} which is not trusted here",
     }.get(outcome, printable(error.verify_message))
+    if outcome == "unknown-authority" and missing:
+        said = f"the server sends no certificate but its own, issued by {leaf.get('issuer')}: an intermediate that it should send"
     return Seen(outcome, said, data, watch.ms)
 
 
@@ -171,6 +192,7 @@ def _decode(der: bytes) -> Dict[str, Any]:
     return {
         "subject": _name(found.get("subject")),
         "issuer": _name(found.get("issuer")),
+        "issuer_url": printable((found.get("caIssuers") or ("",))[0], 200),
         "names": [printable(value, 100) for _, value in found.get("subjectAltName", ())][:20],
         "begins": ssl.cert_time_to_seconds(begins) if begins else 0.0,
         "ends": ssl.cert_time_to_seconds(ends) if ends else 0.0,

@@ -65,7 +65,8 @@ def token_in(reply: Reply) -> Optional[str]:
     if reply.status != 200 or not isinstance(document, dict):
         return None
     found = document.get("access_token") or document.get("token")
-    return found if isinstance(found, str) and found and len(found) < 64 << 10 else None
+    fitting = isinstance(found, str) and 0 < len(found) < 64 << 10 and found.isascii() and found.isprintable()
+    return found if fitting else None
 
 
 # Registries whose token host is on another domain by design; elsewhere a credential follows a realm only to a sibling.

@@ -10,14 +10,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
+from . import blobs
 from . import manifest as manifests
 from .challenge import parse_challenges
-from .http_ask import Reply, ask
-from .seen import Address, Deadline, Seen, printable
-from .tcp_connect import connect
-from .tls_handshake import handshake
+from .http_ask import ERROR_BODY, Reply, ask
+from .runtime_config import Endpoint, Found, proxy_for
+from .seen import Address, Deadline, Seen, Stopwatch, printable
+from .tcp_connect import connect, tunnel
+from .tls_handshake import handshake, unchecked
 from .token import Login, Realm, may_have_credentials, realm_of, token_in
 
 Emit = Callable[..., None]
@@ -26,11 +28,24 @@ REDIRECTS = 4
 
 @dataclass(frozen=True)
 class Place:
-    """What differs between the places a walk can start from: how a name is resolved, and what is trusted."""
+    """What differs between the places a walk can start from: how a name is resolved, and what is trusted.
+
+    any_platform: this machine's architecture is not the node's, so any image of an index will do to try its blobs.
+    """
 
     resolve: Callable[[str, Deadline], Seen]
     context: ssl.SSLContext
     trust: str
+    any_platform: bool = False
+    endpoints: Callable[[str, str, int], Optional[Found]] = lambda scheme, host, port: None
+    own_trust: Optional[Callable[[Endpoint], ssl.SSLContext]] = None
+
+    def trusting(self, endpoint: Endpoint) -> Tuple[ssl.SSLContext, str]:
+        """The context for an endpoint, and its trust in words; "" for the place's own."""
+        if self.own_trust is None or not (endpoint.ca or endpoint.skip_verify):
+            return self.context, ""
+        said = "anything (skip_verify)" if endpoint.skip_verify else f"{self.trust} and {', '.join(endpoint.ca)}"
+        return self.own_trust(endpoint), said
 
 
 @dataclass(frozen=True)
@@ -58,12 +73,42 @@ class _Host:
     greeted: bool = False
 
 
+@dataclass(frozen=True)
+class _Try:
+    """One image at one endpoint."""
+
+    pull: Pull
+    endpoint: Endpoint
+    first: _Host
+    context: ssl.SSLContext
+    trust: str
+
+    @property
+    def name(self) -> str:
+        """What its observations are marked with: the mirror's host, "" for the registry itself."""
+        return name_of(self.endpoint.role, self.endpoint.host, self.endpoint.port)
+
+
+def name_of(role: str, host: str, port: int) -> str:
+    """The mark of an attempt at this endpoint."""
+    return "" if role != "mirror" else host if port == 443 else f"{host}:{port}"
+
+
+def _marking(emit: Emit, attempt: str) -> Emit:
+    """The same emit, with the attempt in every observation."""
+
+    def marked(hop: str, role: str, host: str, seen: Seen, pull: str = "") -> None:
+        emit(hop, role, host, Seen(seen.outcome, seen.summary, {**seen.data, "attempt": attempt}, seen.ms), pull)
+
+    return marked
+
+
 class Walk:
     """Walks to every host once and to every image once, telling `emit(hop, role, host, seen, pull)` what it saw."""
 
     def __init__(self, place: Place, emit: Emit, deadline: Deadline) -> None:
         self._place, self._emit, self._deadline = place, emit, deadline
-        self._hosts: Dict[Tuple[str, int, str], _Host] = {}
+        self._hosts: Dict[Tuple[str, int, str, str], _Host] = {}
         self._lock = threading.Lock()
 
     def run(self, pulls: Sequence[Pull]) -> None:
@@ -81,20 +126,50 @@ class Walk:
 
     # ---- one host -------------------------------------------------------------------------------------------------
 
-    def host(self, role: str, name: str, port: int, scheme: str, may_be_local: bool = True) -> _Host:
-        """dns, connect and tls of one host, asked once however many ask for it."""
+    def host(
+        self,
+        role: str,
+        name: str,
+        port: int,
+        scheme: str,
+        may_be_local: bool = True,
+        like: Optional[_Try] = None,
+        context: Optional[ssl.SSLContext] = None,
+        trust: str = "",
+    ) -> _Host:
+        """dns, connect and tls of one host, asked once with each trust however many ask for it.
+
+        like: the attempt that leads there; its trust goes for every host that it leads to (containerd:
+        core/remotes/docker/config/hosts.go, one client for an endpoint, its token host and its redirects).
+        """
+        if like is not None:
+            context, trust = like.context, like.trust
+        context = context or self._place.context
+        attempt = like.name if like else name_of(role, name, port)
         with self._lock:
-            known = self._hosts.setdefault((name, port, scheme), _Host(None, None))
+            known = self._hosts.setdefault((name, port, scheme, trust), _Host(None, None))
         with known.lock:
             if not known.reached:
                 known.reached = True
-                self._reach(known, role, name, port, scheme, may_be_local)
+                emit = self._emit if not attempt else _marking(self._emit, attempt)
+                self._reach(known, role, name, port, scheme, may_be_local, context, trust or self._place.trust, emit)
         return known
 
-    def _reach(self, known: _Host, role: str, name: str, port: int, scheme: str, may_be_local: bool) -> None:
+    def _reach(
+        self,
+        known: _Host,
+        role: str,
+        name: str,
+        port: int,
+        scheme: str,
+        may_be_local: bool,
+        context: ssl.SSLContext,
+        trust: str,
+        emit: Emit,
+    ) -> None:
         label = name if port == 443 else f"{name}:{port}"
         seen = self._place.resolve(name, self._deadline)
-        self._emit("dns", role, label, seen)
+        emit("dns", role, label, seen)
         addresses = seen.data.get("usable") or seen.data.get("addresses") or []
         if not addresses or seen.outcome == "no-usable-address":
             return
@@ -102,81 +177,131 @@ class Walk:
         if known.local and not may_be_local:
             # a hostile registry could make us knock at the node's own doors
             said = f"{label} is {addresses[0]}, this machine's own or a link-local address: not asked"
-            self._emit("connect", role, label, Seen("not-asked", said))
+            emit("connect", role, label, Seen("not-asked", said))
             return
         seen, address = connect([Address(name, port, ip) for ip in addresses], self._deadline)
-        self._emit("connect", role, label, seen)
+        emit("connect", role, label, seen)
         if address is None:
             return
         if scheme == "http":
             known.address = address
             return
-        seen = handshake(address, self._place.context, self._deadline, self._place.trust)
-        self._emit("tls", role, label, seen)
+        seen = handshake(address, context, self._deadline, trust)
+        if seen.outcome in ("expired", "not-yet-valid"):
+            # nothing is sent: the Date of the answer tells whether the certificate is wrong or this machine's clock
+            skew = _skew(ask("GET", address, "/v2/", self._deadline, unchecked()))
+            seen = Seen(seen.outcome, seen.summary, {**seen.data, **({} if skew is None else {"skew": skew})}, seen.ms)
+        emit("tls", role, label, seen)
         if seen.outcome == "ok":
-            known.address, known.context = address, self._place.context
+            known.address, known.context = address, context
 
     # ---- one image ------------------------------------------------------------------------------------------------
 
     def _pull(self, pull: Pull) -> None:
-        label = pull.host if pull.port == 443 else f"{pull.host}:{pull.port}"
-        first = self.host("registry", pull.host, pull.port, pull.scheme)
+        """Every endpoint that the runtime would ask, in its order; what an image is made of only from the first that has it."""
+        found = self._place.endpoints(pull.scheme, pull.host, pull.port)
+        if found is None:
+            endpoints: Sequence[Endpoint] = (Endpoint("registry", pull.scheme, pull.host, pull.port),)
+        else:
+            self._emit("runtime", "node", "", found.seen(), pull.id)
+            self._through_proxy(pull, found)
+            by_digest = ":" in pull.asked
+            endpoints = [e for e in found.endpoints if (e.pull if by_digest else e.resolve)] or found.endpoints
+        read = False
+        for endpoint in endpoints:
+            read = self._attempt(pull, endpoint, read) or read
+
+    def _through_proxy(self, pull: Pull, found: Found) -> None:
+        """The proxy that the runtime's unit files name: whether it is there and lets through to the endpoints."""
+        for end in found.endpoints:
+            proxy = proxy_for(found.proxy, end)
+            if proxy is None:
+                continue
+            host = self.host("proxy", proxy[0], proxy[1], "http")
+            label = proxy[0] if proxy[1] == 443 else f"{proxy[0]}:{proxy[1]}"
+            if host.address is None:
+                seen = Seen("not-reached", f"{label} cannot be spoken to")
+            elif end.scheme == "https":
+                seen = tunnel(host.address, end.host, end.port, self._deadline)
+            else:
+                continue
+            self._emit("connect", "proxy", label, seen, pull.id)
+
+    def _attempt(self, pull: Pull, end: Endpoint, read: bool) -> bool:
+        """One endpoint. read: another has given the image already. -> True where this one does."""
+        context, trust = self._place.trusting(end)
+        first = self.host(end.role, end.host, end.port, end.scheme, like=None, context=context, trust=trust)
+        one = _Try(pull, end, first, context, trust)
         if first.address is None:
-            return
+            if one.name:  # says whose attempt this was: its name and port are told once for all images
+                self._tell(one, "manifest", Seen("not-reached", f"{end.label} cannot be spoken to"))
+            return False
         with first.lock:
             if not first.greeted:
                 first.greeted = True
-                reply = ask("GET", first.address, "/v2/", self._deadline, first.context)
-                self._emit("registry", "registry", label, _greeting(reply))
-        self._anonymous(pull, label, first)
+                reply = ask("GET", first.address, end.prefix + "/", self._deadline, first.context)
+                greeting = _greeting(reply)
+                data = {**greeting.data, "attempt": one.name} if one.name else greeting.data
+                self._emit("registry", end.role, end.label, Seen(greeting.outcome, greeting.summary, data, greeting.ms))
+        readable = self._anonymous(one, read)
         for login in pull.logins:
-            if self._with_login(pull, label, first, login):
+            if self._with_login(one, login, readable or read):
                 break
+        return readable
 
-    def _anonymous(self, pull: Pull, label: str, first: _Host) -> None:
-        """As a runtime without credentials: ask, answer the challenge, ask again."""
-        reply = self._manifest(pull, first, {})
+    def _tell(self, one: _Try, hop: str, seen: Seen, subject: Optional[Tuple[str, str]] = None) -> None:
+        """One observation of an attempt, about its own endpoint unless another subject is given."""
+        role, host = subject or (one.endpoint.role, one.endpoint.label)
+        data = {**seen.data, "attempt": one.name} if one.name else seen.data
+        self._emit(hop, role, host, Seen(seen.outcome, seen.summary, data, seen.ms), one.pull.id)
+
+    def _anonymous(self, one: _Try, read: bool) -> bool:
+        """As a runtime without credentials: ask, answer the challenge, ask again. -> True where the manifest is answered."""
+        reply = self._manifest(one, {})
         auth: Dict[str, str] = {}
         if reply.status == 401:
-            token = self._answer(pull, label, first, reply, None)
+            token = self._answer(one, reply, None)
             if not token:
-                return
+                return False
             auth = {"Authorization": f"Bearer {token}"}
-            reply = self._manifest(pull, first, auth)
+            reply = self._manifest(one, auth)
         elif reply.status:
-            self._emit("auth", "registry", label, Seen("not-needed", "no credentials asked for"), pull.id)
-        self._report(pull, label, first, reply, auth, "anonymous")
+            self._tell(one, "auth", Seen("not-needed", "no credentials asked for"))
+        self._report(one, reply, auth, "anonymous")
+        if reply.status == 200 and not read:
+            self._content(one, reply, auth, "anonymous")
+        return reply.status == 200
 
-    def _with_login(self, pull: Pull, label: str, first: _Host, login: Login) -> bool:
+    def _with_login(self, one: _Try, login: Login, readable: bool) -> bool:
         """The same with one credential. -> True where the image can be read with it."""
-        reply = self._manifest(pull, first, {})
+        reply = self._manifest(one, {})
         if reply.status != 401:
             return True
         schemes = [scheme for scheme, _ in parse_challenges(reply.challenges)]
         about = {"secret": login.secret, "username": login.username, "registry_key": login.registry_key}
         if "bearer" in schemes:
-            token = self._answer(pull, label, first, reply, login)
+            token = self._answer(one, reply, login)
             if not token:
                 return False
             auth = {"Authorization": f"Bearer {token}"}
-        elif "basic" in schemes and first.context is not None:
+        elif "basic" in schemes and one.first.context is not None:
             auth = {"Authorization": login.basic}
         else:
-            self._emit(
-                "auth", "registry", label, Seen("not-tried", "no way to send the credential safely", about), pull.id
-            )
+            self._tell(one, "auth", Seen("not-tried", "no way to send the credential safely", about))
             return False
-        reply = self._manifest(pull, first, auth)
+        reply = self._manifest(one, auth)
         if "bearer" not in schemes:
             word = "refused" if reply.status == 401 else "accepted" if reply.status else reply.trouble
             said = f"user {login.username} of secret {login.secret}: {'accepted' if word == 'accepted' else reply.said}"
             data = {**about, "status": reply.status, "errors": reply.errors}
-            self._emit("auth", "registry", label, Seen(word, said, data, reply.ms), pull.id)
+            self._tell(one, "auth", Seen(word, said, data, reply.ms))
         if reply.status != 401 or "bearer" in schemes:
-            self._report(pull, label, first, reply, auth, login.secret)
+            self._report(one, reply, auth, login.secret)
+        if reply.status == 200 and not readable:
+            self._content(one, reply, auth, login.secret)
         return reply.status == 200
 
-    def _answer(self, pull: Pull, label: str, first: _Host, reply: Reply, login: Optional[Login]) -> Optional[str]:
+    def _answer(self, one: _Try, reply: Reply, login: Optional[Login]) -> Optional[str]:
         """Answer a 401: a token for a Bearer challenge, None for everything else, told as an auth observation."""
         challenges = parse_challenges(reply.challenges)
         bearer = next((params for scheme, params in challenges if scheme == "bearer"), None)
@@ -191,71 +316,168 @@ class Walk:
             said = (
                 f"credentials asked for ({schemes})" if schemes else "HTTP 401 without a challenge that can be answered"
             )
-            self._emit("auth", "registry", label, Seen(outcome, said, data, reply.ms), pull.id)
+            self._tell(one, "auth", Seen(outcome, said, data, reply.ms))
             return None
-        realm = realm_of(bearer, pull.repository)
+        realm = realm_of(bearer, one.pull.repository)
         if realm.trouble:
-            self._emit("auth", "registry", label, Seen("bad-realm", realm.trouble, data, reply.ms), pull.id)
+            self._tell(one, "auth", Seen("bad-realm", realm.trouble, data, reply.ms))
             return None
-        return self._token(pull, first, realm, login, data, who)
+        return self._token(one, realm, login, data, who)
 
-    def _token(
-        self, pull: Pull, first: _Host, realm: Realm, login: Optional[Login], data: Dict[str, Any], who: str
-    ) -> Optional[str]:
+    def _token(self, one: _Try, realm: Realm, login: Optional[Login], data: Dict[str, Any], who: str) -> Optional[str]:
         label = realm.host if realm.port == 443 else f"{realm.host}:{realm.port}"
         headers = {}
         if login is not None:
-            if not may_have_credentials(pull.host, realm):
-                said = f"secret {login.secret} not tried: {label} is not plainly a host of {pull.host}"
-                self._emit("auth", "token", label, Seen("not-tried", said, data), pull.id)
+            if not may_have_credentials(one.pull.host, realm):
+                said = f"secret {login.secret} not tried: {label} is not plainly a host of {one.pull.host}"
+                self._tell(one, "auth", Seen("not-tried", said, data), ("token", label))
                 return None
             headers["Authorization"] = login.basic
-        host = self.host("token", realm.host, realm.port, realm.scheme, may_be_local=first.local)
+        host = self.host("token", realm.host, realm.port, realm.scheme, may_be_local=one.first.local, like=one)
         if host.address is None:
-            self._emit("auth", "token", label, Seen("not-reached", f"{label} cannot be spoken to", data), pull.id)
+            self._tell(one, "auth", Seen("not-reached", f"{label} cannot be spoken to", data), ("token", label))
             return None
         reply = ask("GET", host.address, realm.path, self._deadline, host.context, headers)
         token = token_in(reply)
         outcome = "token" if token else "no-token" if reply.status == 200 else str(reply.status or reply.trouble)
         said = f"token granted {who}" if token else f"no token {who}: {reply.said}"
         data.update(token_status=reply.status, errors=reply.errors or data["errors"], detail=reply.detail)
-        self._emit("auth", "token", label, Seen(outcome, said, data, reply.ms), pull.id)
+        self._tell(one, "auth", Seen(outcome, said, data, reply.ms), ("token", label))
         return token
 
-    def _manifest(self, pull: Pull, first: _Host, auth: Dict[str, str], method: str = "HEAD") -> Reply:
-        """HEAD (or GET) of the manifest; redirects are followed, without the credential where they leave the host."""
-        path = manifests.manifest_path(pull.repository, pull.asked)
-        host, headers = first, {"Accept": manifests.ACCEPT, **auth}
-        where = f"{pull.scheme}://{pull.host}:{pull.port}{path}"
-        reply = Reply(0, trouble="not-reached")
+    def _manifest(
+        self,
+        one: _Try,
+        auth: Dict[str, str],
+        method: str = "HEAD",
+        digest: str = "",
+        most: int = ERROR_BODY,
+    ) -> Reply:
+        """HEAD (or GET) of the manifest, or of the one with that digest below the same repository."""
+        path = manifests.manifest_path(one.endpoint.prefix, one.pull.repository, digest or one.pull.asked)
+        return self._follow(one, method, path, {"Accept": manifests.ACCEPT, **auth}, "registry", most)[0]
+
+    def _follow(
+        self, one: _Try, method: str, path: str, headers: Dict[str, str], role: str, most: int
+    ) -> Tuple[Reply, str]:
+        """One request, redirects followed; hosts that it is sent to have that role, and never see the credential.
+
+        -> the reply, and the host that gave it, "" for the registry's own.
+        """
+        end, host, headers, elsewhere = one.endpoint, one.first, dict(headers), ""
+        if end.ns:
+            path += f"{'&' if '?' in path else '?'}ns={quote(end.ns)}"
+        where = f"{end.scheme}://{end.host}:{end.port}{path}"
         for _ in range(REDIRECTS):
             if host.address is None:
-                return Reply(
-                    0, trouble="not-reached", detail=f"redirected to {printable(where, 200)}, which cannot be reached"
-                )
-            reply = ask(method, host.address, path, self._deadline, host.context, headers)
+                said = f"redirected to {printable(where, 200)}, which cannot be reached"
+                return Reply(0, trouble="not-reached", detail=said), elsewhere
+            reply = ask(method, host.address, path, self._deadline, host.context, headers, most)
             location = reply.headers.get("location", "")
             if reply.status not in (301, 302, 303, 307, 308) or not location:
-                return reply
+                return reply, elsewhere
             where = urljoin(where, location)
             try:
                 parts = urlsplit(where)
                 name, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
             except ValueError:
-                return Reply(0, trouble="garbage", detail=f"redirected to {printable(where, 200)}")
+                return Reply(0, trouble="garbage", detail=f"redirected to {printable(where, 200)}"), elsewhere
             if parts.scheme not in ("https", "http") or not name:
-                return Reply(0, trouble="garbage", detail=f"redirected to {printable(where, 200)}")
-            if (name, port) != (pull.host, pull.port):
+                return Reply(0, trouble="garbage", detail=f"redirected to {printable(where, 200)}"), elsewhere
+            if (name, port, parts.scheme) != (end.host, end.port, end.scheme):
                 headers.pop("Authorization", None)
+                elsewhere = name if port == 443 else f"{name}:{port}"
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            host = self.host("registry", name, port, parts.scheme, may_be_local=first.local)
-        return Reply(0, trouble="redirects", detail=f"redirected more than {REDIRECTS} times")
+            host = self.host(role, name, port, parts.scheme, may_be_local=one.first.local, like=one)
+        return Reply(0, trouble="redirects", detail=f"redirected more than {REDIRECTS} times"), elsewhere
 
-    def _report(self, pull: Pull, label: str, first: _Host, head: Reply, auth: Dict[str, str], via: str) -> None:
+    def _content(self, one: _Try, head: Reply, auth: Dict[str, str], via: str) -> None:
+        """What the image is made of: its platforms, its configuration and the beginning of a layer.
+
+        Nothing where the registry counts the pulls of this client: reading a manifest is one.
+        """
+        if manifests.rate_data(head):
+            return
+        digest = ""
+        for _ in range(3):  # an index names images; one within another is allowed and rare
+            reply = self._manifest(one, auth, "GET", digest, blobs.MANIFEST_BODY)
+            if reply.status != 200 or reply.trouble:
+                outcome = str(reply.trouble or reply.status)
+                said = f"HEAD of the manifest is answered with 200, its GET fails: {reply.said}"
+                if reply.trouble:
+                    said = f"the manifest breaks off after {len(reply.body)} bytes: {reply.detail or reply.trouble}"
+                data = {"via": via, "status": reply.status, "errors": reply.errors, "method": "GET", "digest": digest}
+                self._tell(one, "manifest", Seen(outcome, said, data, reply.ms))
+                return
+            document = blobs.read_manifest(reply)
+            if document.kind != "index":
+                break
+            listed = blobs.platforms(document)
+            words = [_platform_word(entry["platform"]) for entry in listed]
+            said = "an index with " + (", ".join(w for w in words[:6] if w != "unknown/unknown") or "nothing in it")
+            data = {"via": via, "platforms": listed, "entries": len(document.entries)}
+            if not digest:
+                self._tell(one, "platform", Seen("index", said, data, reply.ms))
+            digest = blobs.suitable(document, self._place.any_platform)
+            if not digest:
+                return
+        if document.kind != "manifest":
+            data = {"via": via, "media_type": reply.headers.get("content-type", ""), "kind": document.kind}
+            self._tell(one, "platform", Seen("no-image", document.why or "an index of indexes", data))
+            return
+        self._blobs(one, document, auth, via, single=not digest)
+
+    def _blobs(
+        self,
+        one: _Try,
+        document: blobs.Document,
+        auth: Dict[str, str],
+        via: str,
+        single: bool,
+    ) -> None:
+        """The configuration whole and the first bytes of the first layer, as told by one blobs observation."""
+        watch = Stopwatch()
+        wanted: List[Tuple[str, str, Dict[str, str], int]] = [("configuration", document.config, {}, blobs.CONFIG_BODY)]
+        if document.first_layer:
+            wanted.append(
+                ("layer", document.first_layer, {"Range": f"bytes=0-{blobs.LAYER_BYTES - 1}"}, blobs.LAYER_BYTES)
+            )
+        got: List[str] = []
+        for kind, digest, headers, most in wanted:
+            path = blobs.blob_path(one.endpoint.prefix, one.pull.repository, digest)
+            reply, elsewhere = self._follow(one, "GET", path, {**auth, **headers}, "blob", most)
+            outcome = blobs.outcome_of(reply, len(reply.body))
+            if kind == "configuration" and outcome == "ok":
+                if not reply.cut and blobs.differs(digest, reply.body):
+                    outcome = "corrupt"
+                elif single and isinstance(reply.document, dict):
+                    found = blobs.platform_of(reply.document)
+                    data = {"via": via, "platforms": [{"platform": found}], "single": True}
+                    said = f"one image, for {_platform_word(found)}"
+                    self._tell(one, "platform", Seen("single", said, data, reply.ms))
+            subject = ("blob", elsewhere) if elsewhere else (one.endpoint.role, one.endpoint.label)
+            if outcome != "ok":
+                data = {
+                    "via": via,
+                    "kind": kind,
+                    "digest": digest,
+                    "status": reply.status,
+                    "errors": reply.errors,
+                    "bytes": len(reply.body),
+                    "detail": reply.detail,
+                }
+                said = f"{kind} {digest[:19]}…: {_blob_words(outcome, reply)}"
+                self._tell(one, "blobs", Seen(outcome, said, data, watch.ms), subject)
+                return
+            got.append(f"{len(reply.body)} bytes of the {kind}")
+        data = {"via": via, "layers": document.layers, "size": document.size}
+        self._tell(one, "blobs", Seen("ok", " and ".join(got), data, watch.ms), subject)
+
+    def _report(self, one: _Try, head: Reply, auth: Dict[str, str], via: str) -> None:
         """The manifest and rate observations of one attempt; a refusal is asked for again by GET for its reasons."""
         reply = head
         if (head.status >= 400 and head.status != 401) or (head.status == 401 and auth):
-            again = self._manifest(pull, first, auth, "GET")
+            again = self._manifest(one, auth, "GET")
             reply = again if again.status else head
         data: Dict[str, Any] = {
             "status": head.status,
@@ -265,35 +487,35 @@ class Walk:
             "digest": head.headers.get("docker-content-digest", ""),
             "detail": reply.detail or (printable(reply.body.decode("utf-8", "replace")) if not reply.errors else ""),
         }
-        asked = f"{pull.repository}{'@' if ':' in pull.asked else ':'}{pull.asked}"
+        asked = f"{one.pull.repository}{'@' if ':' in one.pull.asked else ':'}{one.pull.asked}"
         said = f"{asked} is there" if head.status == 200 else f"{asked}: {reply.said}"
-        if head.status == 404 and first.address is not None and ":" not in pull.asked:
+        if head.status == 404 and one.first.address is not None and ":" not in one.pull.asked:
             tags = ask(
                 "GET",
-                first.address,
-                manifests.tags_path(pull.repository),
+                one.first.address,
+                manifests.tags_path(one.endpoint.prefix, one.pull.repository),
                 self._deadline,
-                first.context,
+                one.first.context,
                 auth,
                 manifests.TAGS_BODY,
             )
             data["tags_status"] = tags.status
             data["tags_errors"] = tags.errors
             if tags.status == 200:
-                data["closest"], data["tag_count"] = manifests.closest_tags(tags, pull.asked)
+                data["closest"], data["tag_count"] = manifests.closest_tags(tags, one.pull.asked)
                 said += f"; the repository has {data['tag_count']} tag{'s' if data['tag_count'] != 1 else ''}"
                 if data["closest"]:
                     said += f" ({', '.join(data['closest'][:3])})"
             elif tags.status == 404:
                 said += "; the repository does not exist"
-        self._emit("manifest", "registry", label, Seen(str(head.status or head.trouble), said, data, head.ms), pull.id)
+        self._tell(one, "manifest", Seen(str(head.status or head.trouble), said, data, head.ms))
         rate = manifests.rate_data(head) or manifests.rate_data(reply)
         if rate or head.status == 429:
             left = f"{rate['remaining']} of {rate.get('limit', '?')} pulls left" if "remaining" in rate else "throttled"
             source = f" for {rate['source']}" if rate.get("source") else ""
             limited = head.status == 429 or rate.get("remaining") == 0
             rate.update(via=via, status=head.status, errors=reply.errors)
-            self._emit("rate", "registry", label, Seen("limited" if limited else "ok", left + source, rate), pull.id)
+            self._tell(one, "rate", Seen("limited" if limited else "ok", left + source, rate))
 
 
 def _greeting(reply: Reply) -> Seen:
@@ -309,9 +531,9 @@ def _greeting(reply: Reply) -> Seen:
         "detail": reply.detail or printable(reply.body.decode("utf-8", "replace"), 200),
         "cut": reply.cut,
     }
-    date = email.utils.parsedate_to_datetime(reply.headers["date"]) if _is_date(reply) else None
-    if date is not None and "age" not in reply.headers:
-        data["skew"] = round(time.time() - date.timestamp(), 1)
+    skew = _skew(reply)
+    if skew is not None:
+        data["skew"] = skew
     said = reply.said
     if reply.status == 401:
         schemes = ", ".join(scheme.capitalize() for scheme, _ in parse_challenges(reply.challenges))
@@ -319,11 +541,36 @@ def _greeting(reply: Reply) -> Seen:
     return Seen(str(reply.status or reply.trouble), said, data, reply.ms)
 
 
-def _is_date(reply: Reply) -> bool:
+def _platform_word(platform: Optional[Dict[str, Any]]) -> str:
+    """os/architecture/variant of a platform."""
+    if platform is None:
+        return "an entry without platform"
+    words = [str(platform.get("os") or "unknown"), str(platform.get("architecture") or "unknown")]
+    return "/".join([*words, *([str(platform["variant"])] if platform.get("variant") else [])])
+
+
+def _blob_words(outcome: str, reply: Reply) -> str:
+    """How a blob failed, in words."""
+    got = f"after {len(reply.body)} bytes"
+    return {
+        "stalled": f"nothing more comes {got}",
+        "slow": f"not done in time, {got}",
+        "closed": f"the connection ends {got}",
+        "reset": f"the connection is reset {got}",
+        "corrupt": "the bytes are not those of the digest",
+        "empty": "the answer is empty",
+    }.get(outcome, reply.said)
+
+
+def _skew(reply: Reply) -> Optional[float]:
+    """Seconds by which this machine's clock is ahead of the server's, None where it does not say or a cache answers."""
+    if "age" in reply.headers:
+        return None
     try:
-        return email.utils.parsedate_to_datetime(reply.headers.get("date", "")) is not None
-    except (TypeError, ValueError):
-        return False
+        date = email.utils.parsedate_to_datetime(reply.headers.get("date", ""))
+        return round(time.time() - date.timestamp(), 1)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _inward(ip: str) -> bool:

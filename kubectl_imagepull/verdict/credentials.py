@@ -14,8 +14,8 @@ REFUSED = ("401", "403")
 def refusals(case: Case) -> list[Observation]:
     """Where the registry or its token host refused somebody without credentials."""
     answers = [o for o in decisive(case, "manifest") if o.outcome in REFUSED and o.data.get("via") == "anonymous"]
-    asked = [o for o in decisive(case, "auth") if o.outcome in (*REFUSED, "basic", "no-challenge")]
-    return [*asked, *answers]
+    asked = [o for o in decisive(case, "auth") if o.outcome in (*REFUSED, "basic")]
+    return [o for o in (*asked, *answers) if not o.data.get("attempt")]  # a mirror's refusal has a rule of its own
 
 
 def registry_subject(case: Case) -> Subject:

@@ -9,15 +9,17 @@ from ..image.messages import Classified, classify
 from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, RuledOut, Subject, Verdict
 
 # the rule modules register themselves
-from . import credentials, network, registry, rehearsal, state  # noqa: F401
+from . import blobs, clock, credentials, network, path, platform, registry, rehearsal, state  # noqa: F401
 from .evidence import RULES, decisive
 from .fixes import fixes_for, title_of
 from .hops import PASS, hop_lines, parting, status_of
+from .path import settle
 
 
 def judge(case: Case) -> Verdict:
     """The verdict on one container's pull. Pure: the same Case gives the same Verdict."""
-    findings = tuple(sorted(rehearsal.settled(case, [f for rule in RULES for f in rule.look(case)]), key=_rank))
+    found = settle(case, [f for rule in RULES for f in rule.look(case)])
+    findings = tuple(sorted(rehearsal.settled(case, found), key=_rank))
     hops = hop_lines(case)
     chosen = next((f for f in findings if f.level == "error"), None)
     # a runtime may try for minutes before it says anything: then what the node sees is ahead of it
@@ -74,8 +76,12 @@ def _rank(finding: Finding) -> tuple[int, int, int]:
 
 
 def _position(finding: Finding) -> int:
-    """Where on the path the finding stops the pull. A token host's trouble comes after the registry's own hops."""
+    """Where on the path the finding stops the pull. Trouble of a token or blob host comes after the registry's own hops."""
     base = HOPS.index(finding.hop)
+    if finding.cause == "runtime.config_invalid":
+        return -1  # read before anybody is asked
+    if finding.subject.role == "blob":
+        return max(base, HOPS.index("blobs"))
     return HOPS.index("auth") if finding.subject.role == "token" and base < HOPS.index("auth") else base
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from ..model import HOPS, Case, HopLine, Observation, Status, Subject
 from .credentials import registry_subject, sent
+from .platform import mismatch
 
 PASS = {
     "dns": frozenset({"ok", "literal", "hosts-file"}),
-    "connect": frozenset({"open"}),
+    "connect": frozenset({"open", "tunnel"}),
     "tls": frozenset({"ok"}),
     "registry": frozenset({"200", "401"}),
     "auth": frozenset({"not-needed", "token", "accepted"}),
     "rate": frozenset({"ok"}),
     "manifest": frozenset({"200"}),
+    "platform": frozenset({"index", "single"}),
+    "blobs": frozenset({"ok"}),
     "storage": frozenset({"ok"}),
-    "runtime": frozenset({"pulled", "limits"}),
+    "runtime": frozenset({"default", "configured", "pulled", "limits"}),
 }
 NODE_HOPS = ("dns", "connect", "tls", "registry", "auth", "manifest")
 """The hops that are always shown for the registry, reached or not."""
@@ -25,10 +28,14 @@ def status_of(case: Case, seen: Observation) -> Status:
     if seen.outcome in PASS.get(seen.hop, ()):
         tried = seen.data.get("tried") or []
         some_fail = any(t.get("outcome") != "open" for t in tried if isinstance(t, dict))
+        if seen.hop == "platform" and mismatch(case, seen):
+            return "warn" if seen.data.get("single") else "fail"
         return "warn" if some_fail else "pass"
     if seen.outcome == "unknown-authority" and seen.vantage.trust == "image":
         return "unknown"  # what an image trusts says little about what its node trusts
-    if seen.outcome in ("not-verified", "not-asked", "not-tried", "no-answer", "unfinished"):
+    if seen.outcome in ("not-verified", "not-asked", "not-tried", "no-answer", "unfinished") or (
+        seen.hop == "runtime" and seen.outcome not in ("invalid", "failed")
+    ):
         return "unknown"
     if seen.outcome == "not-reached":
         return "not-reached"
@@ -39,7 +46,12 @@ def status_of(case: Case, seen: Observation) -> Status:
         return "skipped"
     if seen.hop == "registry" and seen.outcome.isdigit() and seen.outcome < "500":
         return "warn"
-    return "fail"
+    return "warn" if seen.data.get("attempt") and _fallback_works(case) else "fail"
+
+
+def _fallback_works(case: Case) -> bool:
+    """The registry itself gives the node the image, so a mirror's trouble breaks nothing."""
+    return any(o.outcome == "200" and not o.data.get("attempt") for o in case.seen("manifest", place="node"))
 
 
 def line_of(case: Case, seen: Observation) -> HopLine:
@@ -133,6 +145,12 @@ def _line_order(line: HopLine, node: str) -> tuple[int, int, int]:
     position = HOPS.index(line.hop) * 10
     if line.subject.role == "token" and line.hop != "auth":
         position = HOPS.index("auth") * 10 - 5 + HOPS.index(line.hop) - HOPS.index("dns")
+    if line.subject.role == "blob" and line.hop != "blobs":
+        position = HOPS.index("blobs") * 10 - 5 + HOPS.index(line.hop) - HOPS.index("dns")
+    if line.subject.role == "mirror":
+        return (place, HOPS.index("dns") * 10 - 1, position)
+    if line.hop == "runtime":
+        position = HOPS.index("dns") * 10 - 2  # where the runtime goes is settled before anybody is asked
     return (place, position, 0)
 
 

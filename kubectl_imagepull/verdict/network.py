@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..model import Case, Finding, Observation, Subject
+from .clock import wrong_clock
 from .evidence import decisive, found, rule, where
 
 DNS = {
@@ -22,7 +23,7 @@ def resolving(case: Case) -> Iterator[Finding]:
     """A name that does not resolve; where the resolver is at fault, the resolver is the subject."""
     for seen in decisive(case, "dns"):
         cause = DNS.get(seen.outcome)
-        if cause is None:
+        if cause is None or seen.subject.role == "proxy":
             continue
         subject = seen.subject
         servers = sorted({str(s.get("server")) for s in seen.data.get("servers") or [] if isinstance(s, dict)})
@@ -44,6 +45,8 @@ CONNECT = {
 def connecting(case: Case) -> Iterator[Finding]:
     """A host that accepts no connection on any address."""
     for seen in decisive(case, "connect"):
+        if seen.subject.role == "proxy":
+            continue
         if seen.outcome == "no-answer":
             # the kubelet's probe: silence of the resolver or of the host, which it does not tell apart
             reason = f"{where(seen)}, {seen.subject.host}: {seen.summary}"
@@ -54,6 +57,29 @@ def connecting(case: Case) -> Iterator[Finding]:
             also = ["net.refused", "net.unreachable"] if seen.outcome == "mixed" else []
             reason = f"{where(seen)}, {seen.subject.host}: {seen.summary}"
             yield found(case, CONNECT[seen.outcome], seen.subject, "connect", reason, [seen], also)
+
+
+@rule("net.proxy", hop="connect")
+def proxying(case: Case) -> Iterator[Finding]:
+    """The proxy of the runtime's unit files does not resolve, does not answer, or does not let through.
+
+    A proxy that asks for credentials is asked without: those of the unit file stay on the node.
+    """
+    for seen in (*case.seen("dns", "proxy", "node"), *case.seen("connect", "proxy", "node")):
+        if seen.outcome in ("ok", "literal", "hosts-file", "open", "tunnel", "not-asked", "not-reached"):
+            continue
+        reason = f"{where(seen)}, proxy {seen.subject.host}: {seen.summary}"
+        yield found(
+            case,
+            "net.proxy",
+            seen.subject,
+            "connect",
+            reason,
+            [seen],
+            (),
+            "possible" if seen.outcome == "407" else "confirmed",
+        )
+        return
 
 
 TLS = {
@@ -74,7 +100,7 @@ def shaking_hands(case: Case) -> Iterator[Finding]:
     """A certificate that the node does not accept, or no TLS at all."""
     for seen in decisive(case, "tls"):
         cause = TLS.get(seen.outcome)
-        if cause is not None:
+        if cause is not None and not wrong_clock(seen):
             yield found(
                 case,
                 cause,

@@ -7,12 +7,27 @@ from collections.abc import Iterator
 from ..model import Case, Finding, Observation, Subject
 from .evidence import decisive, found, rule, where
 
+BROKEN = {
+    "closed": ("transfer.interrupted", ("net.reset",)),
+    "reset": ("transfer.interrupted", ("net.reset",)),
+    "timeout": ("net.timeout", ("transfer.timeout",)),
+    "slow": ("transfer.timeout", ("transfer.stalled",)),
+}
+"""What a request that ended without a whole answer means, and what it may be instead."""
+
+
+def broken_off(case: Case, seen: Observation, hop: str, reason: str) -> Finding:
+    """The finding on a request that ended as BROKEN says."""
+    cause, also = BROKEN[seen.outcome]
+    return found(case, cause, seen.subject, hop, reason, [seen], also)
+
 
 @rule(
     "registry.server_error",
     "registry.unavailable",
     "registry.not_a_registry",
     "transfer.interrupted",
+    "transfer.timeout",
     "net.timeout",
     hop="registry",
 )
@@ -20,47 +35,83 @@ def greeting(case: Case) -> Iterator[Finding]:
     """GET /v2/ answered with an error, with nothing, or by something that is no registry."""
     for seen in decisive(case, "registry"):
         reason = f"{where(seen)}, https://{seen.subject.host}/v2/: {seen.summary}"
-        cause = _status_cause(seen.outcome)
+        cause = status_cause(seen.outcome)
         if cause:
             other = {"registry.server_error": "registry.unavailable", "registry.unavailable": "registry.server_error"}
             yield found(case, cause, seen.subject, "registry", reason, [seen], [other[cause]])
-        elif seen.outcome in ("closed", "reset"):
-            yield found(case, "transfer.interrupted", seen.subject, "registry", reason, [seen], ["net.reset"])
-        elif seen.outcome == "timeout":
-            yield found(case, "net.timeout", seen.subject, "registry", reason, [seen], ["transfer.timeout"])
+        elif seen.outcome in BROKEN:
+            yield broken_off(case, seen, "registry", reason)
         elif seen.outcome == "garbage" or _no_registry(case, seen):
             yield found(case, "registry.not_a_registry", seen.subject, "registry", reason, [seen], ["net.proxy"])
 
 
-def _status_cause(outcome: str) -> str:
+def status_cause(outcome: str) -> str:
+    """The cause that an HTTP status of the 500s names, or ""."""
     if not (outcome.isdigit() and outcome.startswith("5")):
         return ""
     return "registry.unavailable" if outcome == "503" else "registry.server_error"
 
 
 def _no_registry(case: Case, seen: Observation) -> bool:
-    """HTTP that no registry speaks: a page instead of an API, and a manifest that is "not found" without a registry's error."""
+    """HTTP that no registry speaks: a page instead of an API, and a manifest that is a page too, or "not found" without a
+    registry's error."""
     if seen.vantage.trust == "none" or seen.outcome == "401" or seen.data.get("api_version"):
         return False
     answers = [o for o in decisive(case, "manifest") if o.subject == seen.subject]
     is_page = "html" in str(seen.data.get("content_type", "")).lower()
-    unlike = all(o.outcome == "404" and not o.data.get("errors") for o in answers) and bool(answers)
-    return unlike and (is_page or seen.outcome == "404")
+    if not answers:
+        return False
+    pages = all("html" in str(o.data.get("media_type", "")).lower() and not o.data.get("digest") for o in answers)
+    unlike = all(o.outcome == "404" and not o.data.get("errors") for o in answers)
+    return (unlike and (is_page or seen.outcome == "404")) or (is_page and pages)
 
 
-@rule("registry.server_error", "registry.unavailable", "net.timeout", "transfer.interrupted", hop="auth")
+@rule(
+    "registry.server_error",
+    "registry.unavailable",
+    "rate.registry_limit",
+    "net.timeout",
+    "transfer.timeout",
+    "transfer.interrupted",
+    hop="auth",
+)
 def token_host(case: Case) -> Iterator[Finding]:
     """The token host fails by itself; that it refuses is a matter of credentials."""
     for seen in decisive(case, "auth"):
         reason = f"{where(seen)}, {seen.subject.host}: {seen.summary}"
-        if seen.subject.role == "token" and (cause := _status_cause(seen.outcome)):
+        token = seen.subject.role == "token"
+        if token and (cause := status_cause(seen.outcome)):
             yield found(case, cause, seen.subject, "auth", reason, [seen])
-        elif seen.subject.role == "token" and seen.outcome == "timeout":
-            yield found(case, "net.timeout", seen.subject, "auth", reason, [seen])
-        elif seen.subject.role == "token" and seen.outcome in ("closed", "reset"):
-            yield found(case, "transfer.interrupted", seen.subject, "auth", reason, [seen])
-        elif seen.outcome in ("bad-realm", "no-token", "garbage"):
+        elif token and seen.outcome == "429":
+            yield found(case, "rate.registry_limit", seen.subject, "auth", reason, [seen])
+        elif token and seen.outcome in BROKEN:
+            yield broken_off(case, seen, "auth", reason)
+        elif seen.outcome in ("bad-realm", "no-token", "garbage") or (token and _odd_status(seen.outcome)):
             yield found(case, "registry.server_error", seen.subject, "auth", reason, [seen])
+        elif seen.outcome == "no-challenge" and not _greeting_found(case):
+            # a registry that wants credentials has to say which: something in front of it answers, or it is broken
+            yield found(
+                case, "registry.server_error", seen.subject, "auth", reason, [seen], ["auth.no_credentials"], "likely"
+            )
+
+
+def _odd_status(outcome: str) -> bool:
+    """A status that no token host has a reason for."""
+    return outcome.isdigit() and outcome not in ("200", "401", "403")
+
+
+def _greeting_found(case: Case) -> bool:
+    return any(greeting(case))
+
+
+@rule("registry.server_error", hop="connect")
+def sent_inward(case: Case) -> Iterator[Finding]:
+    """A registry that sends the node to the node's own or a link-local address: it was not asked there."""
+    registry = Subject("registry", case.pull.authority if case.pull else case.facts.reference.registry)
+    for seen in decisive(case, "connect"):
+        if seen.outcome == "not-asked":
+            reason = f"{where(seen)}, {registry.host} sends to {seen.summary}"
+            yield found(case, "registry.server_error", registry, "manifest", reason, [seen], ["net.proxy"], "likely")
 
 
 @rule("rate.registry_limit", hop="rate")
@@ -96,11 +147,11 @@ def attempts(case: Case) -> list[Observation]:
 def absent(case: Case) -> Iterator[Finding]:
     """The registry answers 404 for the manifest."""
     for seen in attempts(case):
-        if seen.outcome != "404":
+        if seen.outcome != "404" or any(_no_registry(case, o) for o in decisive(case, "registry")):
             continue
         codes = {str(e.get("code")) for key in ("errors", "tags_errors") for e in seen.data.get(key) or []}
         asked = case.pull.asked if case.pull else ""
-        subject = Subject("registry", seen.subject.host)
+        subject = seen.subject
         reason = f"{where(seen)}: {seen.summary}"
         if "NAME_UNKNOWN" in codes:
             yield found(case, "image.name_unknown", subject, "manifest", reason, [seen])
@@ -114,14 +165,24 @@ def absent(case: Case) -> Iterator[Finding]:
             )
 
 
-@rule("registry.server_error", "registry.unavailable", "transfer.interrupted", "net.timeout", hop="manifest")
+@rule(
+    "registry.server_error",
+    "registry.unavailable",
+    "transfer.interrupted",
+    "transfer.timeout",
+    "net.timeout",
+    hop="manifest",
+)
 def failing(case: Case) -> Iterator[Finding]:
     """The manifest request fails on the server's side."""
     for seen in attempts(case):
         reason = f"{where(seen)}: {seen.summary}"
-        if cause := _status_cause(seen.outcome):
+        greeted_likewise = any(o.outcome == seen.outcome for o in decisive(case, "registry"))
+        if greeted_likewise:
+            continue  # said of /v2/ already
+        if cause := status_cause(seen.outcome):
             yield found(case, cause, seen.subject, "manifest", reason, [seen])
-        elif seen.outcome in ("closed", "reset"):
-            yield found(case, "transfer.interrupted", seen.subject, "manifest", reason, [seen])
-        elif seen.outcome == "timeout":
-            yield found(case, "net.timeout", seen.subject, "manifest", reason, [seen])
+        elif seen.outcome in BROKEN:
+            yield broken_off(case, seen, "manifest", reason)
+        elif seen.outcome in ("redirects", "garbage"):
+            yield found(case, "registry.server_error", seen.subject, "manifest", reason, [seen])

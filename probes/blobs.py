@@ -1,0 +1,123 @@
+"""What a manifest names, and whether its blobs can be fetched."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional
+from urllib.parse import quote
+
+from .http_ask import Reply
+from .seen import printable
+
+MANIFEST_BODY = 4 * 1048 * 1048
+"""containerd reads no larger manifest (core/remotes/docker: MaxManifestSize)."""
+CONFIG_BODY = 4 << 20
+LAYER_BYTES = 128 << 10
+"""More than fits into the first packets: a path that loses large ones shows here."""
+MOST_PLATFORMS = 60
+ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "armv7l": "arm"}
+SCHEMA1 = (
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+)
+
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\Z")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A manifest as it was read. kind: index | manifest | schema1 | other; why: what is odd about an "other"."""
+
+    kind: str
+    entries: List[Dict[str, Any]]
+    config: str = ""
+    layers: int = 0
+    first_layer: str = ""
+    size: int = 0
+    why: str = ""
+
+
+def blob_path(prefix: str, repository: str, digest: str) -> str:
+    """distribution-spec, "Pulling blobs"."""
+    return f"{prefix}/{quote(repository)}/blobs/{digest}"
+
+
+def read_manifest(reply: Reply) -> Document:
+    """What a reply to GET of a manifest holds (OCI image-spec: manifest.md, image-index.md). Never raises."""
+    media = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    document = reply.document
+    if media in SCHEMA1 or (isinstance(document, dict) and document.get("schemaVersion") == 1):
+        return Document("schema1", [], why="an image of the old schema 1")
+    if not isinstance(document, dict):
+        return Document("other", [], why=f"no JSON object but {media or 'something without a type'}")
+    listed = document.get("manifests")
+    if isinstance(listed, list):
+        return Document("index", [d for d in listed if isinstance(d, dict)])
+    config, layers = document.get("config"), document.get("layers")
+    if not isinstance(config, dict) or not isinstance(layers, list) or not _digest(config):
+        return Document("other", [], why=f"neither an index nor an image ({media or 'no type'})")
+    good = [d for d in layers if isinstance(d, dict) and _digest(d)]
+    # a foreign layer lies elsewhere; the smallest would say least about the path
+    own = [d for d in good if not d.get("urls")]
+    size = sum(d["size"] for d in good if isinstance(d.get("size"), int) and 0 <= d["size"] < 1 << 50)
+    return Document("manifest", [], _digest(config), len(layers), _digest(own[0]) if own else "", size)
+
+
+def _digest(descriptor: Dict[str, Any]) -> str:
+    """The digest of a descriptor where it is one: it becomes part of a path."""
+    text = descriptor.get("digest")
+    return text if isinstance(text, str) and _DIGEST.match(text) else ""
+
+
+def platforms(document: Document) -> List[Dict[str, Any]]:
+    """The platforms of an index as they are written, None for an entry without one; at most MOST_PLATFORMS."""
+    found = []
+    for entry in document.entries[:MOST_PLATFORMS]:
+        named = entry.get("platform")
+        found.append({"platform": platform_of(named) if isinstance(named, dict) else None})
+    return found
+
+
+def platform_of(document: Dict[str, Any]) -> Dict[str, Any]:
+    """os, architecture, variant, os.version and os.features of a platform or an image configuration."""
+    kept: Dict[str, Any] = {
+        name: printable(document[name], 60)
+        for name in ("os", "architecture", "variant", "os.version")
+        if isinstance(document.get(name), str)
+    }
+    features = document.get("os.features")
+    if isinstance(features, list):
+        kept["os.features"] = [printable(f, 60) for f in features[:10] if isinstance(f, str)]
+    return kept
+
+
+def suitable(document: Document, any_fits: bool) -> str:
+    """The digest of the entry for this machine's architecture on Linux; any_fits: else of any real entry. "" for none."""
+    mine = ARCHITECTURES.get(platform.machine().lower(), platform.machine().lower())
+    others = []
+    for entry in document.entries:
+        written = entry.get("platform")
+        named: Dict[str, Any] = written if isinstance(written, dict) else {}
+        if named.get("os") == "linux" and named.get("architecture") == mine and _digest(entry):
+            return _digest(entry)
+        if named.get("os") != "unknown" and _digest(entry):
+            others.append(_digest(entry))
+    return others[0] if others and any_fits else ""
+
+
+def differs(digest: str, body: bytes) -> bool:
+    """True where the bytes are not those of the digest."""
+    name, _, wanted = digest.partition(":")
+    return hashlib.new(name, body).hexdigest() != wanted
+
+
+def outcome_of(reply: Reply, got: Optional[int]) -> str:
+    """The word for one blob: ok, the status, or how it broke. got: bytes that came, None where no body was expected."""
+    if reply.status not in (200, 206):
+        return str(reply.status or reply.trouble)
+    if reply.trouble == "timeout":
+        return "stalled"
+    return reply.trouble or ("empty" if got == 0 else "ok")
