@@ -106,7 +106,8 @@ def ask(
             maxsize=1,
             ssl_context=context,
             server_hostname=address.host,
-            assert_hostname=False if context.verify_mode == ssl.CERT_NONE else address.host,
+            # a name here would make urllib3 switch off the name check of the context, which handshakes share
+            assert_hostname=False if context.verify_mode == ssl.CERT_NONE else None,
         )
     status = 0
     kept: Dict[str, str] = {}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..model import HOPS
 
 CANNOT_SEE: Mapping[str, tuple[str, ...]] = {
-    "host-python": ("the runtime's proxy settings and mirrors",),
+    "host-python": ("the environment of the runtime's process, and mirrors of CRI-O and k3s",),
     "image-python": (
         "the node's own CA bundle, hosts file, proxy settings and mirrors",
         "the host's resolver (the kubelet's is asked)",
@@ -37,7 +37,9 @@ SEES: Mapping[str, Mapping[str, str]] = {
         "auth": "anonymously",
         "rate": YES,
         "manifest": "anonymously",
-        "runtime": NO,
+        "platform": "anonymously",
+        "blobs": "anonymously",
+        "runtime": "containerd's files",
     },
     "image-python": {
         "dns": "kubelet's resolver",
@@ -47,6 +49,8 @@ SEES: Mapping[str, Mapping[str, str]] = {
         "auth": "anonymously",
         "rate": YES,
         "manifest": "anonymously",
+        "platform": "anonymously",
+        "blobs": "anonymously",
         "runtime": NO,
     },
     "shell": {

@@ -22,6 +22,7 @@ HOSTS = {
     "missing.lab.test": "dns",
     "refused.lab.test": "connect",
     "expired.lab.test": "tls",
+    "wrongname.lab.test": "tls",
     "orphan.lab.test": "auth",
 }
 

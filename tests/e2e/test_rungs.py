@@ -28,6 +28,7 @@ SEEN: dict[str, str | None] = {
     "plain.lab.test": "tls",
     "expired.lab.test": "tls",
     "unknownca.lab.test": "tls",
+    "wrongname.lab.test": "tls",
     "orphan.lab.test": "auth",
 }
 """The first broken hop of each host, for whoever checks certificates and follows realms."""
@@ -37,6 +38,7 @@ BLIND: dict[str, str | None] = {
     **SEEN,
     "expired.lab.test": None,
     "unknownca.lab.test": None,
+    "wrongname.lab.test": None,
     "orphan.lab.test": None,
 }
 

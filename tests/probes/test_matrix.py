@@ -344,6 +344,13 @@ class TestTokenHost:
             walked = walker.walk(server.port)
         assert walked.named == [("tls.unknown_authority", "token", f"{HERE}:{token.port}")]
 
+    def test_another_name(self, walker: Walker, authority: trustme.CA, good: ssl.SSLContext) -> None:
+        """The name is checked by the handshake still after HTTP was spoken with the same trust."""
+        other = context_of(authority.issue_cert("other.test"))
+        with Server(healthy, other) as token, Server(bearer(f"https://{HERE}:{token.port}/token"), good) as server:
+            walked = walker.walk(server.port)
+        assert walked.named == [("tls.hostname_mismatch", "token", f"{HERE}:{token.port}")]
+
     @pytest.mark.parametrize("status", [401, 403])
     def test_anonymous_refused(self, walker: Walker, good: ssl.SSLContext, status: int) -> None:
         def refuse(request: Request) -> bytes:
