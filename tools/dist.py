@@ -152,6 +152,8 @@ sys.dont_write_bytecode = True
 sys.path.append(sys.argv[1])
 import kubectl_imagepull
 for module in pkgutil.walk_packages(kubectl_imagepull.__path__, "kubectl_imagepull."):
+    if module.name.startswith("kubectl_imagepull.probes."):
+        continue  # they run from the bundle, with its libraries
     importlib.import_module(module.name)
 for statement in sys.stdin:
     exec(statement)

@@ -24,7 +24,7 @@ MOMENTS = {
     "log-open": r"GET \S+/log\?",
     "first-hop": r"out: .*10\.\d+\.\d+\.\d+ from",
     "deleting-job": r"DELETE \S+/jobs/",
-    "deleting-pod": r"DELETE \S+/pods/",
+    "deleting-configmap": r"DELETE \S+/configmaps/",
     "waiting": r"DELETE .*\n(.*\n)*.*GET \S+/pods\?labelSelector",
 }
 """Ten moments of a run, by the request that was logged last."""
