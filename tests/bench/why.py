@@ -24,7 +24,7 @@ def once(cluster: Cluster, namespace: str, name: str, node: str) -> tuple[float,
     assert process.stdout is not None
     first = 0.0
     for line in process.stdout:
-        if not first and line.rstrip().endswith(node) and line.startswith("  "):
+        if not first and line.startswith(f"seen from {node}"):  # printed together with the first hop below it
             first = time.monotonic() - start
     process.wait()
     assert process.returncode == 0 and first
