@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..kube.client import Api
@@ -94,8 +95,20 @@ def look(
     gathered = _Result()
     trail, beside, here = Trail(api), Trail(api), Here()
 
-    def from_node() -> None:
+    @contextlib.contextmanager
+    def in_the_cluster() -> Iterator[None]:
+        """What may end a thread that works in the cluster: an interruption, or an API server that went away."""
         try:
+            yield
+        except Interrupted:
+            pass
+        except KubeError as error:
+            gathered.errors.append(ReadError("node", str(error)))
+        finally:
+            results.put(None)
+
+    def from_node() -> None:
+        with in_the_cluster():
             if where.node is not None:
                 probe, errors = climb(
                     api, trail, _asked(where, where.node), Plan(tuple(pulls), budget), results.put, where.wanted
@@ -104,12 +117,6 @@ def look(
                 gone = not any("delete" in e.message or "removed" in e.message for e in errors)
                 gathered.probe = _deleted(probe, probe.created and gone and not where.wanted.kept)
                 gathered.errors += errors
-        except Interrupted:
-            pass
-        except KubeError as error:
-            gathered.errors.append(ReadError("node", str(error)))
-        finally:
-            results.put(None)
 
     def from_here() -> None:
         try:
@@ -124,7 +131,7 @@ def look(
             results.put(None)
 
     def from_peer(peer: Where, node: NodeFacts) -> None:
-        try:
+        with in_the_cluster():
             plan = Plan(tuple(pulls), budget)
             probe, errors = climb(api, beside, _asked(peer, node), plan, results.put, peer.wanted, "peer-node")
             errors += beside.clear()
@@ -132,12 +139,6 @@ def look(
                 why = "; ".join(probe.why_not)
                 errors.append(ReadError("node", f"{node.name} could not be compared with: {why}"[:300]))
             gathered.errors += errors
-        except Interrupted:
-            pass
-        except KubeError as error:
-            gathered.errors.append(ReadError("node", str(error)))
-        finally:
-            results.put(None)
 
     def from_kubelet() -> None:
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import pathlib
 import re
 import sys
 from collections.abc import Sequence
@@ -36,7 +37,7 @@ class Parser(argparse.ArgumentParser):
 
 def program(argv0: str) -> str:
     """How the user called us: as a plugin, or by a path of its own."""
-    name = os.path.basename(argv0)  # noqa: PTH119 - a name, not a file
+    name = pathlib.PurePath(argv0).name
     return (
         "kubectl imagepull"
         if name.startswith("kubectl-")
@@ -129,7 +130,9 @@ def add_connection(parser: argparse.ArgumentParser, default: Any = argparse.SUPP
         metavar="DURATION",
         help="time for one API request (0: default)",
     )
-    add("-v", "--v", type=int, dest="verbosity", default=default, metavar="N", help="log level (6: requests, 8: probes)")
+    add(
+        "-v", "--v", type=int, dest="verbosity", default=default, metavar="N", help="log level (6: requests, 8: probes)"
+    )
 
 
 def add_way_out(parser: argparse.ArgumentParser) -> None:

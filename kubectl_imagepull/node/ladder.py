@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..model import Observation, ProbeRun, ReadError, Vantage
+from ..model import Observation, Place, ProbeRun, ReadError, Vantage
 from . import follow as running
 from . import kubelet_asks, rehearsal
 from .bundle import as_arguments, bundle, script
@@ -92,13 +92,13 @@ REFUSALS = (" usage per ", " requests per ")
 """How a LimitRange refuses a container's resources (kubernetes: plugin/pkg/admission/limitranger)."""
 
 
-def vantage_of(rung: str, node: str, shape: Shape | None = None, place: str = "node") -> Vantage:
+def vantage_of(rung: str, node: str, shape: Shape | None = None, place: Place = "node") -> Vantage:
     """What a rung sees with at best; its tools may say less (`FrameReader`)."""
     if shape is None:
-        return Vantage(place, "host", "host", "none", "unknown", rung, node)  # type: ignore[arg-type]
+        return Vantage(place, "host", "host", "none", "unknown", rung, node)
     own = bool(shape.libraries)
     return Vantage(
-        place,  # type: ignore[arg-type]
+        place,
         "host" if shape.host_network else "pod",
         "host" if own else "kubelet",
         "host" if own else "image",
@@ -115,7 +115,7 @@ def climb(
     plan: Plan,
     seen: Seen,
     wanted: Wanted = Wanted(),
-    place: str = "node",
+    place: Place = "node",
 ) -> tuple[ProbeRun, list[ReadError]]:
     """Take the first rung that works and tell `seen` each observation. -> what was done and what went wrong.
 
@@ -127,7 +127,7 @@ def climb(
 
 class _Climb:
     def __init__(
-        self, api: Client, trail: Trail, asked: NodeAsked, plan: Plan, seen: Seen, wanted: Wanted, place: str
+        self, api: Client, trail: Trail, asked: NodeAsked, plan: Plan, seen: Seen, wanted: Wanted, place: Place
     ) -> None:
         self._api, self._trail, self._asked, self._plan, self._seen = api, trail, asked, plan, seen
         self._wanted, self._place = wanted, place
@@ -207,7 +207,7 @@ class _Climb:
 
     def _rehearse(self) -> Taken | None:
         run = self._run(PULLING, self._asked.namespace)
-        vantage = Vantage(self._place, "host", "host", "host", "known", "rehearsal", self._asked.name)  # type: ignore[arg-type]
+        vantage = Vantage(self._place, "host", "host", "host", "known", "rehearsal", self._asked.name)
         try:
             return rehearsal.rehearse(self._api, self._trail, run, self._asked.rehearsal, vantage, self._seen)
         except RungFailed as error:

@@ -6,7 +6,7 @@ import dataclasses
 
 from .. import catalogue
 from ..image.messages import Classified, classify
-from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, RuledOut, Subject, Verdict
+from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, HopLine, RuledOut, Subject, Verdict
 
 # the rule modules register themselves
 from . import blobs, clock, credentials, network, path, platform, registry, rehearsal, state  # noqa: F401
@@ -181,7 +181,7 @@ PROGRESS = frozenset({"transfer.stalled", "pull.queued", "pull.in_progress"})
 """How a pull stands that has not failed."""
 
 
-def _no_failure(case: Case, findings: tuple[Finding, ...], hops: tuple[object, ...]) -> Verdict:
+def _no_failure(case: Case, findings: tuple[Finding, ...], hops: tuple[HopLine, ...]) -> Verdict:
     """Nothing fails now. What the probes found wrong all the same is a warning: a new pod would run into it."""
     facts = case.facts
     progress = next((f for f in findings if f.level == "note" and f.cause in PROGRESS), None)
@@ -222,7 +222,7 @@ def _waiting_for(case: Case, reason: str) -> str:
 
 
 def _unknown(
-    case: Case, message: Classified | None, hops: tuple[object, ...], findings: tuple[Finding, ...]
+    case: Case, message: Classified | None, hops: tuple[HopLine, ...], findings: tuple[Finding, ...]
 ) -> Verdict:
     cause = (
         message.cause
@@ -243,7 +243,7 @@ def _verdict(
     subject: Subject,
     explanation: tuple[str, ...],
     findings: tuple[Finding, ...],
-    hops: tuple[object, ...],
+    hops: tuple[HopLine, ...],
     finding: Finding | None = None,
     alternatives: tuple[str, ...] = (),
 ) -> Verdict:
@@ -257,7 +257,7 @@ def _verdict(
         hop=catalogue.entry(cause).hop,
         explanation=explanation,
         findings=findings,
-        hops=hops,  # type: ignore[arg-type]
+        hops=hops,
         fixes=fixes_for(case, stand_in) if cause not in ("none", "pull.in_progress", "pull.queued") else (),
         alternatives=alternatives,
     )
