@@ -51,6 +51,10 @@ class Refused(RungFailed):
     """The API server does not admit the pod; another one it may."""
 
 
+class NotThere(RungFailed):
+    """No image of the pod is on the node any more; another one may be."""
+
+
 def refused(error: Exception) -> str:
     """The API server's refusal in a few words, the policy that refuses named where it is one."""
     text = " ".join(str(getattr(error, "message", "") or error).split())
@@ -125,6 +129,10 @@ def statuses(pod: dict[str, Any]) -> list[dict[str, Any]]:
     return list((pod.get("status") or {}).get("containerStatuses") or [])
 
 
+def _waiting(status: dict[str, Any]) -> str:
+    return str(((status.get("state") or {}).get("waiting") or {}).get("reason") or "")
+
+
 def why_hopeless(pod: dict[str, Any]) -> str:
     """Why no container of the pod will run, "" while one may."""
     status = pod.get("status") or {}
@@ -176,7 +184,8 @@ def wait_started(
                     return pod, entry["name"]
             hopeless = why_hopeless(pod)
             if hopeless:
-                raise RungFailed(hopeless)
+                gone = all(_waiting(entry) == "ErrImageNeverPull" for entry in statuses(pod))
+                raise (NotThere if gone else RungFailed)(hopeless)
         time.sleep(POLL)
     raise RungFailed(_why_silent(api, run, pod))
 

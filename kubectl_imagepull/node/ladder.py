@@ -11,10 +11,10 @@ from ..model import Observation, Place, ProbeRun, ReadError, Vantage
 from . import follow as running
 from . import kubelet_asks, rehearsal
 from .bundle import as_arguments, bundle, script
-from .follow import NoConfigMap, Refused, RungFailed, Taken
+from .follow import NoConfigMap, NotThere, Refused, RungFailed, Taken
 from .frames import FrameReader
 from .plan import Plan
-from .pod import HOST, LOCK, MOUNT, Run, Shape, literal, probe_spec
+from .pod import HOST, MOUNT, Run, Shape, literal, probe_spec
 from .sight import CANNOT_SEE
 from .trail import Client, Trail
 
@@ -22,8 +22,8 @@ RUNGS = ("host-python", "image-python", "shell", "kubelet")
 """Best first."""
 VIA = (*RUNGS, "rehearsal", "api-only")
 CANDIDATES = 2
-WIDE = 6
-"""Candidates where only some images will have what is looked for."""
+WIDE = 3
+"""Candidates where only some images will have what is looked for: each adds some 1.3 kB to every stored version."""
 PULLING = 45.0
 """Seconds for the node to pull an image that was named for the probes."""
 HAVE_PYTHON = ("python", "django", "flask", "airflow", "jupyter", "ansible", "superset", "ceph", "cloud-sdk", "aws-cli")
@@ -222,8 +222,7 @@ class _Climb:
     # ---- the rungs ------------------------------------------------------------------------------------------------
 
     def _host_python(self) -> Taken:
-        shape = self._own_tools(_libraries(self._asked))
-        return self._probe("host-python", shape, HOST_PYTHON)
+        return self._with_own_tools("host-python", HOST_PYTHON)
 
     def _image_python(self) -> Taken:
         return self._on_either_network("image-python", self._in_image(HAVE_PYTHON), "python3")
@@ -232,7 +231,7 @@ class _Climb:
         """The host's own tools where they can be borrowed, else those of an image."""
         if not self._wanted.image:
             try:
-                return self._probe("shell", self._own_tools(_libraries(self._asked)), HOST_SHELL)
+                return self._with_own_tools("shell", HOST_SHELL)
             except RungFailed as error:
                 self._why_not.append(f"shell of the host: {error}")
                 self._trail.clear(failed=True)
@@ -251,13 +250,28 @@ class _Climb:
         listed = [i for i in self._asked.images.listed if "@" not in i]
         return list(dict.fromkeys([*self._asked.images.running, *listed]))
 
-    def _own_tools(self, libraries: Sequence[str]) -> Shape:
-        """Any image will do, for it is only the root that the host's folders are mounted into; pause is the best."""
-        wanted = self._wanted
+    def _with_own_tools(self, rung: str, tool: str) -> Taken:
+        """Any image will do, for it is only the root that the host's folders are mounted into; pause is the best.
+
+        One that is known to be on the node is tried alone, since every container makes each stored version of Job and Pod
+        larger; the next one only if that has gone meanwhile. Raises RungFailed.
+        """
+        wanted, libraries = self._wanted, tuple(_libraries(self._asked))
         known = self._images()
         ranked = list(dict.fromkeys([*self._asked.images.running, *(i for i in known if "pause" in i), *known]))
-        images = [wanted.image] if wanted.image else (ranked or list(PAUSE_NAMES))[:CANDIDATES]
-        return Shape(tuple(images), wanted.host_network, tuple(libraries), wanted.image, wanted.secret)
+        tries: list[tuple[str, ...]] = [(image,) for image in ranked[:CANDIDATES]] or [PAUSE_NAMES[:CANDIDATES]]
+        if wanted.image:
+            tries = [(wanted.image,)]
+        for number, images in enumerate(tries, 1):
+            shape = Shape(images, wanted.host_network, libraries, wanted.image, wanted.secret)
+            try:
+                return self._probe(rung, shape, tool)
+            except NotThere as error:
+                if number == len(tries):
+                    raise
+                self._why_not.append(f"{rung}: {error}")
+                self._trail.clear(failed=True)
+        raise AssertionError("the last try returns or raises")
 
     def _in_image(self, likely: Sequence[str]) -> Shape:
         """Images that may have the tool: the one that was named, else all that might. Raises RungFailed for none."""
@@ -305,7 +319,7 @@ class _Climb:
     def _launch(self, rung: str, shape: Shape, tool: str, files: bool) -> Taken:
         patience = PULLING if shape.may_pull else 0.0
         run = self._run(patience)
-        command, contents = self._command(rung, tool, files)
+        command, contents = self._command(rung, shape.lock, tool, files)
         spec = probe_spec(run, shape, command, files)
         running.try_dry(self._api, run, spec)
         owner = running.start(self._trail, run, spec)
@@ -315,14 +329,14 @@ class _Climb:
         seconds = self._plan.budget + SLACK / 2 + patience
         return running.follow(self._api, run, reader, seconds, self._seen, patience)
 
-    def _command(self, rung: str, tool: str, files: bool) -> tuple[list[str], Mapping[str, bytes]]:
+    def _command(self, rung: str, lock: str, tool: str, files: bool) -> tuple[list[str], Mapping[str, bytes]]:
         """(command, files of the ConfigMap) for a rung."""
         if rung == "shell":
-            words = self._plan.for_shell(HOST, LOCK)
+            words = self._plan.for_shell(HOST, lock)
             if files:
                 return [tool, f"{MOUNT}/probe.sh", *words], {"probe.sh": script().encode()}
             return [tool, "-c", literal(script()), "probe.sh", *words], {}
-        plan = self._plan.for_node(HOST, LOCK)
+        plan = self._plan.for_node(HOST, lock)
         if files:
             contents = {"probes.pyz": bundle(), "plan.json": plan.encode()}
             return [tool, "-I", f"{MOUNT}/probes.pyz", f"{MOUNT}/plan.json"], contents

@@ -97,7 +97,14 @@ def config_map(run: Run, owner: dict[str, Any], files: Mapping[str, bytes]) -> d
 
 
 def _common(run: Run) -> dict[str, Any]:
+    """What can be said once for all containers is said here: each version of Job and Pod is stored whole in etcd."""
     return {
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
         "nodeName": run.node,
         "restartPolicy": "Never",
         "activeDeadlineSeconds": run.seconds,
@@ -119,13 +126,9 @@ def _container(name: str, image: str, pull: str = "Never", **more: Any) -> dict[
             "limits": {"cpu": "500m", "memory": "128Mi"},
         },
         "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
         },
         **more,
     }
@@ -148,6 +151,11 @@ class Shape:
     secret: str = ""
     resources: bool = True
 
+    @property
+    def lock(self) -> str:
+        """The file by which one of several containers becomes the walker, "" where there is only one."""
+        return LOCK if len(self.images) > 1 else ""
+
 
 def literal(text: str) -> str:
     """text as an argument that Kubernetes hands on as it is: `$$` is how it writes `$` (it expands `$(NAME)`)."""
@@ -156,8 +164,11 @@ def literal(text: str) -> str:
 
 def probe_spec(run: Run, shape: Shape, command: Sequence[str], files: bool) -> dict[str, Any]:
     """The pod of a rung that runs our probes. files: they come as a ConfigMap of the run's name, mounted at MOUNT."""
-    volumes: list[dict[str, Any]] = [{"name": "lock", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}]
-    mounts: list[dict[str, Any]] = [{"name": "lock", "mountPath": LOCK.rpartition("/")[0]}]
+    volumes: list[dict[str, Any]] = []
+    mounts: list[dict[str, Any]] = []
+    if shape.lock:
+        volumes.append({"name": "lock", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}})
+        mounts.append({"name": "lock", "mountPath": LOCK.rpartition("/")[0]})
     if files:
         volumes.append({"name": "probes", "configMap": {"name": run.name, "defaultMode": 0o444}})
         mounts.append({"name": "probes", "mountPath": MOUNT, "readOnly": True})
