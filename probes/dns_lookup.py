@@ -62,6 +62,28 @@ def lookup(
     return Seen(outcome, summary, {"servers": tries, "resolver": label, "addresses": []}, watch.ms)
 
 
+def beside(host: str, seen: Seen, conf: ResolvConf, deadline: Deadline) -> Optional[Seen]:
+    """What a second resolver says of a name that was asked for already, None where nobody was asked.
+
+    -> outcome agrees | differs: one of them resolves the name and the other does not, or one gives addresses of a private
+    network and the other public ones. Addresses differ by themselves where a name has many. data: server, name, outcome,
+    addresses.
+    """
+    if seen.outcome in ("literal", "hosts-file", "no-resolver"):
+        return None
+    other = lookup(host, conf, (), deadline, "kubelet")
+    mine, theirs = seen.data.get("addresses") or [], other.data.get("addresses") or []
+    differs = bool(mine) != bool(theirs) or (bool(mine) and _private(mine) != _private(theirs))
+    data = {"server": ", ".join(conf.servers), "name": host, "outcome": other.outcome, "addresses": theirs}
+    word = "otherwise" if differs else "the same"
+    said = f"the kubelet's resolver, which pods get, says {word} of {host}: {other.summary}"
+    return Seen("differs" if differs else "agrees", said, data, other.ms)
+
+
+def _private(addresses: Sequence[str]) -> bool:
+    return all(ipaddress.ip_address(ip).is_private for ip in addresses)
+
+
 def _why_not(host: str, tries: Sequence[Dict[str, Any]]) -> Tuple[str, str]:
     """What the tries amount to, and the line that says it, for the name as it was written."""
     plain = [t for t in tries if t["name"] == host.rstrip(".") + "."] or list(tries)

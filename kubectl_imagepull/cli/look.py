@@ -110,9 +110,8 @@ def look(
     def from_node() -> None:
         with in_the_cluster():
             if where.node is not None:
-                probe, errors = climb(
-                    api, trail, _asked(where, where.node), Plan(tuple(pulls), budget), results.put, where.wanted
-                )
+                plan = Plan(tuple(pulls), budget, where.node.runtime, where.node.kubelet)
+                probe, errors = climb(api, trail, _asked(where, where.node), plan, results.put, where.wanted)
                 errors += trail.clear()
                 gone = not any("delete" in e.message or "removed" in e.message for e in errors)
                 gathered.probe = _deleted(probe, probe.created and gone and not where.wanted.kept)
@@ -120,7 +119,7 @@ def look(
 
     def from_here() -> None:
         try:
-            trouble = here.run(Plan(tuple(pulls), budget, logins), results.put)
+            trouble = here.run(Plan(tuple(pulls), budget, logins=logins), results.put)
             if trouble:
                 gathered.errors.append(ReadError("workstation", trouble))
         except OSError as error:
@@ -132,7 +131,7 @@ def look(
 
     def from_peer(peer: Where, node: NodeFacts) -> None:
         with in_the_cluster():
-            plan = Plan(tuple(pulls), budget)
+            plan = Plan(tuple(pulls), budget, node.runtime, node.kubelet)
             probe, errors = climb(api, beside, _asked(peer, node), plan, results.put, peer.wanted, "peer-node")
             errors += beside.clear()
             if not probe.created:

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import ssl
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
+from probes import containerd_files
 from probes.__main__ import on_node
-from probes.runtime_config import Endpoint, endpoints_for, proxy_for, proxy_settings
-from tests.probes.site import Repository, Server, error, free_port, http
+from probes.asked import Node
+from tests.probes.hosts import Write, ends, looked
+from tests.probes.site import Repository, Request, Server, error, free_port, http
 from tests.probes.test_matrix import HERE, answering, context_of
 from tests.probes.walking import Walked, Walker
 
 V1 = '[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/containerd/certs.d"\n'
 V3 = "version = 3\n[plugins.'io.containerd.cri.v1.images'.registry]\nconfig_path = '/etc/a:/etc/containerd/certs.d'\n"
-Write = Callable[[dict[str, str]], str]
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Write:
-    """Writes files below a host's root and gives the root."""
-
-    def write(files: dict[str, str]) -> str:
-        for name, text in files.items():
-            path = tmp_path / "host" / name.lstrip("/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        return str(tmp_path / "host")
-
-    return write
 
 
 def shown(root: str, name: str = "reg.test", port: int = 443) -> list[tuple[str, str, str, bool, bool]]:
-    found = endpoints_for(root, "https", name, port)
+    found = looked(root, name, port)
     return [(e.role, f"{e.scheme}://{e.label}{e.prefix}", e.ns, e.resolve, e.pull) for e in found.endpoints]
 
 
@@ -84,93 +71,138 @@ def test_deprecated_mirrors(host: Write) -> None:
     assert [e[1] for e in shown(root)] == ["https://z.test/v2", "https://reg.test/v2"]
 
 
+def test_imports_are_read_in_their_order(host: Write) -> None:
+    root = host(
+        {
+            "etc/containerd/config.toml": 'imports = ["conf.d/*.toml", "/etc/other.toml"]\n',
+            "etc/containerd/conf.d/10.toml": V1.replace("/etc/containerd/certs.d", "/etc/first"),
+            "etc/containerd/conf.d/20.toml": V1.replace("/etc/containerd/certs.d", "/etc/second"),
+            "etc/containerd/conf.d/notes.txt": "no TOML [",
+            "etc/second/reg.test/hosts.toml": '[host."https://z.test"]\n',
+        }
+    )
+    assert ends(looked(root)) == ["https://z.test/v2/team/app", "https://reg.test/v2/team/app"]
+    host({"etc/other.toml": V1.replace("/etc/containerd/certs.d", "/etc/third")})
+    assert ends(looked(root)) == ["https://reg.test/v2/team/app"]
+
+
+def test_imports_in_a_circle(host: Write) -> None:
+    root = host({"etc/containerd/config.toml": 'imports = ["/etc/containerd/*.toml"]\n' + V1})
+    assert looked(root).outcome == "default"
+
+
+UNIT = {"usr/lib/systemd/system/containerd.service": "[Service]\nExecStart=/usr/bin/containerd --config /etc/c.toml\n"}
+
+
+def test_the_unit_names_the_file(host: Write) -> None:
+    text = '[host."https://z.test"]\n'
+    files = {**UNIT, "etc/c.toml": V1, "etc/containerd/certs.d/_default/hosts.toml": text}
+    assert looked(host(files)).endpoints[0].host == "z.test"
+
+
+@pytest.mark.parametrize(("version", "outcome"), [("2.1.9", "default"), ("2.2.0", "configured")])
+def test_defaults_without_a_file(host: Write, version: str, outcome: str) -> None:
+    """containerd 2.2 looks into certs.d by itself (plugins/cri/images/plugin.go)."""
+    root = host({**UNIT, "etc/docker/certs.d/reg.test/hosts.toml": '[host."https://z.test"]\n'})
+    assert looked(root, node=Node(f"containerd://{version}")).outcome == outcome
+    root = host({"etc/containerd/config.toml": "version = 2\n"})
+    assert looked(root, node=Node(f"containerd://{version}")).outcome == outcome
+
+
+def test_a_folder_that_may_not_be_searched(host: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = host({"etc/containerd/config.toml": V1, "etc/containerd/certs.d/reg.test/hosts.toml": ""})
+    monkeypatch.setattr(containerd_files, "searchable", lambda root, path: False)  # root may search every folder
+    assert looked(root).outcome == "unreadable"
+
+
+@pytest.mark.parametrize(("port", "speaks"), [(5000, "https"), (80, "http"), (443, "https")])
+def test_local_host_speaks_either(host: Write, port: int, speaks: str) -> None:
+    root = host({"etc/containerd/config.toml": V1})
+    found = looked(root, "localhost", port, scheme="https" if port == 443 else "http").endpoints[0]
+    assert (found.scheme, found.plain, found.skip_verify) == (speaks, port == 5000, port == 5000)
+
+
+def test_http_with_trust_is_tried_with_tls_first(host: Write) -> None:
+    text = '[host."http://z.test:5000"]\nskip_verify = true\n[host."http://y.test:5000"]\n'
+    root = host({"etc/containerd/config.toml": V1, "etc/containerd/certs.d/_default/hosts.toml": text})
+    assert [(e.scheme, e.plain) for e in looked(root).endpoints[:2]] == [("https", True), ("http", False)]
+
+
+@pytest.mark.parametrize(
+    ("written", "pairs"),
+    [
+        ("'/etc/both.pem'", (("/etc/both.pem", ""),)),
+        ("['a.pem', '/etc/b.pem']", (("/etc/containerd/certs.d/reg.test/a.pem", ""), ("/etc/b.pem", ""))),
+        ("[['/etc/c.crt', '/etc/c.key']]", (("/etc/c.crt", "/etc/c.key"),)),
+    ],
+)
+def test_client_certificates(host: Write, written: str, pairs: tuple[tuple[str, str], ...]) -> None:
+    text = f'[host."https://z.test"]\nclient = {written}\n'
+    root = host({"etc/containerd/config.toml": V1, "etc/containerd/certs.d/reg.test/hosts.toml": text})
+    found = looked(root)
+    assert found.endpoints[0].client == pairs
+    assert found.outcome == "invalid" and all(p["fatal"] for p in found.problems)  # none of the files is there
+
+
+def test_docker_layout(host: Write) -> None:
+    folder = "etc/containerd/certs.d/reg.test"
+    root = host(
+        {"etc/containerd/config.toml": V1, f"{folder}/ca.crt": "", f"{folder}/c.cert": "", f"{folder}/c.key": ""}
+    )
+    found = looked(root).endpoints[0]
+    assert (found.ca, found.client) == ((f"/{folder}/ca.crt",), ((f"/{folder}/c.cert", f"/{folder}/c.key"),))
+
+
+def test_odd_files_do_not_hang_or_mislead(host: Write) -> None:
+    root = host({"etc/containerd/config.toml": V1, "etc/containerd/certs.d/reg.test/x": ""})
+    hosts = Path(root) / "etc/containerd/certs.d/reg.test/hosts.toml"
+    os.mkfifo(hosts)
+    assert looked(root).outcome == "unreadable"
+    hosts.unlink()
+    hosts.symlink_to("hosts.toml")
+    assert looked(root).outcome == "unreadable"
+    hosts.unlink()
+    hosts.write_bytes(b'[host."https://\xff\x1b[2J.test"]\n')
+    assert ends(looked(root)) == ["https://reg.test/v2/team/app"] and "\x1b" not in looked(root).seen().summary
+    hosts.write_text("# " + "x" * (1 << 20))
+    assert looked(root).outcome == "unreadable"
+
+
 @pytest.mark.parametrize(
     "text",
-    ["[host.", "x = [[[[", 'capabilities = ["fly"]', "skip_verify = 'yes'", "host = 5", "[host]\na = 5", "[" * 20000],
+    [
+        "client = 5",
+        "client = [['a']]",
+        "dial_timeout = '5 apples'",
+        "[header]\na = 5",
+        "server = 5",
+        "[host.",
+        "x = [[[[",
+        'capabilities = ["fly"]',
+        "skip_verify = 'yes'",
+        "host = 5",
+        "[host]\na = 5",
+        "[" * 20000,
+    ],
 )
 def test_a_file_that_cannot_be_used_is_left_out(host: Write, text: str) -> None:
     root = host({"etc/containerd/config.toml": V1, "etc/containerd/certs.d/reg.test/hosts.toml": text})
-    found = endpoints_for(root, "https", "reg.test", 443)
+    found = looked(root)
     assert (found.outcome, shown(root)) == ("invalid", [OWN])
     assert found.problems[0]["file"] == "/etc/containerd/certs.d/reg.test/hosts.toml"
 
 
 def test_no_configuration_is_unknown_not_none(host: Write) -> None:
-    assert endpoints_for(host({"etc/hosts": ""}), "https", "reg.test", 443).outcome == "unknown"
-    assert endpoints_for(host({"etc/containerd/config.toml": ""}), "https", "reg.test", 443).outcome == "default"
+    assert looked(host({"etc/hosts": ""})).outcome == "unknown"
+    assert looked(host({"etc/containerd/config.toml": ""})).outcome == "default"
 
 
 def test_nothing_of_a_header_leaves_the_node(host: Write) -> None:
     text = '[host."https://u:hidden@z.test"]\n[host."https://u:hidden@z.test".header]\nauthorization = "Basic hidden"\n'
     root = host({"etc/containerd/config.toml": V1, "etc/containerd/certs.d/reg.test/hosts.toml": text})
-    found = endpoints_for(root, "https", "reg.test", 443)
+    found = looked(root)
+    assert found.endpoints[0].headers == ("authorization",) and found.endpoints[0].answers_differ
     assert found.endpoints[0].host == "z.test" and "hidden" not in repr(found) + repr(found.seen())
-
-
-def test_proxy_settings(host: Write) -> None:
-    root = host(
-        {
-            "etc/systemd/system/containerd.service.d/proxy.conf": (
-                '[Service]\n# Environment=HTTPS_PROXY=http://old:1\nEnvironment="HTTPS_PROXY=http://u:hidden@proxy.test:3128"'
-                ' "NO_PROXY=10.0.0.0/8,.test"\n'
-            )
-        }
-    )
-    assert proxy_settings(root) == {
-        "https_proxy": "http://proxy.test:3128",
-        "no_proxy": "10.0.0.0/8,.test",
-        "source": "/etc/systemd/system/containerd.service.d/proxy.conf",
-    }
-    assert proxy_settings(host({"etc/default/k3s": "HTTP_PROXY=http://p.test:1\n"}))["http_proxy"] == "http://p.test:1"
-
-
-@pytest.mark.parametrize(
-    ("listed", "name", "direct"),
-    [
-        ("", "reg.test", False),
-        ("reg.test", "reg.test", True),
-        (".test", "reg.test", True),
-        ("test", "reg.test", True),
-        ("g.test", "reg.test", False),
-        ("*", "reg.test", True),
-        ("reg.test:5000", "reg.test", False),
-        ("10.0.0.0/8", "10.1.2.3", True),
-        ("10.0.0.0/8", "11.1.2.3", False),
-        ("", "127.0.0.1", True),
-        ("", "localhost", True),
-    ],
-)
-def test_no_proxy(listed: str, name: str, direct: bool) -> None:
-    settings = {"https_proxy": "http://proxy.test:3128", "no_proxy": listed}
-    found = proxy_for(settings, Endpoint("registry", "https", name, 443))
-    assert found == (None if direct else ("proxy.test", 3128))
-
-
-class TestProxy:
-    """A proxy in the runtime's unit file; the registry is elsewhere, so it is not spared."""
-
-    @pytest.mark.parametrize("answer", ["refused", "200", "403", "407", "502", "closed"])
-    def test_proxy(self, walker: Walker, host: Write, authority: trustme.CA, answer: str) -> None:
-        with Server(lambda r: b"" if answer == "closed" else http(int(answer))) as server:
-            port = free_port() if answer == "refused" else server.port
-            root = host(
-                {
-                    "etc/containerd/config.toml": V1,
-                    "etc/resolv.conf": "nameserver 127.0.0.1\n",
-                    "etc/hosts": "240.0.0.1 registry.test\n",
-                    "etc/systemd/system/containerd.service.d/p.conf": (
-                        f"[Service]\nEnvironment=HTTPS_PROXY=http://{HERE}:{port}\n"
-                    ),
-                    "etc/ssl/certs/ca-certificates.crt": authority.cert_pem.bytes().decode(),
-                }
-            )
-            walked = walker.walk(443, "registry.test", place=on_node(root), budget=2)
-        errors = [(f.cause, f.subject.role, f.confidence) for f in walked.findings if f.level == "error"]
-        if answer == "200":
-            assert errors == [] and walked.verdict.cause == "unknown.insufficient", walked.log
-        else:
-            sure = "possible" if answer == "407" else "confirmed"
-            assert errors == [("net.proxy", "proxy", sure)], walked.log
 
 
 class TestAttempts:
@@ -239,6 +271,53 @@ class TestAttempts:
             for line in ('ca = "/etc/mirror.crt"\n', "skip_verify = true\n"):
                 walked = self.walk(walker, host, authority, registry.port, url + line)
                 assert walked.named == [] and walked.outcome("manifest", "mirror") == "200", walked.log
+
+    @pytest.mark.parametrize("readable", [True, False])
+    def test_client_certificate(
+        self, walker: Walker, host: Write, authority: trustme.CA, good: ssl.SSLContext, readable: bool
+    ) -> None:
+        """A mirror that wants a certificate: the probe shows it where it may read the key, and else claims nothing."""
+        asks = context_of(authority.issue_cert(HERE))
+        asks.verify_mode = ssl.CERT_REQUIRED
+        authority.configure_trust(asks)
+        shown = authority.issue_cert("node-1.test")
+        pem = shown.private_key_and_cert_chain_pem.bytes().decode()
+        root = host({"etc/client.pem": pem if readable else "what only root may read"})
+        with Server(Repository(), asks) as mirror:
+            registry = free_port()
+            text = f'[host."https://{HERE}:{mirror.port}"]\nclient = "/etc/client.pem"\n'
+            walked = self.walk(walker, host, authority, registry, text)
+        assert root
+        if readable:
+            assert walked.outcome("manifest", "mirror") == "200", walked.log
+        else:
+            # the registry is broken for sure, and of the mirror nothing is known
+            assert walked.named == [("net.refused", "registry", f"{HERE}:{registry}")], walked.log
+            assert walked.outcome("registry", "mirror") == "not-verified", walked.log
+
+    def test_a_login_of_the_node(
+        self, walker: Walker, host: Write, authority: trustme.CA, good: ssl.SSLContext
+    ) -> None:
+        """A refusal says nothing where the runtime would have shown a header that stays on the node."""
+
+        def refuse(request: Request) -> bytes:
+            return http(401, {}, {"WWW-Authenticate": 'Basic realm="m"'})
+
+        with Server(refuse, good) as mirror, Server(Repository(), good) as registry:
+            url = f"https://{HERE}:{mirror.port}"
+            text = f'[host."{url}"]\n[host."{url}".header]\nAuthorization = ["Basic hidden"]\n'
+            walked = self.walk(walker, host, authority, registry.port, text)
+        assert walked.named == [] and "hidden" not in walked.log, walked.log
+
+    @pytest.mark.parametrize("tls", [True, False])
+    def test_plain_where_it_is_allowed(
+        self, walker: Walker, host: Write, authority: trustme.CA, good: ssl.SSLContext, tls: bool
+    ) -> None:
+        with Server(Repository(), good if tls else None) as mirror:
+            text = f'server = "http://{HERE}:{mirror.port}"\nskip_verify = true\n'
+            walked = self.walk(walker, host, authority, free_port(), text)
+        assert walked.named == [] and walked.outcome("manifest", "mirror") == "200", walked.log
+        assert walked.outcome("tls", "mirror") == ("ok" if tls else "plain")
 
     def test_missing_ca(self, walker: Walker, host: Write, authority: trustme.CA, good: ssl.SSLContext) -> None:
         with Server(Repository(), good) as registry:
