@@ -132,7 +132,9 @@ def _same(one: Endpoint, other: Endpoint) -> bool:
 
 def _configured(end: Endpoint, configs: Dict[Any, Any]) -> Endpoint:
     """The endpoint with its entry of `configs`, by the name that is dialled or that of Docker Hub (configForHost)."""
-    names = (HUB_HOST, HUB) if end.host == HUB_HOST else (end.label, f"{end.host}:{end.port}")
+    names = [f"{end.host}:{end.port}"]
+    if end.port == (443 if end.scheme == "https" else 80):
+        names = [end.host, *([HUB] if end.host == HUB_HOST else []), *names]
     table = next((_table(configs[n]) for n in (*names, "*") if n in configs), None)
     return end if table is None else with_tls(end, _table(table.get("tls")), bool(table.get("auth")))
 
