@@ -58,7 +58,8 @@ def _table(document: Dict[str, Any], name: str) -> Dict[str, Any]:
 def itself(pull: Pull) -> Endpoint:
     """The registry itself. On the local host TLS comes first, unchecked, then plain HTTP (hosts.go ConfigureHosts)."""
     own = of_registry(pull)
-    if own.scheme == "http" and own.port != 80:
+    local = own.host in ("localhost", "::1") or own.host.startswith("127.")
+    if local and own.scheme == "http" and own.port != 80:
         return dataclasses.replace(own, scheme="https", skip_verify=True, plain=True)
     return own
 
