@@ -63,21 +63,20 @@ def lookup(
 
 
 def beside(host: str, seen: Seen, conf: ResolvConf, deadline: Deadline) -> Optional[Seen]:
-    """What a second resolver says of a name that was asked for already, None where nobody was asked.
+    """What a second resolver says of a name that was asked for already; None where it says the same or nobody was asked.
 
-    -> outcome agrees | differs: one of them resolves the name and the other does not, or one gives addresses of a private
-    network and the other public ones. Addresses differ by themselves where a name has many. data: server, name, outcome,
-    addresses.
+    -> outcome differs: one of them resolves the name and the other does not, or one gives addresses of a private network and
+    the other public ones. Addresses differ by themselves where a name has many. data: server, name, outcome, addresses.
     """
     if seen.outcome in ("literal", "hosts-file", "no-resolver"):
         return None
     other = lookup(host, conf, (), deadline, "kubelet")
     mine, theirs = seen.data.get("addresses") or [], other.data.get("addresses") or []
-    differs = bool(mine) != bool(theirs) or (bool(mine) and _private(mine) != _private(theirs))
+    if bool(mine) == bool(theirs) and (not mine or _private(mine) == _private(theirs)):
+        return None
     data = {"server": ", ".join(conf.servers), "name": host, "outcome": other.outcome, "addresses": theirs}
-    word = "otherwise" if differs else "the same"
-    said = f"the kubelet's resolver, which pods get, says {word} of {host}: {other.summary}"
-    return Seen("differs" if differs else "agrees", said, data, other.ms)
+    said = f"the kubelet's resolver, which pods get, says otherwise of {host}: {other.summary}"
+    return Seen("differs", said, data, other.ms)
 
 
 def _private(addresses: Sequence[str]) -> bool:

@@ -175,6 +175,7 @@ def resolv_conf(text: Optional[str]) -> Optional[ResolvConf]:
 
 
 STUB = "127.0.0.53"
+SOCKETS = "/proc/net/udp"
 
 
 def stub_behind(root: str, own: Optional[ResolvConf]) -> Optional[ResolvConf]:
@@ -182,7 +183,7 @@ def stub_behind(root: str, own: Optional[ResolvConf]) -> Optional[ResolvConf]:
     not, or where the stub does not listen on this network. own: the kubelet's, which has the same search domains."""
     try:
         target = os.readlink(f"{root}/etc/resolv.conf")
-        with open("/proc/net/udp") as file:
+        with open(SOCKETS) as file:
             listening = any(line.split()[1:2] == ["3500007F:0035"] for line in file)
     except OSError:
         return None

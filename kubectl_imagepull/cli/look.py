@@ -69,6 +69,27 @@ def peer_of(
     return Where(facts, where.namespace, running, listed, wanted), ()
 
 
+def on_the_path(observations: Sequence[Observation], pull: Pull, asked: str) -> tuple[Observation, ...]:
+    """Of all observations, those about one image, about the hosts and proxies on its path, and about the node.
+
+    asked: the id by which the probes know the image.
+    """
+    mine = [o for o in observations if o.pull == asked]
+    hosts = {o.subject.host for o in mine} | {pull.authority}
+    hosts |= {
+        str(o.data["proxy"]) for o in observations if o.subject.host in hosts and isinstance(o.data.get("proxy"), str)
+    }
+    bare = {host.rpartition(":")[0] or host for host in hosts}
+
+    def concerns(seen: Observation) -> bool:
+        """A resolver's answer is about the name in it; a proxy's refusal about the host that it was asked for."""
+        if seen.subject.role == "dns-server" or (seen.subject.role == "proxy" and "for" in seen.data):
+            return str(seen.data.get("name") or seen.data.get("for")) in hosts | bare
+        return seen.subject.role == "node" or seen.subject.host in hosts
+
+    return tuple(o for o in observations if o.pull == asked or (not o.pull and concerns(o)))
+
+
 @dataclass
 class _Result:
     observations: list[Observation] = field(default_factory=list)

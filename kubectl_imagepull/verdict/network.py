@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..model import Case, Finding, Observation, Subject
+from .. import catalogue
+from ..image.messages import classify
+from ..model import HOPS, Case, Finding, Observation, Subject
 from .clock import wrong_clock
 from .evidence import decisive, found, rule, where
 
@@ -90,6 +92,8 @@ def proxying(case: Case) -> Iterator[Finding]:
             continue
         reason = f"{where(seen)}, proxy {seen.subject.host}: {seen.summary}"
         withheld = seen.outcome == "407" and seen.data.get("login") is True
+        # settings that the runtime has not been started with yet are read from the files all the same
+        got_past = _spoken_hop(case) > HOPS.index("connect")
         if withheld:
             reason += "; the runtime's own credentials for it stay on the node"
         elif seen.outcome == "407":
@@ -102,9 +106,15 @@ def proxying(case: Case) -> Iterator[Finding]:
             reason,
             [seen],
             (),
-            "possible" if withheld else "confirmed",
+            "possible" if withheld or got_past else "confirmed",
         )
         return
+
+
+def _spoken_hop(case: Case) -> int:
+    """Where on the path the runtime's own words say that it failed, -1 where they do not say."""
+    hop = catalogue.entry(classify(case.facts.said).cause).hop if case.facts.said else ""
+    return HOPS.index(hop) if hop in HOPS else -1
 
 
 def _proxy_not_set(case: Case) -> str:
