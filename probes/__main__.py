@@ -20,7 +20,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from .asked import Node, Pull
 from .dns_lookup import beside, lookup, system_lookup
 from .endpoints import Endpoint
-from .host_files import below, ca_bundle, hosts_addresses, read, resolv_conf, stub_behind
+from .host_files import below, ca_bundle, hosts_addresses, read, resolv_conf, room_beside, stub_behind
 from .runtime_config import Configuration
 from .seen import Deadline, Seen
 from .tls_handshake import trusting
@@ -196,6 +196,9 @@ def main() -> int:
         usr = "" if os.path.isdir(f"{root}/etc") else None
         node = Node(str(plan.get("runtime", "")), str(plan.get("kubelet", "")))
         place = on_node(root, usr, node, "/etc/resolv.conf")
+        room = room_beside(root) if root else None
+        if room is not None:
+            frames.emit("storage", "node", "", room)
     Walk(place, frames.emit, Deadline(budget)).run(pulls)
     timer.cancel()
     frames.end(complete=True)

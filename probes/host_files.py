@@ -11,6 +11,8 @@ import stat
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
+from .seen import Seen
+
 # The order in which Go's crypto/x509 looks for a bundle on Linux (go: src/crypto/x509/root_linux.go): the first that
 # exists is what a runtime trusts, unless its environment says otherwise.
 CA_BUNDLES = (
@@ -124,6 +126,28 @@ def changed_at(root: str, path: str) -> float:
         return round(os.stat(where).st_mtime, 1) if where else 0.0
     except OSError:
         return 0.0
+
+
+LOW_SHARE, LOW_BYTES = 0.05, 1 << 30
+GIB = float(1 << 30)
+
+
+def room_beside(root: str) -> Optional[Seen]:
+    """Where the file system of the host's /etc has hardly any room: mostly it is that of the images as well, which lies where
+    nothing is mounted from. None where there is room, or nothing to be seen. outcome: low."""
+    try:
+        found = os.statvfs(f"{root}/etc")
+    except OSError:
+        return None
+    free, size = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+    inodes = found.f_favail if found.f_files else None
+    if not size or (free >= LOW_SHARE * size and free >= LOW_BYTES and inodes != 0):
+        return None
+    said = (
+        f"{free / GIB:.1f} of {size / GIB:.1f} GiB are free on the file system of /etc, which may be that of the images"
+    )
+    data = {"free_bytes": free, "capacity_bytes": size, "inodes_free": inodes, "path": "/etc"}
+    return Seen("low", said + (", no inode is left" if inodes == 0 else ""), data)
 
 
 def booted_at() -> float:
