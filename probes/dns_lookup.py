@@ -55,6 +55,9 @@ def lookup(
         if decisive and decisive["outcome"] == "ok":
             server = f"{decisive['server']}"
             said = f"{', '.join(decisive['addresses'][:3])} from {server} in {decisive['ms']:.0f} ms"
+            silent = [a for a in answers if a["outcome"] not in ("ok", "nxdomain", "no-data")]
+            if silent:
+                said += f"; {', '.join(a['server'] for a in silent)} does not help ({silent[0]['outcome']})"
             return _with_routes("ok", decisive["addresses"], said, {"servers": tries, "resolver": label}, watch)
         if deadline.over:
             break

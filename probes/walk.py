@@ -271,8 +271,12 @@ class Walk:
         found = self._place.endpoints(pull)
         endpoints: Sequence[Endpoint] = (of_registry(pull),)
         if found is not None:
-            self._emit("runtime", "node", "", found.seen(), pull.id)
             endpoints = [e for e in found.endpoints if (e.pull if pull.by_digest else e.resolve)]
+            skipped = ", ".join(e.label for e in found.endpoints if e not in endpoints) if endpoints else ""
+            if skipped:
+                note = f"not asked for {'digests' if pull.by_digest else 'tags'}: {skipped}"
+                found = dataclasses.replace(found, note="; ".join(filter(None, (note, found.note))))
+            self._emit("runtime", "node", "", found.seen(), pull.id)
             endpoints = endpoints or found.endpoints
         read = False
         for endpoint in endpoints:

@@ -28,6 +28,8 @@ def status_of(case: Case, seen: Observation) -> Status:
     if seen.outcome in PASS.get(seen.hop, ()):
         tried = seen.data.get("tried") or []
         some_fail = any(t.get("outcome") != "open" for t in tried if isinstance(t, dict))
+        servers = [s for s in seen.data.get("servers") or [] if isinstance(s, dict)]
+        some_fail = some_fail or any(s.get("outcome") not in ("ok", "nxdomain", "no-data") for s in servers)
         if seen.hop == "platform" and mismatch(case, seen):
             return "warn" if seen.data.get("single") else "fail"
         return "warn" if some_fail else "pass"

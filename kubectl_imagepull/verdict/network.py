@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .. import catalogue
 from ..image.messages import classify
-from ..model import HOPS, Case, Finding, Observation, Subject
+from ..model import HOPS, Case, Confidence, Finding, Level, Observation, Subject
 from .clock import wrong_clock
 from .evidence import decisive, found, rule, where
 
@@ -98,16 +98,9 @@ def proxying(case: Case) -> Iterator[Finding]:
             reason += "; the runtime's own credentials for it stay on the node"
         elif seen.outcome == "407":
             reason += "; the runtime's settings hold no credentials for it"
-        yield found(
-            case,
-            "net.proxy",
-            seen.subject,
-            "connect",
-            reason,
-            [seen],
-            (),
-            "possible" if withheld or got_past else "confirmed",
-        )
+        sure: Confidence = "possible" if withheld or got_past else "confirmed"
+        level: Level = "warning" if got_past else "error"
+        yield found(case, "net.proxy", seen.subject, "connect", reason, [seen], (), sure, level)
         return
 
 

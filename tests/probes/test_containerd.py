@@ -212,7 +212,9 @@ class TestAttempts:
     def good(self, authority: trustme.CA) -> ssl.SSLContext:
         return context_of(authority.issue_cert(HERE))
 
-    def walk(self, walker: Walker, host: Write, authority: trustme.CA, registry: int, hosts: str) -> Walked:
+    def walk(
+        self, walker: Walker, host: Write, authority: trustme.CA, registry: int, hosts: str, asked: str = "1.0"
+    ) -> Walked:
         root = host(
             {
                 "etc/containerd/config.toml": V1,
@@ -221,7 +223,7 @@ class TestAttempts:
                 "etc/ssl/certs/ca-certificates.crt": authority.cert_pem.bytes().decode(),
             }
         )
-        return walker.walk(registry, place=on_node(root))
+        return walker.walk(registry, asked=asked, place=on_node(root))
 
     @pytest.mark.parametrize("registry_works", [True, False])
     @pytest.mark.parametrize("fault", ["refused", "authority", "404", "503", "401", ""])
@@ -318,6 +320,18 @@ class TestAttempts:
             walked = self.walk(walker, host, authority, free_port(), text)
         assert walked.named == [] and walked.outcome("manifest", "mirror") == "200", walked.log
         assert walked.outcome("tls", "mirror") == ("ok" if tls else "plain")
+
+    @pytest.mark.parametrize("asked", ["1.0", "sha256:" + "a" * 64])
+    def test_a_mirror_that_is_not_asked(
+        self, walker: Walker, host: Write, authority: trustme.CA, good: ssl.SSLContext, asked: str
+    ) -> None:
+        with Server(Repository(), good) as mirror, Server(Repository(), good) as registry:
+            kind = "pull" if asked == "1.0" else "resolve"
+            text = f'[host."https://{HERE}:{mirror.port}"]\ncapabilities = ["{kind}"]\n'
+            walked = self.walk(walker, host, authority, registry.port, text, asked)
+        assert not mirror.requests and registry.requests
+        said = f"not asked for {'tags' if kind == 'pull' else 'digests'}: {HERE}:{mirror.port}"
+        assert said in next(line.summary for line in walked.verdict.hops if line.hop == "runtime")
 
     def test_missing_ca(self, walker: Walker, host: Write, authority: trustme.CA, good: ssl.SSLContext) -> None:
         with Server(Repository(), good) as registry:

@@ -81,6 +81,22 @@ class TestResolvers:
         if named and second != "NXDOMAIN" and first == "NXDOMAIN":
             assert "the kubelet's resolver, which pods get, says otherwise" in walked.findings[0].reason
 
+    def test_one_of_two_servers(
+        self, walker: Walker, host: Write, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The second server of the node's own resolv.conf is of no use: no finding, and a line that says so."""
+        root = host(
+            {
+                "etc/resolv.conf": "nameserver 127.0.0.1\nnameserver 127.0.0.2\n",
+                "etc/ssl/certs/ca-certificates.crt": authority.cert_pem.bytes().decode(),
+            }
+        )
+        good = context_of(authority.issue_cert("registry.test"))
+        with self.resolvers(monkeypatch, ["127.0.0.1"], "SERVFAIL"), Server(Repository(), good) as server:
+            walked = walker.walk(server.port, "registry.test", place=on_node(root, root, CONTAINERD))
+        line = next(line for line in walked.verdict.hops if line.hop == "dns")
+        assert (line.status, walked.named) == ("warn", []) and "127.0.0.2 does not help" in line.summary
+
     def test_private_or_public(self, monkeypatch: pytest.MonkeyPatch, walker: Walker) -> None:
         """A name that is private to one of them alone."""
         seen = dns_lookup.Seen("ok", "", {"addresses": ["203.0.113.5"]})

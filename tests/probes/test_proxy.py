@@ -7,6 +7,8 @@ import select
 import socket
 import ssl
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -245,6 +247,7 @@ class TestWalk:
         port: int,
         proxy: str,
         scheme: str = "https",
+        said: str = "",
         **more: str,
     ) -> Walked:
         root = host(
@@ -255,7 +258,9 @@ class TestWalk:
                 **more,
             }
         )
-        return walker.walk(port, "registry.test", place=on_node(root, root, CONTAINERD), budget=6, scheme=scheme)
+        return walker.walk(
+            port, "registry.test", place=on_node(root, root, CONTAINERD), budget=6, scheme=scheme, said=said
+        )
 
     def test_through_it(self, walker: Walker, host: Write, authority: trustme.CA, good: ssl.SSLContext) -> None:
         def grant(request: Request) -> bytes:
@@ -312,6 +317,41 @@ class TestWalk:
             ("net.proxy", "proxy", f"{HERE}:{port}", sure)
         ], walked.log
         assert "hidden" not in walked.log
+
+    @pytest.mark.parametrize("kind", ["drip", "endless"])
+    def test_one_that_never_comes_to_an_end(
+        self, walker: Walker, host: Write, authority: trustme.CA, kind: str
+    ) -> None:
+        def drip(request: Request) -> Iterator[bytes]:
+            yield b"HTTP/1.1 200 Connection established\r\n"
+            for _ in range(100000):
+                yield b"X: " + (b"y" * 60000 if kind == "endless" else b"y") + b"\r\n"
+                if kind == "drip":
+                    time.sleep(0.1)
+
+        with Server(drip) as server:
+            walked = self.walk(walker, host, authority, 443, f"http://{HERE}:{server.port}")
+        assert walked.named == [("net.proxy", "proxy", f"{HERE}:{server.port}")], walked.log
+        assert walked.seconds < 8
+
+    @pytest.mark.parametrize(
+        ("words", "sure"),
+        [
+            ("proxyconnect tcp: dial tcp 10.0.0.1:3128: connect: connection refused", "confirmed"),
+            (
+                'failed to pull and unpack image "registry.test/team/app:1.0": failed to resolve reference '
+                '"registry.test/team/app:1.0": registry.test/team/app:1.0: not found',
+                "possible",
+            ),
+        ],
+    )
+    def test_settings_that_are_not_in_force(
+        self, walker: Walker, host: Write, authority: trustme.CA, words: str, sure: str
+    ) -> None:
+        """The unit names a dead proxy, and the runtime got past it: it was started before."""
+        walked = self.walk(walker, host, authority, 443, f"http://{HERE}:{free_port()}", said=words)
+        assert [f.confidence for f in walked.findings if f.cause == "net.proxy"] == [sure]
+        assert (walked.verdict.cause == "net.proxy") == (sure == "confirmed"), walked.verdict
 
     @pytest.mark.parametrize("kind", ["https", "socks5"])
     def test_a_kind_that_the_probe_does_not_speak(
