@@ -10,7 +10,7 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 from urllib.parse import quote, urljoin, urlsplit
 
 from . import blobs
@@ -80,7 +80,10 @@ class _Host:
     local: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     reached: bool = False
-    greeted: bool = False
+    seen: List[Tuple[str, str, str, Seen]] = field(default_factory=list)
+    told: Set[Tuple[str, str]] = field(default_factory=set)
+    greetings: Dict[str, Seen] = field(default_factory=dict)
+    greeted: Set[Tuple[str, str, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,8 @@ class Walk:
         attempt: str = "",
         may_be_local: bool = True,
     ) -> _Host:
-        """dns, connect and tls of one host, asked once in each way however many ask for it.
+        """dns, connect and tls of one host, asked once in each way however many ask for it, and told once for each role and
+        attempt in which it is met: one image's mirror may be another one's registry.
 
         The way to an endpoint goes for every host that it leads to (containerd: core/remotes/docker/config/hosts.go, one client
         for an endpoint, its token host and its redirects).
@@ -164,9 +168,18 @@ class Walk:
         with self._lock:
             known = self._hosts.setdefault((name, port, scheme, way.trust, way.plain), _Host(None, None))
         with known.lock:
+            tell = self._emit if not attempt else _marking(self._emit, attempt)
+            if known.reached and (role, attempt) not in known.told:
+                for hop, first, host, seen in known.seen:
+                    tell(hop, first if first == "proxy" else role, host, seen)
+            known.told.add((role, attempt))
             if not known.reached:
                 known.reached = True
-                emit = self._emit if not attempt else _marking(self._emit, attempt)
+
+                def emit(hop: str, role: str, host: str, seen: Seen, pull: str = "") -> None:
+                    known.seen.append((hop, role, host, seen))
+                    tell(hop, role, host, seen, pull)
+
                 label = name if port == 443 else f"{name}:{port}"
                 proxy = None if role == "proxy" else self._place.proxy(scheme, name, port)
                 if proxy is not None:
@@ -295,14 +308,15 @@ class Walk:
                 self._tell(one, "manifest", Seen("not-reached", f"{end.label} cannot be spoken to"))
             return False
         with first.lock:
-            if not first.greeted:
-                first.greeted = True
-                reply = ask("GET", first.address, end.prefix + "/", self._deadline, first.context)
-                greeting = _greeting(reply)
-                if way.withheld and not (reply.status == 200 or reply.status == 401):
-                    greeting = dataclasses.replace(
-                        greeting, outcome="not-verified", summary=f"{greeting.summary}; {WITHHELD}"
-                    )
+            if end.prefix not in first.greetings:
+                greeting = _greeting(ask("GET", first.address, end.prefix + "/", self._deadline, first.context))
+                if way.withheld and greeting.outcome not in ("200", "401"):
+                    said = f"{greeting.summary}; {WITHHELD}"
+                    greeting = dataclasses.replace(greeting, outcome="not-verified", summary=said)
+                first.greetings[end.prefix] = greeting
+            if (end.role, one.name, end.prefix) not in first.greeted:
+                first.greeted.add((end.role, one.name, end.prefix))
+                greeting = first.greetings[end.prefix]
                 data = {**greeting.data, "attempt": one.name} if one.name else greeting.data
                 self._emit("registry", end.role, end.label, dataclasses.replace(greeting, data=data))
         readable = self._anonymous(one, read)

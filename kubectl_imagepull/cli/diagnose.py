@@ -21,7 +21,8 @@ from ..report.style import Style, clean
 from ..verdict import judge
 from ..verdict.hops import api_lines, line_of
 from . import apply, targets
-from .look import Looked, Where, look, on_the_path, peer_of, rehearsal_of
+from .look import Looked, Where, look, peer_of, rehearsal_of
+from .on_path import on_path
 from .options import UsageError, flags_of, style_of, wanted_of
 from .watch import End, Followed, follow, known_events
 
@@ -262,7 +263,7 @@ def _case(container: ContainerRead, alias: dict[str, str], looked: Looked, error
     pull = container.pull
     observations: tuple[Observation, ...] = ()
     if pull is not None:
-        observations = on_the_path(looked.observations, pull, alias[pull.id])
+        observations = on_path(looked.observations, pull, alias[pull.id])
     return Case(
         target=container.target,
         facts=container.facts,

@@ -69,27 +69,6 @@ def peer_of(
     return Where(facts, where.namespace, running, listed, wanted), ()
 
 
-def on_the_path(observations: Sequence[Observation], pull: Pull, asked: str) -> tuple[Observation, ...]:
-    """Of all observations, those about one image, about the hosts and proxies on its path, and about the node.
-
-    asked: the id by which the probes know the image.
-    """
-    mine = [o for o in observations if o.pull == asked]
-    hosts = {o.subject.host for o in mine} | {pull.authority}
-    hosts |= {
-        str(o.data["proxy"]) for o in observations if o.subject.host in hosts and isinstance(o.data.get("proxy"), str)
-    }
-    bare = {host.rpartition(":")[0] or host for host in hosts}
-
-    def concerns(seen: Observation) -> bool:
-        """A resolver's answer is about the name in it; a proxy's refusal about the host that it was asked for."""
-        if seen.subject.role == "dns-server" or (seen.subject.role == "proxy" and "for" in seen.data):
-            return str(seen.data.get("name") or seen.data.get("for")) in hosts | bare
-        return seen.subject.role == "node" or seen.subject.host in hosts
-
-    return tuple(o for o in observations if o.pull == asked or (not o.pull and concerns(o)))
-
-
 @dataclass
 class _Result:
     observations: list[Observation] = field(default_factory=list)
@@ -131,7 +110,7 @@ def look(
     def from_node() -> None:
         with in_the_cluster():
             if where.node is not None:
-                plan = Plan(tuple(pulls), budget, where.node.runtime, where.node.kubelet)
+                plan = _plan(pulls, budget, where.node)
                 probe, errors = climb(api, trail, _asked(where, where.node), plan, results.put, where.wanted)
                 errors += trail.clear()
                 gone = not any("delete" in e.message or "removed" in e.message for e in errors)
@@ -140,7 +119,7 @@ def look(
 
     def from_here() -> None:
         try:
-            trouble = here.run(Plan(tuple(pulls), budget, logins=logins), results.put)
+            trouble = here.run(Plan(tuple(pulls), budget, logins), results.put)
             if trouble:
                 gathered.errors.append(ReadError("workstation", trouble))
         except OSError as error:
@@ -152,7 +131,7 @@ def look(
 
     def from_peer(peer: Where, node: NodeFacts) -> None:
         with in_the_cluster():
-            plan = Plan(tuple(pulls), budget, node.runtime, node.kubelet)
+            plan = _plan(pulls, budget, node)
             probe, errors = climb(api, beside, _asked(peer, node), plan, results.put, peer.wanted, "peer-node")
             errors += beside.clear()
             if not probe.created:
@@ -205,6 +184,11 @@ def _asked(where: Where, node: NodeFacts) -> NodeAsked:
         images=NodeImages(where.running, where.listed),
         rehearsal=where.rehearsal,
     )
+
+
+def _plan(pulls: Sequence[Pull], budget: float, node: NodeFacts) -> Plan:
+    """What the node is asked, and whose configuration there is to read."""
+    return Plan(tuple(pulls), budget, runtime=node.runtime, kubelet=node.kubelet)
 
 
 def _deleted(probe: ProbeRun, gone: bool) -> ProbeRun:

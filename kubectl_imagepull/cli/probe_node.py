@@ -23,7 +23,8 @@ from ..report import document, text
 from ..report.style import Style
 from ..report.table import RegistryRow, registries, row_of
 from ..verdict.hops import line_of
-from .look import Looked, Where, look, on_the_path
+from .look import Looked, Where, look
+from .on_path import on_path
 from .options import UsageError, add_way_out, duration, flags_of, style_of, wanted_of
 from .why import TIMEOUT
 
@@ -153,7 +154,7 @@ def _registries_of(images: Sequence[str]) -> list[Pull]:
 def _row(pull: Pull, looked: Looked, node: NodeFacts) -> RegistryRow:
     """The row of one registry: what the node saw of it and of its token host. Whether an image is there is another question."""
     mine = [o for o in looked.observations if o.vantage.place == "node"]
-    chosen = [o for o in on_the_path(mine, pull, pull.id) if o.subject.role != "node" and o.hop != "manifest"]
+    chosen = [o for o in on_path(mine, pull, pull.id) if o.subject.role != "node" and o.hop != "manifest"]
     case = Case(Target("", "", node=node.name), Facts(), pull)
     return row_of(pull.authority, [_asked_only(line_of(case, o), o) for o in chosen])
 

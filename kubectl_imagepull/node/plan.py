@@ -28,10 +28,10 @@ class Plan:
 
     pulls: tuple[Pull, ...]
     budget: float
-    runtime: str = ""
-    kubelet: str = ""
     logins: dict[str, tuple[Login, ...]] = field(default_factory=dict, repr=False)
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
+    runtime: str = ""
+    kubelet: str = ""
 
     def for_node(self, root: str, lock: str) -> str:
         """The JSON that lies in a ConfigMap: without any credential."""
