@@ -128,7 +128,9 @@ def test_templates_fill_with_any_names(cause: str) -> None:
             }
             assert inside <= {"secret", "container", "host", "node", "architecture"}, command
             free = {name: value if name not in inside else "x" for name, value in quoted.items()}
-            assert "a b;$(reboot)" not in re.sub(r"'(?:[^']|'\"'\"')*'", "", command.format_map(free)), command
+            assert "a b;$(reboot)" not in re.sub(r"'(?:[^']|'\"'\"')*'", "", command.format_map(free)), (
+                command
+            )
 
 
 def test_commands_are_for_the_right_hands() -> None:
