@@ -25,11 +25,13 @@ class Seen:
 
 @dataclass(frozen=True)
 class Address:
-    """Where to connect. host: the name that TLS and HTTP use; ip: the address that is dialled."""
+    """Where to connect. host: the name that TLS and HTTP use; ip: the address that is dialled; via: 0, or the port of the proxy
+    at ip that leads to host and port."""
 
     host: str
     port: int
     ip: str
+    via: int = 0
 
     @property
     def family(self) -> int:

@@ -22,6 +22,7 @@ from ..verdict import judge
 from ..verdict.hops import api_lines, line_of
 from . import apply, targets
 from .look import Looked, Where, look, peer_of, rehearsal_of
+from .on_path import on_path
 from .options import UsageError, flags_of, style_of, wanted_of
 from .watch import End, Followed, follow, known_events
 
@@ -262,13 +263,7 @@ def _case(container: ContainerRead, alias: dict[str, str], looked: Looked, error
     pull = container.pull
     observations: tuple[Observation, ...] = ()
     if pull is not None:
-        mine = alias[pull.id]
-        hosts = {o.subject.host for o in looked.observations if o.pull == mine} | {pull.authority}
-        observations = tuple(
-            o
-            for o in looked.observations
-            if o.pull == mine or (not o.pull and (o.subject.role == "node" or o.subject.host in hosts))
-        )
+        observations = on_path(looked.observations, pull, alias[pull.id])
     return Case(
         target=container.target,
         facts=container.facts,

@@ -110,9 +110,8 @@ def look(
     def from_node() -> None:
         with in_the_cluster():
             if where.node is not None:
-                probe, errors = climb(
-                    api, trail, _asked(where, where.node), Plan(tuple(pulls), budget), results.put, where.wanted
-                )
+                plan = _plan(pulls, budget, where.node)
+                probe, errors = climb(api, trail, _asked(where, where.node), plan, results.put, where.wanted)
                 errors += trail.clear()
                 gone = not any("delete" in e.message or "removed" in e.message for e in errors)
                 gathered.probe = _deleted(probe, probe.created and gone and not where.wanted.kept)
@@ -132,7 +131,7 @@ def look(
 
     def from_peer(peer: Where, node: NodeFacts) -> None:
         with in_the_cluster():
-            plan = Plan(tuple(pulls), budget)
+            plan = _plan(pulls, budget, node)
             probe, errors = climb(api, beside, _asked(peer, node), plan, results.put, peer.wanted, "peer-node")
             errors += beside.clear()
             if not probe.created:
@@ -185,6 +184,11 @@ def _asked(where: Where, node: NodeFacts) -> NodeAsked:
         images=NodeImages(where.running, where.listed),
         rehearsal=where.rehearsal,
     )
+
+
+def _plan(pulls: Sequence[Pull], budget: float, node: NodeFacts) -> Plan:
+    """What the node is asked, and whose configuration there is to read."""
+    return Plan(tuple(pulls), budget, runtime=node.runtime, kubelet=node.kubelet)
 
 
 def _deleted(probe: ProbeRun, gone: bool) -> ProbeRun:

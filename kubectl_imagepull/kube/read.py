@@ -201,7 +201,15 @@ def pull_of(image: str, identifier: str) -> tuple[ReferenceFacts, Pull | None]:
         asked=reference.manifest_reference,
         normalised=reference.normalised,
     )
-    return facts, Pull(identifier, host, port, reference.path, reference.manifest_reference, scheme)
+    return facts, Pull(identifier, host, port, reference.path, reference.manifest_reference, scheme, _short_name(image))
+
+
+def _short_name(image: str) -> str:
+    """The name in an image string that has no registry in front, which CRI-O completes by its own rules; else ""."""
+    first, slash, _ = image.partition("/")
+    named = bool(slash) and ("." in first or ":" in first or first == "localhost" or first != first.lower())
+    name = image.partition("@")[0]
+    return "" if named else name.partition(":")[0]
 
 
 def _endpoint(authority: str) -> tuple[str, int, str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..model import HOPS
 
 CANNOT_SEE: Mapping[str, tuple[str, ...]] = {
-    "host-python": ("the environment of the runtime's process, and mirrors of CRI-O and k3s",),
+    "host-python": ("the environment of the runtime's process: its unit's files are read",),
     "image-python": (
         "the node's own CA bundle, hosts file, proxy settings and mirrors",
         "the host's resolver (the kubelet's is asked)",
@@ -39,7 +39,8 @@ SEES: Mapping[str, Mapping[str, str]] = {
         "manifest": "anonymously",
         "platform": "anonymously",
         "blobs": "anonymously",
-        "runtime": "containerd's files",
+        "storage": "little room beside /etc",
+        "runtime": "the files of containerd, k3s, RKE2, CRI-O",
     },
     "image-python": {
         "dns": "kubelet's resolver",

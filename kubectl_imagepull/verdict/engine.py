@@ -9,7 +9,7 @@ from ..image.messages import Classified, classify
 from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, HopLine, RuledOut, Subject, Verdict
 
 # the rule modules register themselves
-from . import blobs, clock, credentials, network, path, platform, registry, rehearsal, state  # noqa: F401
+from . import blobs, clock, credentials, network, path, platform, registry, rehearsal, state, storage  # noqa: F401
 from .evidence import RULES, decisive
 from .fixes import fixes_for, title_of
 from .hops import PASS, hop_lines, parting, status_of

@@ -125,3 +125,19 @@ def hosts_toml(lab: Lab, name: str, host: str, text: str) -> Fault:
     """A node has certs.d/HOST/hosts.toml with this text; containerd reads it with every pull."""
     machine = lab.machine(name)
     return Fault(lambda: node.hosts_toml(machine, host, text), lambda: node.hosts_toml(machine, host, None))
+
+
+def vouches_late(lab: Lab, name: str, authority: str) -> Fault:
+    """A node's CA bundle has one of the lab's authorities more: a containerd that has looked at a certificate before does not
+    know it, for it loads the bundle once.
+    """
+    bundle = lab.machine(name).path(f"/etc/{node.BUNDLE}")
+    more = b"\n" + (lab.state / "pki" / f"{authority}.crt").read_bytes()
+
+    def on() -> None:
+        bundle.write_bytes(bundle.read_bytes() + more)
+
+    def off() -> None:
+        bundle.write_bytes(bundle.read_bytes().replace(more, b""))
+
+    return Fault(on, off)
