@@ -300,7 +300,16 @@ class _Shared:
             elif use is not None:
                 state = "used" if use.applies else "malformed" if use.cause == "auth.secret_malformed" else "unused"
                 uses.append(
-                    PullSecret(name, state, use.why, use.cause or "", use.usernames, use.registry_keys, from_account)
+                    PullSecret(
+                        name,
+                        state,
+                        use.why,
+                        use.cause or "",
+                        use.usernames,
+                        use.registry_keys,
+                        from_account,
+                        use.entries,
+                    )
                 )
             else:
                 uses.append(PullSecret(name, "unused", "not looked at: the image does not parse"))

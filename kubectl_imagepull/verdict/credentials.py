@@ -90,10 +90,7 @@ def nothing_sent(case: Case) -> Iterator[Finding]:
     elif _tells_apart(refused):
         yield found(case, "auth.no_credentials", subject, "auth", f"{reason}; the pod has no pull secret", refused)
     elif refused:
-        also = ["auth.no_credentials", "image.name_unknown"]
-        yield found(
-            case, "auth.denied_or_missing", subject, "auth", f"{reason}; the pod has no pull secret", refused, also
-        )
+        yield found(case, "auth.denied_or_missing", subject, "auth", f"{reason}; the pod has no pull secret", refused)
 
 
 def _reached_auth(case: Case) -> bool:
@@ -126,7 +123,7 @@ def sent_and_refused(case: Case) -> Iterator[Finding]:
     if refused and len(refused) >= len({(o.data.get("secret"), o.data.get("registry_key")) for o in tried}):
         open_to_all = any(o.outcome == "200" for o in decisive(case, "manifest"))
         extra = "; without any credentials the image could be pulled" if open_to_all else ""
-        reason = f"{where(refused[0])}, the registry refuses the credentials of {names}: {refused[0].summary}{extra}"
+        reason = f"{where(refused[0])}, {refused[0].subject.host}: {refused[0].summary}{extra}"
         subject = refused[0].subject
         yield found(case, "auth.bad_credentials", subject, "auth", reason, refused, ["auth.expired"])
     elif denied:

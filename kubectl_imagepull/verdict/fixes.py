@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import re
 import shlex
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import catalogue
 from ..catalogue import Mend
 from ..image.registries import kind_of
 from ..model import HOPS, Case, Finding, Fix, PullSecret
+from .actor import actor_of
 from .clouds import node_fixes
 from .credentials import sent
 from .hops import status_of
+from .rehearsal import rehearsed
 
 RESOURCES = {
     "Deployment": "deployment",
@@ -32,6 +35,8 @@ DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 """The key under which the kubelet looks for Docker Hub (kubernetes: pkg/credentialprovider/keyring.go)."""
 ELSEWHERE = frozenset({"token", "blob", "mirror", "proxy", "dns-server"})
 """Roles of a host that another image name does not mend."""
+SERVICES = {"containerd": "containerd", "cri-o": "crio", "docker": "docker"}
+"""Runtime, as the node names it, -> its unit."""
 PLAIN = re.compile(r"[A-Za-z0-9._:/@%+=,<>-]+")
 """A value that means the same inside of quotes and outside of them."""
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -46,13 +51,19 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
     host = finding.subject.host or (case.pull.authority if case.pull else facts.reference.registry)
     if finding.subject.role == "dns-server":
         # the name that was asked for, not the server that was asked
-        asked = [case.observations[i].subject.host for i in finding.because]
-        host = next(iter(asked), case.pull.host if case.pull else facts.reference.registry)
+        names_asked = [case.observations[i].subject.host for i in finding.because]
+        host = next(iter(names_asked), case.pull.host if case.pull else facts.reference.registry)
     port = host.rpartition(":")[2] if ":" in host else "443"
     secret = secret_of(case, finding.cause)
-    registry = kind_of(facts.reference.registry)
-    node = facts.node
+    reference, node = facts.reference, facts.node
+    registry = kind_of(reference.registry)
     usernames = secret.usernames if secret is not None else ()
+    # of a secret for other registries the keys are those that do not match
+    keys = secret.registry_keys if secret is not None and secret.cause != "auth.secret_wrong_registry" else ()
+    asked = reference.asked
+    own = f"{node.os}/{node.arch}" if node is not None and node.arch else ""
+    made_for = image_platforms(case) or [catalogue.FIELDS["platforms"]]
+    server = DOCKER_HUB_KEY if registry.id == "docker-hub" else reference.registry
     names = {
         "namespace": target.namespace,
         "pod": target.pod,
@@ -60,18 +71,25 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
         "owner_name": owner.name if owner and kind else target.pod if kind == "pod" else "",
         "container": target.container,
         "image": target.image,
-        "repository": facts.reference.repository,
-        "registry": facts.reference.registry,
-        "tag": facts.reference.asked,
+        "repository": reference.repository,
+        "registry": reference.registry,
+        "path": case.pull.repository if case.pull else "",
+        "tag": asked,
+        "suffix": "" if not asked else f"@{asked}" if ":" in asked else f":{asked}",
+        "normalised": reference.normalised,
+        "domain": reference.normalised.partition("/")[0],
         "host": host,
         "port": port,
         "node": target.node,
         "secret": secret.name if secret is not None else ", ".join(facts.account_secrets),
         "service_account": facts.service_account or "default",
-        "server": DOCKER_HUB_KEY if registry.id == "docker-hub" else facts.reference.registry,
+        "server": server,
+        "entry": next(iter(keys), server),
         "username": next((u for u in usernames if u), "") or registry.username,
         "architecture": image_architecture(case),
-        "platform": f"{node.os}/{node.arch}" if node is not None and node.arch else "",
+        "platform": own,
+        "platforms": ",".join(filter(None, dict.fromkeys((*made_for, own)))),
+        "service": SERVICES.get(_runtime(case)[0], ""),
     }
     return {k: v for k, v in names.items() if v}
 
@@ -86,14 +104,30 @@ def secret_of(case: Case, cause: str) -> PullSecret | None:
     return order[0] if order else None
 
 
+def image_platforms(case: Case) -> list[str]:
+    """What the image was seen to be made for, as os/architecture[/variant]; [] where that was not seen."""
+    found: list[str] = []
+    for seen in case.seen("platform") + case.seen("manifest"):
+        for entry in seen.data.get("platforms") or []:
+            platform = entry.get("platform") if isinstance(entry, dict) else None
+            if isinstance(platform, dict):
+                words = (platform.get("os"), platform.get("architecture"), platform.get("variant"))
+                found.append("/".join(str(w) for w in words if w))
+            elif isinstance(entry, str):
+                found.append(entry)
+    return list(dict.fromkeys(p for p in found if p.count("/") in (1, 2) and "unknown" not in p))
+
+
 def image_architecture(case: Case) -> str:
     """An architecture that the image has, as a node's label names it; "" where none was seen."""
-    for seen in case.seen("platform") + case.seen("manifest"):
-        for offered in seen.data.get("platforms") or []:
-            parts = str(offered).split("/")
-            if len(parts) >= 2 and parts[0] == "linux" and parts[1].isalnum():
-                return parts[1]
-    return ""
+    parts = (platform.split("/") for platform in image_platforms(case))
+    return next((p[1] for p in parts if p[0] == "linux" and p[1].isalnum()), "")
+
+
+def _runtime(case: Case) -> tuple[str, tuple[int, ...]]:
+    """(containerd | cri-o | docker, version) of the node; ("", ()) where it is not known."""
+    name, _, version = (case.facts.node.runtime if case.facts.node else "").partition("://")
+    return name, tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
 
 
 class _Known(string.Formatter):
@@ -108,26 +142,19 @@ def title_of(case: Case, finding: Finding) -> str:
     text = catalogue.entry(finding.cause).title
     names = values(case, finding)
     fields = {name for _, name, _, _ in string.Formatter().parse(text) if name}
-    fallback = {
-        "host": "the registry",
-        "secret": "the pull secret",
-        "node": "the node",
-        "tag": "the tag",
-        "port": "443",
-    }
+    fallback = {"host": "the registry", "secret": "the pull secret", "port": "443", "platform": "the node's platform"}
     return _Known().format(text, **{**{f: fallback.get(f, f"the {f}") for f in fields}, **names})
 
 
 def fixes_for(case: Case, finding: Finding) -> tuple[Fix, ...]:
     """What can be said about this very case first, then the catalogue's ways, without those whose names are not known."""
-    entry = catalogue.entry(finding.cause)
-    names = {**{k: f"<{k}>" for k in catalogue.OPTIONAL}, **values(case, finding)}
     if works_now(case, finding):
         return tuple(_noted(case, [_retry(case)]))
-    cloud = node_fixes(case, finding.cause)
-    fixes = [*_image_fixes(case, finding), *cloud]
+    entry, actor = catalogue.entry(finding.cause), actor_of(case, finding)
+    names = {**{name: catalogue.FIELDS[name] for name in catalogue.OPTIONAL}, **values(case, finding)}
+    fixes = [*_image_fixes(case, finding), *node_fixes(case, finding.cause)]
     for way in entry.mend:
-        if not _applies(case, finding, way, bool(fixes), bool(cloud)):
+        if not all(CONDITIONS[condition](case, finding) for condition in way.when):
             continue
         try:
             text = _Known().format(way.text, **names)
@@ -137,8 +164,56 @@ def fixes_for(case: Case, finding: Finding) -> tuple[Fix, ...]:
             continue
         if commands and not fitted:
             continue
-        fixes.append(Fix(text, fitted, _applicability(case, way, fitted), _actor(entry.actor, way)))
+        fixes.append(Fix(text, fitted, _applicability(case, way, fitted), way.actor or actor))
     return tuple(_noted(case, fixes))
+
+
+def _is(case: Case, runtime: str) -> bool:
+    """Whether the node has this runtime, as far as is known."""
+    return _runtime(case)[0] in (runtime, "")
+
+
+def _entries(case: Case, finding: Finding) -> int:
+    secret = secret_of(case, finding.cause)
+    return secret.entries if secret is not None else 0
+
+
+def _from_account(case: Case, finding: Finding) -> bool:
+    secret = secret_of(case, finding.cause)
+    return secret is not None and secret.from_service_account
+
+
+def _looked(case: Case, finding: Finding) -> bool:
+    """Whether the host that the finding is about was asked for from the node."""
+    node = [o for o in case.observations if o.vantage.place == "node"]
+    return finding.subject.role == "dns-server" or any(o.subject.host == finding.subject.host for o in node)
+
+
+CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
+    "explain": lambda case, finding: False,
+    "pull-secret": lambda case, finding: not node_fixes(case, finding.cause),
+    "one-entry": lambda case, finding: _entries(case, finding) <= 1,
+    "several-entries": lambda case, finding: _entries(case, finding) > 1,
+    "from-account": _from_account,
+    # another name mends no other host of the path, and the right one may be known
+    "other-image": lambda case, finding: (
+        finding.subject.role not in ELSEWHERE
+        and not _image_fixes(case, finding)
+        and not node_fixes(case, finding.cause)
+    ),
+    "not-looked": lambda case, finding: not _looked(case, finding),
+    "not-compared": lambda case, finding: (
+        bool(case.target.pod) and not any(o.vantage.place == "peer-node" for o in case.observations)
+    ),
+    "not-rehearsed": lambda case, finding: bool(case.target.node) and rehearsed(case) is None,
+    "containerd": lambda case, finding: _is(case, "containerd"),
+    "containerd-1": lambda case, finding: _runtime(case)[0] == "containerd" and _runtime(case)[1] < (2, 0),
+    # from 2.2 on the directory is read without being named (containerd: docs/cri/registry.md)
+    "containerd-2.1": lambda case, finding: _runtime(case)[0] == "containerd" and (2, 0) <= _runtime(case)[1] < (2, 2),
+    "cri-o": lambda case, finding: _is(case, "cri-o"),
+    "docker": lambda case, finding: _is(case, "docker"),
+}
+"""When a way of the catalogue that is tied to a condition is one for the case."""
 
 
 def works_now(case: Case, finding: Finding) -> bool:
@@ -166,22 +241,6 @@ def _retry(case: Case) -> Fix:
     return Fix(f"what failed works now{when}: retry at once", commands, "safe" if owner else "review", "you")
 
 
-def _applies(case: Case, finding: Finding, way: Mend, better: bool, cloud: bool) -> bool:
-    """Whether a way of the catalogue is one for this case."""
-    line = "\n".join(way.commands)
-    if " set image " in line:
-        # the same with the right image in it stands above; and a new name mends no other host of the path
-        return not better and finding.subject.role not in ELSEWHERE
-    if "--docker-password" in line or "ecr get-login" in line:
-        return not cloud
-    if "On a cloud's own registry" in way.text or "For ECR" in way.text:
-        return False
-    if '"imagePullSecrets":[]' in line.replace("\\", "").replace("{{", "{"):
-        secret = secret_of(case, finding.cause)
-        return secret is not None and secret.from_service_account
-    return True
-
-
 def _command(template: str, names: dict[str, str]) -> str:
     """A command with its values, each one word of the shell. KeyError: unknown, or unsafe inside of the template's quotes."""
     inside = {
@@ -194,7 +253,9 @@ def _command(template: str, names: dict[str, str]) -> str:
     for name, value in names.items():
         if name in inside and not PLAIN.fullmatch(value):
             continue
-        quoted[name] = value if name in inside or value == f"<{name}>" else shlex.quote(value)
+        stand_in = catalogue.FIELDS.get(name, "")
+        shown = value.startswith(stand_in) and PLAIN.fullmatch(value) if stand_in.startswith("<") else value == stand_in
+        quoted[name] = value if name in inside or shown else shlex.quote(value)
     return _Known().format(template, **quoted)
 
 
@@ -294,15 +355,6 @@ def _applicability(case: Case, way: Mend, commands: Sequence[str]) -> Any:
     )
 
 
-def _actor(actor: str, way: Mend) -> str:
-    """One of two actors: a command on the cluster's objects is for you, one on nodes or none at all for the other."""
-    first, either, second = actor.partition(" or ")
-    if not either:
-        return actor
-    mine = any(c.startswith(("kubectl", "docker", "crane", "oc ")) for c in way.commands)
-    return "you" if "you" in (first, second) and mine else second if first == "you" else first
-
-
 def _noted(case: Case, fixes: Iterable[Fix]) -> Iterable[Fix]:
     """Who else writes the object, said with each fix that would change it."""
     owner = case.target.owner
@@ -336,27 +388,51 @@ def better_image(case: Case, finding: Finding) -> NewImage | None:
         return NewImage(suggestion, _only_written_otherwise(case.target.image, suggestion), f"use {suggestion}")
     if finding.cause != "image.tag_unknown":
         return None
-    for seen in case.seen("manifest"):
-        closest = [t for t in seen.data.get("closest") or [] if isinstance(t, str)]
-        if not closest:
-            continue
-        asked = case.pull.asked if case.pull else ""
-        same = [t for t in closest if _plain(t) == _plain(asked)]
-        best = same[0] if same else closest[0]
-        why = f"the closest of {seen.data.get('tag_count', len(closest))} tags"
-        if len(same) == 1:
-            why = "differs only in spelling"
-        elif same:
-            why = f"{', '.join(same)} differ only in spelling: choose one"
-        image = f"{case.facts.reference.repository}:{best}"
-        return NewImage(image, len(same) == 1, f"use tag {best}, which exists ({why})")
-    return None
+    asked = case.pull.asked if case.pull else ""
+    tags = existing_tags(case)
+    same = [t for t in tags if _plain(t) == _plain(asked)]
+    near = same or [t for t in tags if _near(t, asked)]
+    if not near:
+        return None
+    why = "the nearest to what was asked for"
+    if len(same) == 1:
+        why = "it differs only in spelling"
+    elif same:
+        why = f"{', '.join(same)} differ only in spelling: choose one"
+    image = f"{case.facts.reference.repository}:{near[0]}"
+    return NewImage(image, len(same) == 1, f"use tag {near[0]}, which exists ({why})")
+
+
+def existing_tags(case: Case) -> list[str]:
+    """Tags that the repository was seen to have, those most like the one that was asked for first; the probes send a few."""
+    listed = (seen.data.get("closest") for seen in case.seen("manifest"))
+    return next(([t for t in tags if isinstance(t, str)] for tags in listed if tags), [])
+
+
+def _near(tag: str, asked: str) -> bool:
+    """Whether one tag may have been meant by the other: an end more or less, another patch version, a slip of the finger."""
+    one, other = _plain(tag), _plain(asked)
+    if min(len(one), len(other)) < 3:
+        return False
+    shorter, longer = sorted((one, other), key=len)
+    if longer.startswith(shorter) and longer[len(shorter)] in "-._+":
+        return True
+    version, meant = (re.fullmatch(r"(\d+\.\d+)\.\d+(.*)", text) for text in (one, other))
+    if version and meant:
+        return version.groups() == meant.groups()
+    if one[:1].isdigit() or other[:1].isdigit():
+        return False  # two versions that look alike are two versions
+    return difflib.SequenceMatcher(None, one, other).ratio() >= 0.8
 
 
 def _image_fixes(case: Case, finding: Finding) -> list[Fix]:
     new = better_image(case, finding)
     if new is None:
-        return []
+        tags = existing_tags(case) if finding.cause == "image.tag_unknown" else []
+        if not tags:
+            return []
+        image = f"{shlex.quote(case.facts.reference.repository)}:<tag>"
+        return [Fix(f"use a tag that exists: {', '.join(tags)}", set_image(case, image), "review", "you")]
     commands = set_image(case, shlex.quote(new.image))
     applicability: Any = "safe" if new.same and commands else "review" if commands else "manual"
     return [Fix(new.why, commands, applicability, "you")]
