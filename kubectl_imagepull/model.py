@@ -326,10 +326,12 @@ class HopLine:
 
 @dataclass(frozen=True)
 class RuledOut:
-    """What was seen working, and the causes that it rules out; a cause may end in a star."""
+    """What was seen working, and the causes that it rules out (a star stands for any word). host: where, "" for the verdict's
+    own."""
 
     causes: tuple[str, ...]
     why: str
+    host: str = ""
 
 
 @dataclass(frozen=True)

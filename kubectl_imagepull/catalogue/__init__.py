@@ -75,6 +75,7 @@ WHEN = frozenset(
         "several-entries",
         "from-account",
         "other-image",
+        "token-host",
         "not-looked",
         "not-compared",
         "not-rehearsed",

@@ -49,11 +49,11 @@ def _section(group: Sequence[tuple[Case, Verdict]]) -> str:
     evidence += [f"- also wrong: {prose(f.reason)} ({code(f.cause)})" for f in text.others(found)[:3] if not good]
     evidence += [f"- warning: {prose(f.reason)} ({code(f.cause)})" for f in found.findings if good]
     if found.ruled_out:
-        evidence.append(f"- what works: {prose(text.what_works(found))}")
+        evidence.append(f"- {prose(text.what_works(found))}")
     lines += [*evidence, ""] if evidence else []
     for number, fix in enumerate(found.fixes, 1):
         lines += _fix(fix, f"Fix {number}" if len(found.fixes) > 1 else "Fix", found)
-    if case.facts.said:
+    if case.facts.said and case.target.pod:
         lines += [f"<details><summary>{text.speaker(case).capitalize()}</summary>", ""]
         lines += [block(text.words(case), "text"), "", "</details>", ""]
     lines += ["<details><summary>The path of the pull</summary>", "", *_path(found.hops), "", "</details>"]

@@ -76,7 +76,7 @@ def _section(group: Sequence[tuple[Case, Verdict]], number: int) -> str:
     word = "warning" if good else "also wrong"
     reasons += [f"<li>{word}: {esc(f.reason)} (<code>{esc(f.cause)}</code>)</li>" for f in listed]
     if found.ruled_out:
-        reasons.append(f"<li>what works: {esc(text.what_works(found))}</li>")
+        reasons.append(f"<li>{esc(text.what_works(found))}</li>")
     if reasons:
         parts += ["<section><h3>Why</h3><ul>", *reasons, "</ul></section>"]
     if found.fixes:
@@ -85,7 +85,7 @@ def _section(group: Sequence[tuple[Case, Verdict]], number: int) -> str:
     if found.hops:
         parts += ["<section><h3>The path of the pull</h3>", f'<div class="picture">{picture(found.hops)}</div>']
         parts += [_details(found.hops), "</section>"]
-    if case.facts.said:
+    if case.facts.said and case.target.pod:
         parts.append(
             f"<details><summary>{esc(text.speaker(case).capitalize())}</summary><pre>{esc(text.words(case))}</pre></details>"
         )

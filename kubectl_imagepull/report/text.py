@@ -198,8 +198,8 @@ def verdict(case: Case, found: Verdict, style: Style) -> str:
     for other in others(found)[:3]:
         lines.append(style.wrap(f"also wrong: {other.reason} ({other.cause})", INDENT + 2, INDENT))
     if found.ruled_out:
-        lines.append(style.wrap(f"what works: {what_works(found)}", INDENT + 2, INDENT))
-    if case.facts.said:
+        lines.append(style.wrap(what_works(found), INDENT + 2, INDENT))
+    if case.facts.said and case.target.pod:
         lines.append(style.wrap(f"{speaker(case)}: {words(case)}", INDENT + 2, INDENT))
     for number, fix in enumerate(found.fixes, 1):
         lines += ["", *_fix(fix, f"FIX {number}" if len(found.fixes) > 1 else "FIX", found, style)]
@@ -239,7 +239,8 @@ def others_of(case: Case, found: Verdict) -> list[tuple[str, str]]:
 def what_works(found: Verdict) -> str:
     """What was seen working, and which causes that rules out."""
     parts = [f"{r.why} (so not {' or '.join(r.causes)})" if r.causes else r.why for r in found.ruled_out]
-    return ", ".join(parts)
+    host = found.ruled_out[0].host
+    return f"what works{f' at {host}' if host else ''}: {', '.join(parts)}"
 
 
 def who(actor: str) -> str:
@@ -250,8 +251,7 @@ def who(actor: str) -> str:
 def speaker(case: Case) -> str:
     """Whose words the last failure is told in, and how old they are."""
     facts = case.facts
-    who_said = "the kubelet" if case.target.pod else "the API server"
-    return f"{who_said} said" + (f" {ago(facts.read_at - facts.said_at)} ago" if facts.said_at else "")
+    return "the kubelet said" + (f" {ago(facts.read_at - facts.said_at)} ago" if facts.said_at else "")
 
 
 def words(case: Case) -> str:

@@ -13,6 +13,7 @@ from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, HopLine, Ruled
 # the rule modules register themselves
 from . import blobs, clock, credentials, network, path, platform, registry, rehearsal, state  # noqa: F401
 from .actor import actor_of, works_elsewhere
+from .credentials import contrary_to_the_secrets
 from .evidence import RULES, decisive, where
 from .fixes import fixes_for, title_of, works_now
 from .hops import PASS, hop_lines, parting, status_of
@@ -64,14 +65,14 @@ def judge(case: Case) -> Verdict:
         confidence=chosen.confidence,
         subject=chosen.subject,
         title=f"{title}, or did: it works now" if is_past else title,
-        actor=actor_of(case, chosen),
+        actor="nobody" if is_past else actor_of(case, chosen),
         hop=chosen.hop,
         explanation=tuple(filter(None, (chosen.reason, _elsewhere(case, chosen), *explanation, parting(case)))),
         findings=findings,
         hops=hops,
         fixes=fixes_for(case, chosen),
         ruled_out=ruled_out,
-        alternatives=_alternatives(chosen, message, ruled_out),
+        alternatives=_alternatives(case, chosen, message, ruled_out),
         passed=is_past,
     )
 
@@ -97,11 +98,12 @@ def _from_message(case: Case, message: Classified | None) -> Finding | None:
         return None
     entry = catalogue.entry(message.cause)
     again = rehearsal.rehearsed(case)
-    confidence: Confidence = "likely" if not message.also else "possible"
+    also = tuple(sorted(set(message.also) - contrary_to_the_secrets(case), key=message.also.index))
+    confidence: Confidence = "likely" if not also else "possible"
     reason = "the kubelet's message says so"
     if again is not None and again.outcome == "failed":
         # seen now, where it counts; words that allow several causes allow them still
-        confidence = "confirmed" if not message.also else "possible"
+        confidence = "confirmed" if not also else "possible"
         reason = f"the kubelet tried again just now and says: {str(again.data.get('message'))[:300]}"
     elif again is not None:
         confidence = "possible"
@@ -113,7 +115,7 @@ def _from_message(case: Case, message: Classified | None) -> Finding | None:
         confidence=confidence,
         hop=entry.hop,
         reason=reason,
-        also=message.also,
+        also=also,
     )
 
 
@@ -132,14 +134,13 @@ def _contradiction(case: Case, chosen: Finding, spoken: Finding) -> str:
     """Why what was seen is believed and not the message."""
     runtime = case.facts.node.runtime.partition("://")[0] if case.facts.node else ""
     again = [o for o in decisive(case, spoken.hop) if o.subject.role == spoken.subject.role] if spoken.hop else []
+    told = f"{runtime or 'the runtime'} reports that {title_of(case, spoken)} ({spoken.cause})"
+    place = _seen_from(case, chosen)
     if again and all(status_of(case, o) == "pass" for o in again):
-        why = "what it complains of works now"
-    elif runtime == "containerd":
-        why = "of several tries containerd may report the one that got furthest, not the first"
-    else:
-        why = "the message is of the last attempt, and this was seen now"
-    said = f"{spoken.cause}: {title_of(case, spoken)}"
-    return f"{runtime or 'the runtime'} reports another cause ({said}), but {_seen_from(case, chosen)} it is this one: {why}"
+        return f"{told}, but {place} that works now"
+    if runtime == "containerd":
+        return f"{told}, but {place} it is the above: of several tries containerd may report the one that got furthest"
+    return f"{told}, but that was the last attempt, and {place} the above is seen now"
 
 
 def _seen_from(case: Case, chosen: Finding) -> str:
@@ -151,7 +152,7 @@ def _elsewhere(case: Case, chosen: Finding) -> str:
     """Whether the network's trouble is the node's alone, in a sentence; "" where that was not seen."""
     mine = [case.observations[i] for i in chosen.because if case.observations[i].vantage.place == "node"]
     here = [o for o in case.seen(chosen.hop, place="workstation") if mine and o.subject == mine[0].subject]
-    if chosen.hop not in ("dns", "connect", "tls") or not here:
+    if chosen.hop not in ("dns", "connect", "tls") or chosen.cause == "node.clock_skew" or not here:
         return ""
     if works_elsewhere(case, chosen):
         differs = {
@@ -178,12 +179,14 @@ def _not_reproduced(case: Case, spoken: Finding) -> list[str]:
     return ["the probes saw nothing wrong up to where they can look"]
 
 
-def _alternatives(chosen: Finding, message: Classified | None, ruled_out: tuple[RuledOut, ...]) -> tuple[str, ...]:
+def _alternatives(
+    case: Case, chosen: Finding, message: Classified | None, ruled_out: tuple[RuledOut, ...]
+) -> tuple[str, ...]:
     """What else it could be: nothing for a confirmed finding but what the finding itself leaves open."""
     others = list(chosen.also)
     if chosen.confidence in ("likely", "possible") and message is not None:
         others += [message.cause, *message.also]
-    out = [pattern for one in ruled_out for pattern in one.causes]
+    out = [*contrary_to_the_secrets(case), *(pattern for one in ruled_out for pattern in one.causes)]
     return tuple(
         other
         for other in dict.fromkeys(others)
@@ -207,22 +210,22 @@ WORKS = (
 
 def _ruled_out(case: Case, chosen: Finding) -> tuple[RuledOut, ...]:
     """What was seen working at the registry, and what it rules out: nothing where nobody is asked before the pull breaks."""
-    if chosen.hop in HOPS[: HOPS.index("dns")]:
+    if chosen.hop in (*HOPS[: HOPS.index("dns")], "runtime"):
         return ()
     host = case.pull.authority if case.pull else ""
-    at = f" at {host}" if chosen.subject.role in ("token", "blob", "mirror", "proxy") else ""
+    elsewhere = host if chosen.subject.role in ("token", "blob", "mirror", "proxy") else ""
     out = []
     for hop, good, causes, why in WORKS:
-        seen = [o for o in decisive(case, hop) if o.subject.host == host]
-        seen = seen or (list(case.seen(hop)) if hop in ("auth", "manifest") else [])
-        working = [o for o in seen if o.outcome in good]
+        seen = [o for o in decisive(case, hop) if o.subject.host == host and o.outcome in good]
+        # what credentials get is asked from this machine
+        working = seen or [o for o in case.seen(hop) if o.outcome in good and hop in ("auth", "manifest")]
         if not working:
             continue
-        here = " (as seen from this machine)" if working[0].vantage.place == "workstation" else ""
+        here = ", seen from this machine" if working[0].vantage.place == "workstation" else ""
         if not _any_match(chosen.cause, causes):
-            out.append(RuledOut(causes, f"{why}{at}{here}"))
-        elif at:
-            out.append(RuledOut((), f"{why}{at}{here}"))
+            out.append(RuledOut(causes, f"{why}{here}", elsewhere))
+        elif elsewhere:
+            out.append(RuledOut((), f"{why}{here}", elsewhere))
     return tuple(out)
 
 

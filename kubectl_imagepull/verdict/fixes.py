@@ -57,9 +57,10 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
     secret = secret_of(case, finding.cause)
     reference, node = facts.reference, facts.node
     registry = kind_of(reference.registry)
-    usernames = secret.usernames if secret is not None else ()
-    # of a secret for other registries the keys are those that do not match
-    keys = secret.registry_keys if secret is not None and secret.cause != "auth.secret_wrong_registry" else ()
+    # of a secret for other registries, keys and users are those of the others
+    fits = secret is not None and secret.cause != "auth.secret_wrong_registry"
+    usernames = secret.usernames if secret is not None and fits else ()
+    keys = secret.registry_keys if secret is not None and fits else ()
     asked = reference.asked
     own = f"{node.os}/{node.arch}" if node is not None and node.arch else ""
     made_for = image_platforms(case) or [catalogue.FIELDS["platforms"]]
@@ -201,6 +202,7 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
         and not _image_fixes(case, finding)
         and not node_fixes(case, finding.cause)
     ),
+    "token-host": lambda case, finding: finding.subject.role == "token",
     "not-looked": lambda case, finding: not _looked(case, finding),
     "not-compared": lambda case, finding: (
         bool(case.target.pod) and not any(o.vantage.place == "peer-node" for o in case.observations)

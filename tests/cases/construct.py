@@ -293,9 +293,7 @@ class Look:
 DIGEST = "sha256:9e7937b22618f63a8fa5b5bbbf8dcebf8a81772728082ac5bda56492ad3ffda7"
 GOT = "sha256:f7e8b832fef1ca8d694bd8b2a1fc58154020f7e99c7ae0e927a908176e84d6e9"
 ANONYMOUS = {"via": "anonymous"}
-COPY = (
-    'failed to pull and unpack image "registry.lab.test/busybox:1.35": failed to copy: httpReadSeeker: failed open: '
-)
+COPY = 'failed to pull and unpack image "registry.lab.test/busybox:1.35": failed to copy: httpReadSeeker: failed open: '
 HEAD_135 = 'failed to do request: Head "https://registry.lab.test/v2/busybox/manifests/1.35"'
 LOOKS = {
     "image.platform_mismatch-seen": Look(
