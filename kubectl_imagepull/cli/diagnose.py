@@ -21,7 +21,7 @@ from ..report.style import Style, clean
 from ..verdict import judge
 from ..verdict.hops import api_lines, line_of
 from . import apply, targets
-from .look import Looked, Where, look, peer_of, rehearsal_of
+from .look import Job, Looked, Where, look_side_by_side, peer_of, rehearsal_of
 from .options import UsageError, flags_of, style_of, wanted_of
 from .watch import End, Followed, follow, known_events
 
@@ -149,7 +149,7 @@ def _looked_at(
     args: argparse.Namespace,
     seen: Callable[[Observation], None],
 ) -> list[Case]:
-    """The Cases of these containers: the same trouble is looked at once, each node through one probe pod, in turn."""
+    """The Cases of these containers: the same trouble is looked at once, each node through one probe pod."""
     first: dict[tuple[object, ...], ContainerRead] = {}
     for container in chosen:
         first.setdefault(targets.same_trouble(container), container)
@@ -162,27 +162,14 @@ def _looked_at(
     for container in numbered.values():
         by_node.setdefault(container.target.node, []).append(container)
     errors = {(r.namespace, r.name): r.errors for r in reads}
-    tried: set[tuple[str, str, str]] = set()
+    groups = list(by_node.values())
+    asked = [_distinct(containers) for containers in groups]
+    if args.no_probe:
+        looks = [Looked() for _ in groups]
+    else:
+        looks = _from_all_nodes(api, reads, groups, asked, args, seen)
     cases: dict[tuple[object, ...], Case] = {}
-    for node, containers in by_node.items():
-        read = next(
-            r for r in reads if (r.namespace, r.name) == (containers[0].target.namespace, containers[0].target.pod)
-        )
-        pulls, alias = _distinct(containers)
-        logins = {} if args.no_credentials else _logins(containers, alias, tried)
-        where = Where(
-            None if args.no_probe or not node else read.node,
-            read.namespace,
-            read.images_running,
-            read.images_listed,
-            wanted_of(args),
-            rehearsal_of(containers, alias),
-        )
-        looked = Looked()
-        if not args.no_probe:
-            peer, troubles = peer_of(api, args.compare_node, where, containers)
-            looked = look(api, replace(where, peer=peer), pulls, logins, args.timeout, seen)
-            looked = replace(looked, errors=(*looked.errors, *troubles))
+    for containers, (_, alias), looked in zip(groups, asked, looks, strict=True):
         for container in containers:
             container = _with_history(api, read_of(reads, container), container)
             pod_errors = errors.get((container.target.namespace, container.target.pod), ())
@@ -194,6 +181,35 @@ def _looked_at(
         history = case.facts.since_revision if case.target.owner == container.target.owner else ""
         out.append(replace(case, target=container.target, facts=replace(container.facts, since_revision=history)))
     return out
+
+
+def _from_all_nodes(
+    api: Api,
+    reads: Sequence[PodRead],
+    groups: Sequence[Sequence[ContainerRead]],
+    asked: Sequence[tuple[list[Pull], dict[str, str]]],
+    args: argparse.Namespace,
+    seen: Callable[[Observation], None],
+) -> list[Looked]:
+    """What is seen from the node of each group, and from here for its pulls."""
+    tried: set[tuple[str, str, str]] = set()
+    jobs, troubles = [], []
+    for containers, (pulls, alias) in zip(groups, asked, strict=True):
+        read = read_of(reads, containers[0])
+        where = Where(
+            read.node if containers[0].target.node else None,
+            read.namespace,
+            read.images_running,
+            read.images_listed,
+            wanted_of(args),
+            rehearsal_of(containers, alias),
+        )
+        peer, trouble = peer_of(api, args.compare_node, where, containers)
+        troubles.append(trouble)
+        logins = {} if args.no_credentials else _logins(containers, alias, tried)
+        jobs.append(Job(replace(where, peer=peer), pulls, logins))
+    looks = look_side_by_side(api, jobs, args.timeout, seen)
+    return [replace(one, errors=(*one.errors, *more)) for one, more in zip(looks, troubles, strict=True)]
 
 
 def read_of(reads: Sequence[PodRead], container: ContainerRead) -> PodRead:
