@@ -268,6 +268,8 @@ class _Shared:
             read_at=self.now,
             **_pulling(state, mine, image, self.now),
         )
+        if facts.failing and not facts.since:
+            facts = replace(facts, since=_not_ready_since(self.pod))
         return ContainerRead(target, facts, pull, credentials)
 
     def _about(self, state: Mapping[str, Any], role: str, image: str) -> Mapping[str, Any]:
@@ -361,6 +363,17 @@ def _pulling(state: Mapping[str, Any], events: Sequence[Event], image: str, now:
         "attempts": attempts,
         "next_retry": retry,
     }
+
+
+def _not_ready_since(pod: Mapping[str, Any]) -> float:
+    """When the pod's containers were last not ready: events are gone after an hour (kubernetes: kube-apiserver --event-ttl)."""
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    since = (
+        c.get("lastTransitionTime")
+        for c in conditions
+        if c.get("type") == "ContainersReady" and c.get("status") == "False"
+    )
+    return next((_time(at) for at in since), 0.0)
 
 
 def _containers(spec: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:

@@ -14,7 +14,7 @@ from typing import Any
 from .. import catalogue
 from ..catalogue import Mend
 from ..image.registries import kind_of
-from ..model import HOPS, Case, Finding, Fix, PullSecret
+from ..model import HOPS, Applicability, Case, Finding, Fix, PullSecret
 from .actor import actor_of
 from .clouds import node_fixes
 from .credentials import sent
@@ -371,7 +371,12 @@ def _noted(case: Case, fixes: Iterable[Fix]) -> Iterable[Fix]:
     elif owner.kind not in RESOURCES:
         note = f"the pod belongs to {owner.slash}: change it there, or it is reverted"
     for fix in fixes:
-        yield dataclasses.replace(fix, note="; ".join(filter(None, (fix.note, note))))
+        counts = owner.kind in ("Job", "CronJob") and any(" delete pod " in command for command in fix.commands)
+        said = filter(
+            None, (fix.note, note, f"a deleted pod counts as a failed try of {owner.slash}" if counts else "")
+        )
+        applicability: Applicability = "review" if counts and fix.applicability == "safe" else fix.applicability
+        yield dataclasses.replace(fix, applicability=applicability, note="; ".join(said))
 
 
 @dataclasses.dataclass(frozen=True)
