@@ -25,7 +25,7 @@ WORDS: Mapping[Status, str] = {
     "unknown": "?",
 }
 COLOURS: Mapping[str, str] = {"pass": "32", "warn": "33", "fail": "31", "bold": "1", "faint": "2"}
-NARROWEST = 60
+NARROWEST = 40
 
 
 @dataclass(frozen=True)

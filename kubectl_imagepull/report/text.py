@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..model import Case, Finding, Fix, HopLine, ReadError, Subject, Verdict
 from ..verdict.fixes import title_of
-from .style import CONFIDENT, Style, clean
+from .style import CONFIDENT, NARROWEST, Style, clean
 
 ACTORS = {
     "you": "you",
@@ -43,7 +43,7 @@ def report(both: Sequence[tuple[Case, Verdict]], style: Style) -> str:
         blocks.append("\n".join([*lines, verdict(case, found, style)]) + "\n")
     if len(shown) > 1:
         blocks.append(summary(shown, style))
-    rule = "\n" + style.paint("faint", "-" * max(60, style.width)) + "\n\n"
+    rule = "\n" + style.paint("faint", "-" * max(NARROWEST, style.width)) + "\n\n"
     done = dict.fromkeys(line for case, _ in both for line in means(case))
     foot = "\n".join(style.paint("faint", style.wrap(line, 2, 0)) for line in done)
     return rule.join(blocks) + (f"\n{foot}\n" if foot else "")

@@ -124,7 +124,7 @@ def test_documents(file: Path) -> None:
     assert as_yaml == document
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [40, 80, 120])
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
 def test_width(file: Path, width: int) -> None:
     """No line is wider than the terminal but commands, which are there to be copied."""
