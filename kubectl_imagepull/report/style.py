@@ -61,7 +61,8 @@ class Style:
             break_on_hyphens=False,
             break_long_words=True,
         )
-        return "\n".join(lines)
+        # before a long word that it broke, textwrap leaves a blank
+        return "\n".join(line.rstrip() for line in lines)
 
 
 def clean(text: str) -> str:
