@@ -74,6 +74,8 @@ WHEN = frozenset(
         "one-entry",
         "several-entries",
         "from-account",
+        "from-pod",
+        "public",
         "other-image",
         "token-host",
         "not-looked",

@@ -78,7 +78,7 @@ def _path(hops: Sequence[HopLine]) -> list[str]:
     for line in hops:
         details = [e for e in line.evidence if line.status in ("fail", "warn") and clean(e) not in clean(line.summary)]
         what = "<br>".join(cell(part) for part in (line.summary, *details) if part)
-        seen = "API server" if line.vantage == "api" else cell(line.vantage)
+        seen = {"api": "API server", "workstation": "this machine"}.get(line.vantage) or cell(line.vantage)
         rows.append(f"| {SYMBOLS[line.status]} | {text.label(line)} | {seen} | {what} |")
     return rows
 

@@ -155,12 +155,12 @@ def _elsewhere(case: Case, chosen: Finding) -> str:
     if chosen.hop not in ("dns", "connect", "tls") or chosen.cause == "node.clock_skew" or not here:
         return ""
     if works_elsewhere(case, chosen):
-        differs = {
-            "dns": "its resolver",
-            "connect": "its way there",
-            "tls": "its way there, its clock or what it trusts",
-        }
-        return f"this machine gets past this, so {mine[0].vantage.name} is what differs: {differs[chosen.hop]}"
+        name = mine[0].vantage.name
+        return {
+            "dns": f"this machine resolves the name, so what differs is {name}'s resolver",
+            "connect": f"this machine gets through, so what differs is {name}'s way there",
+            "tls": f"this machine accepts the certificate, so what differs is {name}: its way there, its clock or what it trusts",
+        }[chosen.hop]
     same = here[0].outcome == mine[0].outcome
     return f"this machine meets the same, so it is not {mine[0].vantage.name} alone" if same else ""
 

@@ -196,6 +196,10 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "one-entry": lambda case, finding: _entries(case, finding) <= 1,
     "several-entries": lambda case, finding: _entries(case, finding) > 1,
     "from-account": _from_account,
+    "from-pod": lambda case, finding: not _from_account(case, finding),
+    "public": lambda case, finding: any(
+        o.outcome == "200" and o.data.get("via") in (None, "", "anonymous") for o in case.seen("manifest")
+    ),
     # another name mends no other host of the path, and the right one may be known
     "other-image": lambda case, finding: (
         finding.subject.role not in ELSEWHERE

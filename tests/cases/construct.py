@@ -193,7 +193,7 @@ def others() -> dict[str, CaseFile]:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Look:
     """What a probe would have seen in place of what it saw on the lab, and the runtime's words for the same."""
 
     hop: str
@@ -202,6 +202,12 @@ class Answer:
     said: str
     source: str
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer(Look):
+    """Within a pull that fails on the lab. login: it is the answer to the one with credentials."""
+
     base: str = "image.tag_unknown"
     login: bool = False
 
@@ -275,15 +281,9 @@ def seen(cause: str, answer: Answer) -> CaseFile:
 
 
 @dataclass(frozen=True)
-class Look:
-    """What the node sees from one hop on, as a probe tells it, and the runtime's words. both: this machine sees it, too."""
+class FromOne(Look):
+    """From one hop on, for a pod that is healthy on the lab. both: this machine sees the same."""
 
-    hop: str
-    outcome: str
-    summary: str
-    said: str
-    source: str
-    data: Mapping[str, Any] = field(default_factory=dict)
     role: str = "registry"
     host: str = "registry.lab.test"
     both: bool = True
@@ -296,44 +296,44 @@ ANONYMOUS = {"via": "anonymous"}
 COPY = 'failed to pull and unpack image "registry.lab.test/busybox:1.35": failed to copy: httpReadSeeker: failed open: '
 HEAD_135 = 'failed to do request: Head "https://registry.lab.test/v2/busybox/manifests/1.35"'
 LOOKS = {
-    "image.platform_mismatch-seen": Look(
+    "image.platform_mismatch-seen": FromOne(
         "platform", "index", "an index with linux/arm64, linux/s390x",
         'failed to pull and unpack image "registry.lab.test/busybox:1.35": no match for platform in manifest: not found',
         "containerd: core/images/image.go (no match for platform)",
         {**ANONYMOUS, "entries": 2, "platforms": [{"platform": {"os": "linux", "architecture": a}} for a in ("arm64", "s390x")]},
     ),
-    "image.format_unsupported-seen": Look(
+    "image.format_unsupported-seen": FromOne(
         "platform", "no-image", "a Helm chart (application/vnd.cncf.helm.config.v1+json)",
         'failed to pull and unpack image "registry.lab.test/busybox:1.35": failed to unpack image on snapshotter overlayfs: '
         "mismatched image rootfs and manifest layers", "tests/corpus/captured.jsonl: a chart in the place of an image",
         {**ANONYMOUS, "kind": "artifact", "media_type": "application/vnd.oci.image.manifest.v1+json"},
     ),
-    "image.blob_unknown-seen": Look(
+    "image.blob_unknown-seen": FromOne(
         "blobs", "404", f"layer {DIGEST[:19]}…: HTTP 404 BLOB_UNKNOWN blob unknown to registry",
         f"{COPY}content at https://registry.lab.test/v2/busybox/blobs/{DIGEST} not found: not found",
         "containerd: core/remotes/docker/fetcher.go (not found)",
         {**ANONYMOUS, "kind": "layer", "digest": DIGEST, "status": 404,
          "errors": [{"code": "BLOB_UNKNOWN", "message": "blob unknown to registry"}]},
     ),
-    "content.corrupt-seen": Look(
+    "content.corrupt-seen": FromOne(
         "blobs", "corrupt", f"configuration {DIGEST[:19]}…: its bytes do not match its digest",
         f'failed to pull and unpack image "registry.lab.test/busybox:1.35": failed commit on ref "config-{DIGEST}": unexpected '
         f"commit digest {GOT}, expected {DIGEST}: failed precondition",
         "containerd: plugins/content/local/writer.go (unexpected commit digest)",
         {**ANONYMOUS, "kind": "configuration", "digest": DIGEST, "status": 200, "errors": []},
     ),
-    "transfer.timeout-seen": Look(
+    "transfer.timeout-seen": FromOne(
         "blobs", "slow", f"layer {DIGEST[:19]}…: 14336 bytes in 8 s",
         f"{COPY}context canceled: pull progress timeout",
         "containerd: internal/cri/server/images/image_pull.go (image_pull_progress_timeout)",
         {**ANONYMOUS, "kind": "layer", "digest": DIGEST, "status": 206, "bytes": 14336, "errors": []}, both=False,
     ),
-    "net.proxy-seen": Look(
+    "net.proxy-seen": FromOne(
         "connect", "refused", "10.89.0.31:3128 connection refused",
         f"{HEAD_135}: proxyconnect tcp: dial tcp 10.89.0.31:3128: connect: connection refused",
         "go: net/http/transport.go (proxyconnect)", {"tried": []}, "proxy", "10.89.0.31:3128", False,
     ),
-    "runtime.config_invalid-seen": Look(
+    "runtime.config_invalid-seen": FromOne(
         "runtime", "invalid", "/etc/containerd/certs.d/registry.lab.test/hosts.toml: its CA /etc/ssl/corp.crt does not exist",
         'failed to pull and unpack image "registry.lab.test/busybox:1.35": failed to resolve image: failed to load CA file: open '
         "/etc/ssl/corp.crt: no such file or directory", "containerd: core/remotes/docker/config/hosts.go (CA certificates)",
@@ -341,23 +341,23 @@ LOOKS = {
                        "problem": "its CA /etc/ssl/corp.crt does not exist", "fatal": "yes"}]},
         "node", "node2", False,
     ),
-    "node.clock_skew": Look(
+    "node.clock_skew": FromOne(
         "tls", "expired", "the certificate expired on 2027-11-23 04:06 UTC",
         f"{HEAD_135}: tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time "
         "2027-12-03T04:17:36Z is after 2027-11-23T04:06:25Z", "go: crypto/x509/verify.go (CertificateInvalidError)",
         {"skew": 32400000.0}, both=False,
     ),
-    "storage.no_space-pressure": Look(
+    "storage.no_space-pressure": FromOne(
         "", "", "", f"{COPY[:-len('httpReadSeeker: failed open: ')]}write /var/lib/containerd/io.containerd.content.v1.content"
         "/ingest/3f/data: no space left on device", "kubernetes: pkg/kubelet/eviction/eviction_manager.go (DiskPressure)",
         facts={"node": {"disk_pressure": True}},
     ),
-    "net.refused-passed": Look(
+    "net.refused-passed": FromOne(
         "", "", "", f"{HEAD_135}: dial tcp 10.89.11.20:443: connect: connection refused",
         "go: net/dial.go (connection refused); tests/cases/none.json: by then the registry answers again",
         facts={"next_retry": 34.0},
     ),
-    "tls.expired-contradicted": Look(
+    "tls.expired-contradicted": FromOne(
         "tls", "expired", "the certificate expired on 2026-11-13 04:06 UTC",
         f"{HEAD_135}: dial tcp [fd00:1ab::20]:443: connect: connection refused",
         "go: net/dial.go (connection refused); of two addresses the runtime names the one that it tried last",
@@ -368,7 +368,7 @@ LOOKS = {
 """Name of a case -> the one answer by which it differs from a healthy pod of the lab."""
 
 
-def looked(look: Look) -> CaseFile:
+def looked(look: FromOne) -> CaseFile:
     """The case of a healthy pod, as if its pull had failed and the node had seen this."""
     base = parse((CASES / "none.json").read_bytes(), "none").cases[0]
     last = HOPS.index(look.hop) if look.hop else len(HOPS)

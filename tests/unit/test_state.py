@@ -225,7 +225,7 @@ def test_what_works_is_not_left_open() -> None:
 @pytest.mark.parametrize(
     ("here", "told"),
     [
-        ("open", "this machine gets past this, so node1 is what differs"),
+        ("open", "this machine gets through, so what differs is node1"),
         ("refused", "this machine meets the same, so it is not node1 alone"),
         ("timeout", ""),
     ],
