@@ -18,7 +18,9 @@ from ..kube.read import _managers
 from ..kube.workloads import path_of
 from ..model import Case, Finding, Verdict
 from ..report.style import clean
-from ..verdict.fixes import RESOURCES, better_image, existing_tags, set_image, works_now
+from ..verdict.fixes import set_image, works_now
+from ..verdict.names import RESOURCES
+from ..verdict.other_image import better_image, existing_tags
 
 GITOPS = ("Argo CD", "Flux")
 MANAGER = "kubectl-imagepull"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..model import Case, Finding, Fix, HopLine, ReadError, Subject, Verdict
-from ..verdict.fixes import title_of
+from ..verdict.names import title_of
 from .style import CONFIDENT, NARROWEST, Style, clean
 
 ACTORS = {

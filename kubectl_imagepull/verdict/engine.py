@@ -15,8 +15,9 @@ from . import blobs, clock, credentials, network, path, platform, registry, rehe
 from .actor import actor_of, works_elsewhere
 from .credentials import contrary_to_the_secrets
 from .evidence import RULES, decisive, where
-from .fixes import fixes_for, title_of, works_now
+from .fixes import fixes_for, works_now
 from .hops import PASS, hop_lines, parting, status_of
+from .names import title_of
 from .path import settle
 
 
@@ -70,7 +71,7 @@ def judge(case: Case) -> Verdict:
         explanation=tuple(filter(None, (chosen.reason, _elsewhere(case, chosen), *explanation, parting(case)))),
         findings=findings,
         hops=hops,
-        fixes=fixes_for(case, chosen),
+        fixes=fixes_for(case, chosen, is_past),
         ruled_out=ruled_out,
         alternatives=_alternatives(case, chosen, message, ruled_out),
         passed=is_past,

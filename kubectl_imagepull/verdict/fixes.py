@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import re
 import shlex
@@ -13,143 +12,31 @@ from typing import Any
 
 from .. import catalogue
 from ..catalogue import Mend
-from ..image.registries import kind_of
-from ..model import HOPS, Applicability, Case, Finding, Fix, PullSecret
+from ..model import HOPS, Applicability, Case, Finding, Fix
 from .actor import actor_of
 from .clouds import node_fixes
 from .credentials import sent
 from .hops import status_of
+from .names import RESOURCES, Known, runtime_of, secret_of, values
+from .other_image import better_image, existing_tags
 from .rehearsal import rehearsed
 
-RESOURCES = {
-    "Deployment": "deployment",
-    "StatefulSet": "statefulset",
-    "DaemonSet": "daemonset",
-    "ReplicaSet": "replicaset",
-    "CronJob": "cronjob",
-    "Job": "job",
-}
 RESTARTABLE = frozenset({"deployment", "statefulset", "daemonset"})
 """Kinds that `kubectl rollout restart` takes (kubernetes/kubectl: pkg/polymorphichelpers/objectrestarter.go)."""
-DOCKER_HUB_KEY = "https://index.docker.io/v1/"
-"""The key under which the kubelet looks for Docker Hub (kubernetes: pkg/credentialprovider/keyring.go)."""
 ELSEWHERE = frozenset({"token", "blob", "mirror", "proxy", "dns-server"})
 """Roles of a host that another image name does not mend."""
-SERVICES = {"containerd": "containerd", "cri-o": "crio", "docker": "docker"}
-"""Runtime, as the node names it, -> its unit."""
 PLAIN = re.compile(r"[A-Za-z0-9._:/@%+=,<>-]+")
 """A value that means the same inside of quotes and outside of them."""
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 PATCHED = re.compile(r" -p '(\{.*\})'")
 
 
-def values(case: Case, finding: Finding) -> dict[str, str]:
-    """The names that titles and commands may use; those that are not known are left out."""
-    target, facts = case.target, case.facts
-    owner = target.owner
-    kind = RESOURCES.get(owner.kind, "") if owner else "pod"
-    host = finding.subject.host or (case.pull.authority if case.pull else facts.reference.registry)
-    if finding.subject.role == "dns-server":
-        # the name that was asked for, not the server that was asked
-        names_asked = [case.observations[i].subject.host for i in finding.because]
-        host = next(iter(names_asked), case.pull.host if case.pull else facts.reference.registry)
-    port = host.rpartition(":")[2] if ":" in host else "443"
-    secret = secret_of(case, finding.cause)
-    reference, node = facts.reference, facts.node
-    registry = kind_of(reference.registry)
-    # of a secret for other registries, keys and users are those of the others
-    fits = secret is not None and secret.cause != "auth.secret_wrong_registry"
-    usernames = secret.usernames if secret is not None and fits else ()
-    keys = secret.registry_keys if secret is not None and fits else ()
-    asked = reference.asked
-    own = f"{node.os}/{node.arch}" if node is not None and node.arch else ""
-    made_for = image_platforms(case) or [catalogue.FIELDS["platforms"]]
-    server = DOCKER_HUB_KEY if registry.id == "docker-hub" else reference.registry
-    names = {
-        "namespace": target.namespace,
-        "pod": target.pod,
-        "owner_kind": kind,
-        "owner_name": owner.name if owner and kind else target.pod if kind == "pod" else "",
-        "container": target.container,
-        "image": target.image,
-        "repository": reference.repository,
-        "registry": reference.registry,
-        "path": case.pull.repository if case.pull else "",
-        "tag": asked,
-        "suffix": "" if not asked else f"@{asked}" if ":" in asked else f":{asked}",
-        "normalised": reference.normalised,
-        "domain": reference.normalised.partition("/")[0],
-        "host": host,
-        "port": port,
-        "node": target.node,
-        "secret": secret.name if secret is not None else ", ".join(facts.account_secrets),
-        "service_account": facts.service_account or "default",
-        "server": server,
-        "entry": next(iter(keys), server),
-        "username": next((u for u in usernames if u), "") or registry.username,
-        "architecture": image_architecture(case),
-        "platform": own,
-        "platforms": ",".join(filter(None, dict.fromkeys((*made_for, own)))),
-        "service": SERVICES.get(_runtime(case)[0], ""),
-    }
-    return {k: v for k, v in names.items() if v}
+def fixes_for(case: Case, finding: Finding, passed: bool = False) -> tuple[Fix, ...]:
+    """What can be said about this very case first, then the catalogue's ways, without those whose names are not known.
 
-
-def secret_of(case: Case, cause: str) -> PullSecret | None:
-    """The pull secret that a cause is about: the one that shows it, else the one that is sent, else the first."""
-    named = case.facts.secrets
-    shows = [s for s in named if s.cause == cause]
-    used = [s for s in named if s.state == "used"]
-    others = [s for s in named if s.state != "used"]
-    order = [*shows, *used, *others] if cause in ("auth.bad_credentials", "auth.expired") else [*shows, *others, *used]
-    return order[0] if order else None
-
-
-def image_platforms(case: Case) -> list[str]:
-    """What the image was seen to be made for, as os/architecture[/variant]; [] where that was not seen."""
-    found: list[str] = []
-    for seen in case.seen("platform") + case.seen("manifest"):
-        for entry in seen.data.get("platforms") or []:
-            platform = entry.get("platform") if isinstance(entry, dict) else None
-            if isinstance(platform, dict):
-                words = (platform.get("os"), platform.get("architecture"), platform.get("variant"))
-                found.append("/".join(str(w) for w in words if w))
-            elif isinstance(entry, str):
-                found.append(entry)
-    return list(dict.fromkeys(p for p in found if p.count("/") in (1, 2) and "unknown" not in p))
-
-
-def image_architecture(case: Case) -> str:
-    """An architecture that the image has, as a node's label names it; "" where none was seen."""
-    parts = (platform.split("/") for platform in image_platforms(case))
-    return next((p[1] for p in parts if p[0] == "linux" and p[1].isalnum()), "")
-
-
-def _runtime(case: Case) -> tuple[str, tuple[int, ...]]:
-    """(containerd | cri-o | docker, version) of the node; ("", ()) where it is not known."""
-    name, _, version = (case.facts.node.runtime if case.facts.node else "").partition("://")
-    return name, tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-
-
-class _Known(string.Formatter):
-    """Formats {name} fields; raises KeyError for a name without a value."""
-
-    def get_value(self, key: Any, args: Any, kwargs: Any) -> Any:
-        return kwargs[key]
-
-
-def title_of(case: Case, finding: Finding) -> str:
-    """The catalogue's title with the names in it."""
-    text = catalogue.entry(finding.cause).title
-    names = values(case, finding)
-    fields = {name for _, name, _, _ in string.Formatter().parse(text) if name}
-    fallback = {"host": "the registry", "secret": "the pull secret", "port": "443", "platform": "the node's platform"}
-    return _Known().format(text, **{**{f: fallback.get(f, f"the {f}") for f in fields}, **names})
-
-
-def fixes_for(case: Case, finding: Finding) -> tuple[Fix, ...]:
-    """What can be said about this very case first, then the catalogue's ways, without those whose names are not known."""
-    if works_now(case, finding):
+    passed: the pull would work now, so a new attempt is all that is needed.
+    """
+    if passed:
         return tuple(_noted(case, [_retry(case)]))
     entry, actor = catalogue.entry(finding.cause), actor_of(case, finding)
     names = {**{name: catalogue.FIELDS[name] for name in catalogue.OPTIONAL}, **values(case, finding)}
@@ -158,7 +45,7 @@ def fixes_for(case: Case, finding: Finding) -> tuple[Fix, ...]:
         if not all(CONDITIONS[condition](case, finding) for condition in way.when):
             continue
         try:
-            text = _Known().format(way.text, **names)
+            text = Known().format(way.text, **names)
             commands = tuple(_command(c, names) for c in way.commands)
             fitted = tuple(x for c in commands for x in _fitted(case, c, names))
         except KeyError:
@@ -171,7 +58,7 @@ def fixes_for(case: Case, finding: Finding) -> tuple[Fix, ...]:
 
 def _is(case: Case, runtime: str) -> bool:
     """Whether the node has this runtime, as far as is known."""
-    return _runtime(case)[0] in (runtime, "")
+    return runtime_of(case)[0] in (runtime, "")
 
 
 def _entries(case: Case, finding: Finding) -> int:
@@ -213,9 +100,11 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     ),
     "not-rehearsed": lambda case, finding: bool(case.target.node) and rehearsed(case) is None,
     "containerd": lambda case, finding: _is(case, "containerd"),
-    "containerd-1": lambda case, finding: _runtime(case)[0] == "containerd" and _runtime(case)[1] < (2, 0),
+    "containerd-1": lambda case, finding: runtime_of(case)[0] == "containerd" and runtime_of(case)[1] < (2, 0),
     # from 2.2 on the directory is read without being named (containerd: docs/cri/registry.md)
-    "containerd-2.1": lambda case, finding: _runtime(case)[0] == "containerd" and (2, 0) <= _runtime(case)[1] < (2, 2),
+    "containerd-2.1": lambda case, finding: (
+        runtime_of(case)[0] == "containerd" and (2, 0) <= runtime_of(case)[1] < (2, 2)
+    ),
     "cri-o": lambda case, finding: _is(case, "cri-o"),
     "docker": lambda case, finding: _is(case, "docker"),
 }
@@ -262,7 +151,7 @@ def _command(template: str, names: dict[str, str]) -> str:
         stand_in = catalogue.FIELDS.get(name, "")
         shown = value.startswith(stand_in) and PLAIN.fullmatch(value) if stand_in.startswith("<") else value == stand_in
         quoted[name] = value if name in inside or shown else shlex.quote(value)
-    return _Known().format(template, **quoted)
+    return Known().format(template, **quoted)
 
 
 def _fitted(case: Case, command: str, names: dict[str, str]) -> tuple[str, ...]:
@@ -383,59 +272,6 @@ def _noted(case: Case, fixes: Iterable[Fix]) -> Iterable[Fix]:
         yield dataclasses.replace(fix, applicability=applicability, note="; ".join(said))
 
 
-@dataclasses.dataclass(frozen=True)
-class NewImage:
-    """An image that exists or parses in the place of the pod's. same: it surely is the one that was meant."""
-
-    image: str
-    same: bool
-    why: str
-
-
-def better_image(case: Case, finding: Finding) -> NewImage | None:
-    """Another image, where one is known that is surely or probably the one that was meant."""
-    suggestion = case.facts.reference.suggestion
-    if finding.cause == "reference.invalid" and suggestion:
-        return NewImage(suggestion, _only_written_otherwise(case.target.image, suggestion), f"use {suggestion}")
-    if finding.cause != "image.tag_unknown":
-        return None
-    asked = case.pull.asked if case.pull else ""
-    tags = existing_tags(case)
-    same = [t for t in tags if _plain(t) == _plain(asked)]
-    near = same or [t for t in tags if _near(t, asked)]
-    if not near:
-        return None
-    why = "the nearest to what was asked for"
-    if len(same) == 1:
-        why = "it differs only in spelling"
-    elif same:
-        why = f"{', '.join(same)} differ only in spelling: choose one"
-    image = f"{case.facts.reference.repository}:{near[0]}"
-    return NewImage(image, len(same) == 1, f"use tag {near[0]}, which exists ({why})")
-
-
-def existing_tags(case: Case) -> list[str]:
-    """Tags that the repository was seen to have, those most like the one that was asked for first; the probes send a few."""
-    listed = (seen.data.get("closest") for seen in case.seen("manifest"))
-    return next(([t for t in tags if isinstance(t, str)] for tags in listed if tags), [])
-
-
-def _near(tag: str, asked: str) -> bool:
-    """Whether one tag may have been meant by the other: an end more or less, another patch version, a slip of the finger."""
-    one, other = _plain(tag), _plain(asked)
-    if min(len(one), len(other)) < 3:
-        return False
-    shorter, longer = sorted((one, other), key=len)
-    if longer.startswith(shorter) and longer[len(shorter)] in "-._+":
-        return True
-    version, meant = (re.fullmatch(r"(\d+\.\d+)\.\d+(.*)", text) for text in (one, other))
-    if version and meant:
-        return version.groups() == meant.groups()
-    if one[:1].isdigit() or other[:1].isdigit():
-        return False  # two versions that look alike are two versions
-    return difflib.SequenceMatcher(None, one, other).ratio() >= 0.8
-
-
 def _image_fixes(case: Case, finding: Finding) -> list[Fix]:
     new = better_image(case, finding)
     if new is None:
@@ -447,14 +283,3 @@ def _image_fixes(case: Case, finding: Finding) -> list[Fix]:
     commands = set_image(case, shlex.quote(new.image))
     applicability: Any = "safe" if new.same and commands else "review" if commands else "manual"
     return [Fix(new.why, commands, applicability, "you")]
-
-
-def _only_written_otherwise(image: str, suggestion: str) -> bool:
-    """Whether a reference differs from what was written only by a scheme, white space or case in its name."""
-    written = re.sub(r"\A[a-z]+://", "", "".join(image.split()), flags=re.IGNORECASE)
-    return written.lower() == suggestion.lower()
-
-
-def _plain(tag: str) -> str:
-    """A tag without what is often mistyped: case, a leading v, white space."""
-    return tag.strip().lower().removeprefix("v")

@@ -28,7 +28,7 @@ from kubectl_imagepull.model import (
     Vantage,
 )
 from kubectl_imagepull.verdict.actor import actor_of
-from kubectl_imagepull.verdict.fixes import fixes_for
+from kubectl_imagepull.verdict.fixes import CONDITIONS, fixes_for
 
 REGISTRY = "registry.example.com"
 DEPLOYMENT = Owner("Deployment", "web")
@@ -379,3 +379,10 @@ def test_owners_beyond_kubernetes_are_named() -> None:
     managed = Owner("Deployment", "web", ("Argo CD",))
     fixes = fixes_for(case(managed), finding("image.tag_unknown"))
     assert all("deployment/web is managed by Argo CD" in f.note for f in fixes)
+
+
+def test_every_condition_is_told() -> None:
+    """What the catalogue may tie a way to, and what is worked out of a case."""
+    assert set(CONDITIONS) == catalogue.WHEN
+    used = {condition for entry in catalogue.load().values() for way in entry.mend for condition in way.when}
+    assert used == catalogue.WHEN
