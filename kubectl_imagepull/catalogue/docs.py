@@ -9,9 +9,7 @@ from pathlib import Path
 
 from . import Entry, fill, load
 
-NOTE = (
-    "<!-- Written by `python -m kubectl_imagepull.catalogue.docs` from kubectl_imagepull/catalogue/*.yaml -->"
-)
+NOTE = "<!-- Written by `python -m kubectl_imagepull.catalogue.docs` from kubectl_imagepull/catalogue/*.yaml -->"
 
 
 def pages() -> dict[str, str]:

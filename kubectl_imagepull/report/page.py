@@ -20,7 +20,9 @@ def report(both: Sequence[tuple[Case, Verdict]]) -> str:
     """The whole page."""
     shown = text.groups(both)
     bad = sum(1 for group in shown if group[0][1].exit_code)
-    title = shown[0][0][1].title if len(shown) == 1 else f"{bad} pull problems" if bad != 1 else "1 pull problem"
+    title = (
+        text.headline(shown[0][0][1]) if len(shown) == 1 else f"{bad} pull problems" if bad != 1 else "1 pull problem"
+    )
     style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
     parts = [
         "<!doctype html>",
@@ -50,15 +52,14 @@ def _entry(group: Sequence[tuple[Case, Verdict]], number: int) -> str:
     case, found = group[0]
     kind: Status = "fail" if found.exit_code else "pass"
     more = f" and {len(group) - 1} more" if len(group) > 1 else ""
-    title = found.title if found.exit_code else text.no_problem(found)
-    where = esc(f"{case.target.pod}, {text.container(case)}{more}")
-    return f'<li><a href="#v{number}"><span class="mark {kind}">{SYMBOLS[kind]}</span> {where}: {esc(title)}</a></li>'
+    what = esc(f"{text.place(case)}, {text.container(case)}{more}: {text.headline(found)}")
+    return f'<li><a href="#v{number}"><span class="mark {kind}">{SYMBOLS[kind]}</span> {what}</a></li>'
 
 
 def _section(group: Sequence[tuple[Case, Verdict]], number: int) -> str:
     case, found = group[0]
     good = found.exit_code == 0
-    title = text.no_problem(found) if good else found.title
+    title = text.headline(found)
     parts = [f'<article id="v{number}" class="{"good" if good else "bad"}">']
     parts.append(f'<header><p class="kind">{"No problem" if good else "Verdict"}</p><h2>{esc(title)}</h2>')
     if not good:
@@ -69,13 +70,13 @@ def _section(group: Sequence[tuple[Case, Verdict]], number: int) -> str:
     parts.append("</header>")
     parts.append(_facts(group))
     reasons = [f"<li>{esc(reason)}</li>" for reason in found.explanation if reason != found.title]
-    if found.alternatives:
-        reasons.append(f"<li>could also be: {', '.join(f'<code>{esc(a)}</code>' for a in found.alternatives)}</li>")
+    for cause, meaning in text.others_of(case, found):
+        reasons.append(f"<li>{text.could_be(found)}: {esc(meaning)} (<code>{esc(cause)}</code>)</li>")
     listed = text.others(found)[:3] if not good else found.findings
     word = "warning" if good else "also wrong"
     reasons += [f"<li>{word}: {esc(f.reason)} (<code>{esc(f.cause)}</code>)</li>" for f in listed]
     if found.ruled_out:
-        reasons.append(f"<li>what works: {esc(', '.join(dict.fromkeys(r.why for r in found.ruled_out)))}</li>")
+        reasons.append(f"<li>{esc(text.what_works(found))}</li>")
     if reasons:
         parts += ["<section><h3>Why</h3><ul>", *reasons, "</ul></section>"]
     if found.fixes:
@@ -84,9 +85,9 @@ def _section(group: Sequence[tuple[Case, Verdict]], number: int) -> str:
     if found.hops:
         parts += ["<section><h3>The path of the pull</h3>", f'<div class="picture">{picture(found.hops)}</div>']
         parts += [_details(found.hops), "</section>"]
-    if case.facts.said:
+    if case.facts.said and case.target.pod:
         parts.append(
-            f"<details><summary>{esc(text.speaker(case).capitalize())}</summary><pre>{esc(case.facts.said)}</pre></details>"
+            f"<details><summary>{esc(text.speaker(case).capitalize())}</summary><pre>{esc(text.words(case))}</pre></details>"
         )
     return "\n".join([*parts, "</article>"])
 
@@ -98,11 +99,8 @@ def _at(found: Verdict) -> str:
 
 
 def _facts(group: Sequence[tuple[Case, Verdict]]) -> str:
-    case, target = group[0][0], group[0][0].target
-    of = f" of {target.owner.slash}" if target.owner else ""
-    rows = [("pod", f"{target.namespace}/{target.pod}{of}, {text.container(case)}")]
-    rows += [("same", text.also(group))] if len(group) > 1 else []
-    rows += [("state", text.state(case)), ("image", target.image), ("node", text.node(case))]
+    rows = text.facts(group[0][0])
+    rows[1:1] = [("same", text.also(group))] if len(group) > 1 else []
     return "<dl>" + "".join(f"<dt>{name}</dt><dd>{esc(value)}</dd>" for name, value in rows) + "</dl>"
 
 

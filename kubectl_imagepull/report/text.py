@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..model import Case, Finding, Fix, HopLine, ReadError, Verdict
-from .style import CONFIDENT, Style, clean
+from ..model import Case, Finding, Fix, HopLine, ReadError, Subject, Verdict
+from ..verdict.names import title_of
+from .style import CONFIDENT, NARROWEST, Style, clean
 
 ACTORS = {
     "you": "you",
@@ -42,7 +43,7 @@ def report(both: Sequence[tuple[Case, Verdict]], style: Style) -> str:
         blocks.append("\n".join([*lines, verdict(case, found, style)]) + "\n")
     if len(shown) > 1:
         blocks.append(summary(shown, style))
-    rule = "\n" + style.paint("faint", "-" * max(60, style.width)) + "\n\n"
+    rule = "\n" + style.paint("faint", "-" * max(NARROWEST, style.width)) + "\n\n"
     done = dict.fromkeys(line for case, _ in both for line in means(case))
     foot = "\n".join(style.paint("faint", style.wrap(line, 2, 0)) for line in done)
     return rule.join(blocks) + (f"\n{foot}\n" if foot else "")
@@ -75,11 +76,9 @@ def summary(shown: Sequence[Sequence[tuple[Case, Verdict]]], style: Style) -> st
     lines = [style.paint("bold", "SUMMARY")]
     for group in shown:
         case, found = group[0]
-        target = case.target
         more = f" (and {len(group) - 1} more)" if len(group) > 1 else ""
         mark = style.mark("fail" if found.exit_code else "pass")
-        title = found.title if found.exit_code else no_problem(found)
-        text = f"{target.pod}, {container(case)}{more}: {title}"
+        text = f"{place(case)}, {container(case)}{more}: {headline(found)}"
         lines.append(f"  {mark} {style.wrap(text, 2 + style.mark_width + 1).lstrip()}")
         if found.exit_code:
             lines.append(style.wrap(f"{found.cause}, {CONFIDENT[found.confidence]}", 2 + style.mark_width + 1))
@@ -99,7 +98,8 @@ def state(case: Case) -> str:
     if facts.failing and facts.since:
         text += f" for {ago(facts.read_at - facts.since)}"
         details = [f"{facts.attempts} attempts" if facts.attempts > 1 else ""]
-        details.append(f"next in about {ago(facts.next_retry)}" if facts.next_retry else "")
+        if facts.next_retry is not None:
+            details.append(f"next in about {ago(facts.next_retry)}" if facts.next_retry >= 1 else "next any moment")
         joined = ", ".join(d for d in details if d)
         text += f" ({joined})" if joined else ""
     return text
@@ -108,7 +108,7 @@ def state(case: Case) -> str:
 def node(case: Case) -> str:
     """The node with runtime and platform."""
     if not case.target.node:
-        return "none: the pod is not scheduled"
+        return "none: the pod is not scheduled" if case.target.pod else "none: there is no pod"
     facts = case.facts.node
     if facts is None:
         return case.target.node
@@ -119,16 +119,26 @@ def node(case: Case) -> str:
 
 def header(case: Case, style: Style) -> str:
     """What is being looked at: pod and container, since when it fails, image, node."""
+    lines = [f"{name:<6} {value}" for name, value in facts(case)]
+    return "\n".join(style.wrap(line, 7, 0) for line in lines) + "\n"
+
+
+def facts(case: Case) -> list[tuple[str, str]]:
+    """The same as names and values."""
     target = case.target
     of = f" of {target.owner.slash}" if target.owner and target.owner.kind != "Node" else ""
     of = " (static pod)" if target.owner and target.owner.kind == "Node" else of
-    lines = [
-        f"pod    {target.namespace}/{target.pod}{of}, {container(case)}",
-        f"state  {state(case)}",
-        f"image  {target.image}",
-        f"node   {node(case)}",
-    ]
-    return "\n".join(style.wrap(line, 7, 0) for line in lines) + "\n"
+    if target.pod:
+        pod = f"{target.namespace}/{target.pod}{of}, {container(case)}"
+    else:
+        pod = f"none{of} in {target.namespace}, {container(case)}"
+    return [("pod", pod), ("state", state(case)), ("image", target.image), ("node", node(case))]
+
+
+def place(case: Case) -> str:
+    """The pod, or the workload that could make none."""
+    target = case.target
+    return target.pod or (target.owner.slash if target.owner else "")
 
 
 def heading(vantage: str, style: Style) -> str:
@@ -176,20 +186,20 @@ def verdict(case: Case, found: Verdict, style: Style) -> str:
     if found.exit_code == 0:
         return _no_problem(found, style)
     lines = [""]
-    title = style.wrap(found.title, INDENT, INDENT).lstrip()
+    title = style.wrap(headline(found), INDENT, INDENT).lstrip()
     lines.append(f"{style.paint('bold', 'VERDICT')}  {style.paint('bold', title)}")
     lines.append(style.wrap(sure(found), INDENT))
-    if found.actor in ACTORS or " or " in found.actor:
+    if found.actor in ACTORS:
         lines.append(style.wrap(f"who must act: {who(found.actor)}", INDENT))
     lines += ["", *(style.wrap(reason, INDENT + 2, INDENT) for reason in found.explanation)]
-    if found.alternatives:
-        lines.append(style.wrap(f"could also be: {', '.join(found.alternatives)}", INDENT + 2, INDENT))
+    lines += [
+        style.wrap(f"{could_be(found)}: {text} ({cause})", INDENT + 2, INDENT) for cause, text in others_of(case, found)
+    ]
     for other in others(found)[:3]:
         lines.append(style.wrap(f"also wrong: {other.reason} ({other.cause})", INDENT + 2, INDENT))
     if found.ruled_out:
-        text = ", ".join(dict.fromkeys(r.why for r in found.ruled_out))
-        lines.append(style.wrap(f"what works: {text}", INDENT + 2, INDENT))
-    if case.facts.said:
+        lines.append(style.wrap(what_works(found), INDENT + 2, INDENT))
+    if case.facts.said and case.target.pod:
         lines.append(style.wrap(f"{speaker(case)}: {words(case)}", INDENT + 2, INDENT))
     for number, fix in enumerate(found.fixes, 1):
         lines += ["", *_fix(fix, f"FIX {number}" if len(found.fixes) > 1 else "FIX", found, style)]
@@ -204,9 +214,38 @@ def sure(found: Verdict) -> str:
     return f"{CONFIDENT[found.confidence]} ({found.cause}{at})"
 
 
+def headline(found: Verdict) -> str:
+    """The verdict in a line, with how sure it is in a word where it is not sure."""
+    if not found.exit_code:
+        return no_problem(found)
+    doubt = {"likely": "probably ", "possible": "perhaps "}.get(found.confidence, "")
+    return found.title if found.passed else f"{doubt}{found.title}"
+
+
+def could_be(found: Verdict) -> str:
+    """What the other causes are to this one."""
+    return "not told apart from" if found.confidence == "confirmed" else "could also be"
+
+
+def others_of(case: Case, found: Verdict) -> list[tuple[str, str]]:
+    """The other causes that the verdict leaves open, and what each would say of this case."""
+    host = case.pull.authority if case.pull else ""
+    subject = (
+        found.subject if found.subject.role in ("registry", "mirror", "token", "blob") else Subject("registry", host)
+    )
+    return [(c, title_of(case, Finding(c, subject, "possible", "", ""))) for c in found.alternatives]
+
+
+def what_works(found: Verdict) -> str:
+    """What was seen working, and which causes that rules out."""
+    parts = [f"{r.why} (so not {' or '.join(r.causes)})" if r.causes else r.why for r in found.ruled_out]
+    host = found.ruled_out[0].host
+    return f"what works{f' at {host}' if host else ''}: {', '.join(parts)}"
+
+
 def who(actor: str) -> str:
     """Who acts, in words."""
-    return " or ".join(ACTORS.get(word, word) for word in actor.split(" or "))
+    return ACTORS.get(actor, actor)
 
 
 def speaker(case: Case) -> str:

@@ -179,7 +179,7 @@ def test_prose_is_only_words(value: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9%'(),;:.!? -]*", outside), outside
 
 
-@given(st.text(max_size=300), st.integers(min_value=60, max_value=200))
+@given(st.text(max_size=300), st.integers(min_value=40, max_value=200))
 def test_wrap_keeps_to_the_width(value: str, width: int) -> None:
     for line in Style(width).wrap(value, 9).splitlines():
         assert len(line) <= width and line.isprintable()
