@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import platform
+import random
 import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,9 +121,7 @@ def _index(*images: tuple[str, Image]) -> Image:
 def pause() -> Image:
     """As the real one: one static binary, no shell, a user that is not root."""
     layer = _tar({"pause": build.pause().read_bytes()}, {}, ())
-    return _image(
-        layer, {"Entrypoint": ["/pause"], "User": "65535:65535", "Env": ["PATH=/usr/bin:/bin"]}, NATIVE
-    )
+    return _image(layer, {"Entrypoint": ["/pause"], "User": "65535:65535", "Env": ["PATH=/usr/bin:/bin"]}, NATIVE)
 
 
 def busybox(label: str, architecture: str = NATIVE) -> Image:
@@ -133,9 +132,7 @@ def busybox(label: str, architecture: str = NATIVE) -> Image:
         {f"bin/{name}": "busybox" for name in APPLETS},
         directories,
     )
-    return _image(
-        layer, {"Cmd": ["sleep", "86400"], "Env": ["PATH=/bin"], "Labels": {"lab": label}}, architecture
-    )
+    return _image(layer, {"Cmd": ["sleep", "86400"], "Env": ["PATH=/bin"], "Labels": {"lab": label}}, architecture)
 
 
 # What a probe never imports, and what only weighs.
@@ -178,6 +175,22 @@ def foreign_only() -> Image:
     return _index((FOREIGN, busybox("foreign", FOREIGN)))
 
 
+def filler(label: str) -> Image:
+    """An image of 1 MiB that does not compress, different for each label; there is nothing to run in it."""
+    layer = _tar({"filler": random.Random(label).randbytes(1 << 20)}, {}, ())
+    return _image(layer, {"Cmd": ["none"], "Labels": {"lab": label}}, NATIVE)
+
+
+def index() -> Image:
+    """An index with nothing in it."""
+    return _index()
+
+
+def not_a_tar() -> Image:
+    """An image whose layer is what its digest says, and no archive."""
+    return _image(b"this is not a layer\n" * 512, {"Cmd": ["sleep"]}, NATIVE)
+
+
 def archive(name: str, image: Image) -> bytes:
     """An OCI archive that ``ctr images import`` takes under ``name``."""
     index = _json(
@@ -191,9 +204,7 @@ def archive(name: str, image: Image) -> bytes:
         }
     )
     files = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": index}
-    files |= {
-        "blobs/sha256/" + key[7:]: blob for key, blob in {**image.blobs, image.digest: image.body}.items()
-    }
+    files |= {"blobs/sha256/" + key[7:]: blob for key, blob in {**image.blobs, image.digest: image.body}.items()}
     return _tar(files, {}, ())
 
 

@@ -32,6 +32,8 @@ class Segment:
     def host(self, name: str) -> str:
         """The address of ``name`` or ``name.lab.test``."""
         short = name.removesuffix("." + settings.DOMAIN)
+        if short in settings.ODD:
+            short = "odd"
         if short not in settings.HOSTS:
             raise LabError(f"{name} has no address in the lab; these have: {', '.join(settings.HOSTS)}")
         return self[settings.HOSTS[short]]
@@ -48,9 +50,7 @@ def free_segment() -> Segment:
         if destination != "default":
             taken.append(ipaddress.IPv4Network(destination, strict=False))
     for candidate in (
-        ipaddress.IPv4Network(f"10.{second}.{third}.0/24")
-        for second in (89, 90, 213)
-        for third in range(7, 250)
+        ipaddress.IPv4Network(f"10.{second}.{third}.0/24") for second in (89, 90, 213) for third in range(7, 250)
     ):
         if not any(candidate.overlaps(other) for other in taken if other.prefixlen):
             return Segment(str(candidate))
