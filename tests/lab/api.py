@@ -150,6 +150,9 @@ class Lab:
         for name in settings.NODES:
             machine = self.machine(name)
             node.etc_files(machine, node.standard_files(name, self.segment))
+            node.disk(machine, None)
+            if node.put_back(machine):
+                node.restart(machine, "containerd", "kubelet")
             for entry in machine.path("/etc/containerd/certs.d").iterdir():
                 if entry.is_dir():
                     node.hosts_toml(machine, entry.name, None)
