@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 from urllib.parse import quote, urljoin, urlsplit
 
 from . import blobs
@@ -70,7 +70,9 @@ class _Host:
     local: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     reached: bool = False
-    greeted: bool = False
+    seen: List[Tuple[str, str, Seen]] = field(default_factory=list)
+    told: Set[Tuple[str, str]] = field(default_factory=set)
+    greeted: Set[Tuple[str, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,8 @@ class Walk:
         context: Optional[ssl.SSLContext] = None,
         trust: str = "",
     ) -> _Host:
-        """dns, connect and tls of one host, asked once with each trust however many ask for it.
+        """dns, connect and tls of one host, asked once with each trust however many ask for it, and told once for each role
+        and attempt in which it is asked for: one image's mirror may be another one's registry.
 
         like: the attempt that leads there; its trust goes for every host that it leads to (containerd:
         core/remotes/docker/config/hosts.go, one client for an endpoint, its token host and its redirects).
@@ -149,9 +152,13 @@ class Walk:
         with self._lock:
             known = self._hosts.setdefault((name, port, scheme, trust), _Host(None, None))
         with known.lock:
+            emit = self._emit if not attempt else _marking(self._emit, attempt)
+            if known.reached and (role, attempt) not in known.told:
+                for hop, label, seen in known.seen:
+                    emit(hop, role, label, seen)
+            known.told.add((role, attempt))
             if not known.reached:
                 known.reached = True
-                emit = self._emit if not attempt else _marking(self._emit, attempt)
                 self._reach(known, role, name, port, scheme, may_be_local, context, trust or self._place.trust, emit)
         return known
 
@@ -168,8 +175,13 @@ class Walk:
         emit: Emit,
     ) -> None:
         label = name if port == 443 else f"{name}:{port}"
+
+        def tell(hop: str, seen: Seen) -> None:
+            known.seen.append((hop, label, seen))
+            emit(hop, role, label, seen)
+
         seen = self._place.resolve(name, self._deadline)
-        emit("dns", role, label, seen)
+        tell("dns", seen)
         addresses = seen.data.get("usable") or seen.data.get("addresses") or []
         if not addresses or seen.outcome == "no-usable-address":
             return
@@ -177,10 +189,10 @@ class Walk:
         if known.local and not may_be_local:
             # a hostile registry could make us knock at the node's own doors
             said = f"{label} is {addresses[0]}, this machine's own or a link-local address: not asked"
-            emit("connect", role, label, Seen("not-asked", said))
+            tell("connect", Seen("not-asked", said))
             return
         seen, address = connect([Address(name, port, ip) for ip in addresses], self._deadline)
-        emit("connect", role, label, seen)
+        tell("connect", seen)
         if address is None:
             return
         if scheme == "http":
@@ -191,7 +203,7 @@ class Walk:
             # nothing is sent: the Date of the answer tells whether the certificate is wrong or this machine's clock
             skew = _skew(ask("GET", address, "/v2/", self._deadline, unchecked()))
             seen = Seen(seen.outcome, seen.summary, {**seen.data, **({} if skew is None else {"skew": skew})}, seen.ms)
-        emit("tls", role, label, seen)
+        tell("tls", seen)
         if seen.outcome == "ok":
             known.address, known.context = address, context
 
@@ -237,8 +249,8 @@ class Walk:
                 self._tell(one, "manifest", Seen("not-reached", f"{end.label} cannot be spoken to"))
             return False
         with first.lock:
-            if not first.greeted:
-                first.greeted = True
+            if (end.role, one.name) not in first.greeted:
+                first.greeted.add((end.role, one.name))
                 reply = ask("GET", first.address, end.prefix + "/", self._deadline, first.context)
                 greeting = _greeting(reply)
                 data = {**greeting.data, "attempt": one.name} if one.name else greeting.data

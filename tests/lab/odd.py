@@ -56,7 +56,7 @@ DRIP, PAUSE = 512, 0.5
 """Bytes, and seconds between them, of a transfer that is slow."""
 
 
-FAULTY = ("gone", "gone-config", "short", "wrong", "wrong-end", "hang", "slow", "denied/app")
+FAULTY = ("gone", "gone-config", "short", "wrong", "wrong-end", "hang", "slow", "denied")
 THING = "application/vnd.example.thing.v1+json"
 SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 
@@ -66,7 +66,7 @@ def _image(label: str, repository: str) -> images.Image | None:
     """The image ``1.0`` of a repository: its own for each name, since a node fetches the same layer only once."""
     if repository == "team/app":
         return images.filler(label) if label.startswith("blobs-") and label != "blobs-odd" else images.busybox(label)
-    if repository in FAULTY:
+    if repository.partition("/")[0] in FAULTY:
         return images.filler(repository)
     if repository == "nottar":
         return images.not_a_tar()
@@ -149,13 +149,14 @@ class OddHandler(Handler):
 
     def _blob(self, repository: str, digest: str, image: images.Image) -> None:
         data = image.blobs.get(digest)
+        fault = repository.partition("/")[0]
         is_config = json.loads(image.body).get("config", {}).get("digest") == digest
-        if data is None or repository == ("gone-config" if is_config else "gone"):
+        if data is None or fault == ("gone-config" if is_config else "gone"):
             self.error(404, "BLOB_UNKNOWN", "blob unknown to registry", None, {"digest": digest})
             return
-        if repository == "wrong" and is_config:
+        if fault == "wrong" and is_config:
             data = data.replace(b"linux", b"xunil")
-        elif repository == "wrong-end" and not is_config:
+        elif fault == "wrong-end" and not is_config:
             data = data[:-512] + b"\1" * 512
         whole, begin = len(data), 0
         asked = self.headers.get("Range", "").removeprefix("bytes=").partition("-")
@@ -171,13 +172,13 @@ class OddHandler(Handler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        cut = max(0, CUT - begin) if repository in ("short", "hang", "slow") and not is_config else len(data)
+        cut = max(0, CUT - begin) if fault in ("short", "hang", "slow") and not is_config else len(data)
         self.wfile.write(data[:cut])
         if cut >= len(data):
             return
-        if repository == "hang":
+        if fault == "hang":
             self.release.wait(900)
-        elif repository == "slow":
+        elif fault == "slow":
             # Half of it in the time of a probe, the rest drop by drop.
             self.wfile.write(data[cut : cut + 2 * CUT])
             for at in range(cut + 2 * CUT, len(data), DRIP):

@@ -50,6 +50,11 @@ ODD = (
     *STATUSES,
     "reset",
     "stale",
+    # Registries that tests put a failing mirror in front of.
+    *(
+        f"behind-{name}"
+        for name in ("ghost", "silent", "refused", "dropped", "expired", "unknownca", "plain", "e403", "e500", "e503")
+    ),
     *(
         f"token-{name}"
         for name in (
