@@ -57,12 +57,10 @@ HOSTS = {
     "silent": "dns.timeout",
     "refused": "net.refused",
     "dropped": "net.timeout",
-    "noroute": "net.unreachable",
     "expired": "tls.expired",
     "unknownca": "tls.unknown_authority",
     "plain": "tls.http_on_https",
     "hush": "tls.handshake",
-    "alert": "tls.handshake",
     "e500": "registry.server_error",
     "e503": "registry.unavailable",
 }
@@ -100,7 +98,7 @@ def mirrored(name: str) -> tuple[Row, Row]:
     )
 
 
-MIRRORS = ("ghost", "silent", "refused", "dropped", "expired", "unknownca", "plain", "e500", "e503")
+MIRRORS = ("ghost", "refused", "dropped", "expired", "e503")
 TOKEN = (
     *(of_role("token", name) for name in HOSTS),
     Row("token-e403", f"token-e403.lab.test/{APP}", "auth.denied_or_missing", "registry", "token-e403.lab.test"),

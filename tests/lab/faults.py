@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
-from tests.lab import dns, network, node, settings
+from tests.lab import build, dns, network, node, settings
 from tests.lab.api import Lab
 from tests.lab.common import LabError, wait_for
 
@@ -180,10 +180,15 @@ def pull_timeout(lab: Lab, duration: str) -> Fault:
     return _changed(lab, name, {"containerd/config.toml": changed}, None, "containerd")
 
 
-def disk_full(lab: Lab, name: str, room: int = 600_000) -> Fault:
+def disk_full(lab: Lab, name: str, room: int = 1_000_000) -> Fault:
     """A node has ``room`` bytes left for images and all else: enough for a pod, not for a layer."""
     machine = lab.machine(name)
     return Fault(lambda: node.disk(machine, room), lambda: node.disk(machine, None))
+
+
+def right_clock() -> dict[str, str]:
+    """Environment of a workstation whose clock goes with that of skewed.lab.test: the nodes' is SKEW ahead of both."""
+    return {"LD_PRELOAD": str(build.clock()), "LAB_CLOCK": f"-{settings.SKEW}"}
 
 
 def together(*faults: Fault) -> Fault:

@@ -56,7 +56,8 @@ DRIP, PAUSE = 512, 0.5
 """Bytes, and seconds between them, of a transfer that is slow."""
 
 
-FAULTY = ("gone", "gone-config", "short", "wrong", "wrong-end", "hang", "slow", "denied")
+# By the first part of its name: what goes wrong with a repository; with `fresh`, nothing.
+FAULTY = ("gone", "gone-config", "short", "wrong", "wrong-end", "hang", "slow", "denied", "fresh")
 THING = "application/vnd.example.thing.v1+json"
 SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 
