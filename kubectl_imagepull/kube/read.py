@@ -83,6 +83,11 @@ class PodRead:
     def failing(self) -> tuple[ContainerRead, ...]:
         return tuple(c for c in self.containers if c.facts.failing)
 
+    @property
+    def pulling(self) -> tuple[ContainerRead, ...]:
+        """Those whose pull has begun and not ended."""
+        return tuple(c for c in self.containers if c.facts.pulling)
+
 
 def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None = None) -> PodRead:
     """Read a pod and everything around it; known: the pod, where it is at hand already.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from .. import catalogue
 from ..image.messages import classify
 from ..model import HOPS, Case, Confidence, Finding, Level, Observation, Subject
-from .clock import wrong_clock
+from .clock import by_date, wrong_clock
 from .evidence import decisive, found, rule, where
 
 DNS = {
@@ -139,7 +139,7 @@ def shaking_hands(case: Case) -> Iterator[Finding]:
     """A certificate that the node does not accept, or no TLS at all."""
     for seen in decisive(case, "tls"):
         cause = TLS.get(seen.outcome)
-        if cause is not None and not wrong_clock(seen):
+        if cause is not None and not wrong_clock(case, seen):
             yield found(
                 case,
                 cause,
@@ -148,10 +148,12 @@ def shaking_hands(case: Case) -> Iterator[Finding]:
                 f"{where(seen)}, {seen.subject.host}: {seen.summary}",
                 [seen],
                 _also(seen),
+                "likely" if by_date(seen) else "confirmed",
             )
 
 
 def _also(seen: Observation) -> list[str]:
     """Further things wrong with the same certificate."""
     others = [TLS[p] for p in seen.data.get("problems") or [] if p in TLS and p != seen.outcome]
+    others += ["node.clock_skew"] if by_date(seen) else []
     return [*others, "net.reset"] if seen.outcome == "reset" else others
