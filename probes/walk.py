@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 from urllib.parse import quote, urljoin, urlsplit
 
 from . import blobs
@@ -70,7 +70,9 @@ class _Host:
     local: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     reached: bool = False
-    greeted: bool = False
+    seen: List[Tuple[str, Seen]] = field(default_factory=list)
+    greeting: Optional[Seen] = None
+    told: Set[Tuple[str, str, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -149,10 +151,20 @@ class Walk:
         with self._lock:
             known = self._hosts.setdefault((name, port, scheme, trust), _Host(None, None))
         with known.lock:
+            emit = self._emit if not attempt else _marking(self._emit, attempt)
+            fresh = ("", role, attempt) not in known.told
+            known.told.add(("", role, attempt))
             if not known.reached:
                 known.reached = True
-                emit = self._emit if not attempt else _marking(self._emit, attempt)
-                self._reach(known, role, name, port, scheme, may_be_local, context, trust or self._place.trust, emit)
+
+                def telling(hop: str, role: str, host: str, seen: Seen) -> None:
+                    known.seen.append((hop, seen))
+                    emit(hop, role, host, seen)
+
+                self._reach(known, role, name, port, scheme, may_be_local, context, trust or self._place.trust, telling)
+            elif fresh:  # known from another endpoint's walk: its mirror, say
+                for hop, seen in known.seen:
+                    emit(hop, role, name if port == 443 else f"{name}:{port}", seen)
         return known
 
     def _reach(
@@ -237,10 +249,11 @@ class Walk:
                 self._tell(one, "manifest", Seen("not-reached", f"{end.label} cannot be spoken to"))
             return False
         with first.lock:
-            if not first.greeted:
-                first.greeted = True
-                reply = ask("GET", first.address, end.prefix + "/", self._deadline, first.context)
-                greeting = _greeting(reply)
+            if first.greeting is None:
+                first.greeting = _greeting(ask("GET", first.address, end.prefix + "/", self._deadline, first.context))
+            if ("registry", end.role, one.name) not in first.told:
+                first.told.add(("registry", end.role, one.name))
+                greeting = first.greeting
                 data = {**greeting.data, "attempt": one.name} if one.name else greeting.data
                 self._emit("registry", end.role, end.label, Seen(greeting.outcome, greeting.summary, data, greeting.ms))
         readable = self._anonymous(one, read)

@@ -263,11 +263,12 @@ def _case(container: ContainerRead, alias: dict[str, str], looked: Looked, error
     observations: tuple[Observation, ...] = ()
     if pull is not None:
         mine = alias[pull.id]
-        hosts = {o.subject.host for o in looked.observations if o.pull == mine} | {pull.authority}
+        # a host may be the registry of one image and the mirror of another
+        hosts = {_met(o) for o in looked.observations if o.pull == mine} | {(pull.authority, "")}
         observations = tuple(
             o
             for o in looked.observations
-            if o.pull == mine or (not o.pull and (o.subject.role == "node" or o.subject.host in hosts))
+            if o.pull == mine or (not o.pull and (o.subject.role == "node" or _met(o) in hosts))
         )
     return Case(
         target=container.target,
@@ -277,6 +278,11 @@ def _case(container: ContainerRead, alias: dict[str, str], looked: Looked, error
         probe=looked.probe,
         errors=(*errors, *looked.errors),
     )
+
+
+def _met(seen: Observation) -> tuple[str, str]:
+    """The host that an observation is about, and in whose attempt it was met."""
+    return seen.subject.host, str(seen.data.get("attempt") or "")
 
 
 def _save(file: str, text: str) -> None:
