@@ -313,13 +313,21 @@ with_gnu() {
     BLOB) how="-O /dev/null --header Range:bytes=$range" ;;
     *) how='-O -' ;;
     esac
+    # of the variables it reads none that names a bundle where it is built with GnuTLS
+    trusted_by=${cacert:-$bundle}
     # shellcheck disable=SC2086
-    reply=$(bounded 12 wget -S $how ${lax:+--no-check-certificate} ${cacert:+--ca-certificate="$cacert"} --max-redirect=0 \
+    reply=$(bounded 12 wget -S $how ${lax:+--no-check-certificate} ${trusted_by:+--ca-certificate="$trusted_by"} --max-redirect=0 \
         --tries=1 --timeout=5 --no-proxy --header "Accept: $accept" ${6:+--header "$6"} "$2" 2>&1 </dev/null)
     by_wget $?
     case $1:$reply in
-    BLOB:*'onnection closed at byte'*) ending=closed partly ;;
-    BLOB:*'Read error at byte'*) ending=timeout partly ;;
+    BLOB:*'Read error at byte'*'timed out'*)
+        ending=timeout
+        partly
+        ;;
+    BLOB:*'onnection closed at byte'* | BLOB:*'Read error at byte'*)
+        ending=closed
+        partly
+        ;;
     esac
 }
 
@@ -348,6 +356,8 @@ with_busybox() {
 
 by_wget() {
     result=$1
+    # what it says before speaks of files
+    case $reply in *'Connecting to'*) reply="Connecting to${reply#*Connecting to}" ;; esac
     reply=$(limit "$reply")
     if { [ "$result" = 124 ] || [ "$result" = 143 ]; } && [ -z "${reply##*Connecting to*}" ]; then
         case $reply in *HTTP/1*) ;; *)
@@ -382,12 +392,13 @@ judge() {
         code=${rest%"${rest#???}"}
         ;;
     *'onnection refused'*) at=connect ending=refused ;;
-    *'o route to host'* | *'unreachable'*) at=connect ending=no-route ;;
-    *'wrong version number'* | *'packet length too long'* | *'record layer failure'*) at=tls ending=plain-http ;;
+    *'o route to host'* | *'etwork is unreachable'*) at=connect ending=no-route ;;
+    *'wrong version number'* | *'packet length too long'* | *'record layer failure'* | *'unexpected TLS packet'*) at=tls ending=plain-http ;;
     *'has expired'*) at=tls ending=expired ;;
     *'not yet valid'* | *'not yet activated'*) at=tls ending=not-yet-valid ;;
+    *'have a known issuer'*) at=tls ending=unknown-authority ;;
     *"doesn't match"* | *'does not match'* | *'no alternative certificate'* | *'ostname mismatch'*) at=tls ending=hostname-mismatch ;;
-    *'local issuer'* | *'self-signed'* | *'self signed'* | *'issuer'* | *'unable to get'*) at=tls ending=unknown-authority ;;
+    *'local issuer'* | *'self-signed'* | *'self signed'* | *'issuer'* | *'unable to get'* | *'is not trusted'*) at=tls ending=unknown-authority ;;
     *'onnection reset'*)
         [ $at = connect ] || at=tls
         ending=reset
