@@ -21,9 +21,10 @@ from ..node.plan import Login, Plan
 from ..node.rehearsal import Rehearsal
 from ..node.trail import Interrupted, Trail
 
-MOST_BUDGET = 25.0
-"""Seconds for the probes of one vantage; the rest of the time-out is for starting and clearing up."""
+MOST_BUDGET = 120.0
+"""Seconds for the probes of one vantage, for whoever asks for more than the usual time-out."""
 STARTING = 5.0
+"""Seconds of the time-out that are for starting and clearing up."""
 SIDE_BY_SIDE = 4
 """Nodes that are looked at at the same time: each is a pod there and a few threads here."""
 

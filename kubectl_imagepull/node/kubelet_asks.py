@@ -8,100 +8,206 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..model import Observation, Subject, Vantage
+from ..model import Observation, Pull, Subject, Vantage
 from .follow import POLL, STARTUP_SECONDS, RungFailed, Taken, pod_events, pod_of, start, statuses, try_dry, why_hopeless
 from .plan import Plan
-from .pod import Question, Run, kubelet_spec
+from .pod import Question, Run, kubelet_spec, named_spec
 from .trail import Client, Trail
 
-PATIENCE = 5
-"""Seconds that the kubelet waits for one answer."""
-MOST_QUESTIONS = 12
+PATIENCE = 12
+"""Seconds that the kubelet waits for one answer: Go gives up on one silent resolver after ten, and says so."""
+IN_A_POD = 3
+"""Questions for one pod. The kubelet sends 25 events about a pod and then one in five minutes (client-go:
+tools/record/events_cache.go); three are spent on the start of each container, and each question is put again and again."""
+SIDE_BY_SIDE = 4
+"""Pods at the same time."""
 ACCEPT = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, */*"
 
 _STATUS = re.compile(r"HTTP probe failed with statuscode: (\d{3})")
-_NO_HOST = re.compile(r"lookup [^ ]+(?: on ([^ ]+))?: no such host")
+_LOOKUP = re.compile(r"lookup ([^ ]+)(?: on ([^ ]+?)(?::53)?)?: ")
+Server = tuple[str, int, str]
+"""host, port, scheme"""
 
 
-def questions(plan: Plan) -> list[tuple[Question, str, str]]:
-    """(question, hop, pull id): `/v2/` of each host once, then the manifests."""
-    asked: list[tuple[Question, str, str]] = []
-    hosts = list(dict.fromkeys((p.host, p.port, p.scheme) for p in plan.pulls))
-    for number, (host, port, scheme) in enumerate(hosts):
-        asked.append((Question(f"v2-{number}", host, port, scheme, "/v2/"), "registry", ""))
+@dataclass(frozen=True)
+class Asked:
+    """A question, the hop that its answer is about, and the pull ("" for the whole host)."""
+
+    question: Question
+    hop: str
+    pull: str = ""
+
+    @property
+    def server(self) -> Server:
+        return self.question.host, self.question.port, self.question.scheme
+
+
+def greetings(plan: Plan) -> list[Asked]:
+    """`/v2/` of each host, once."""
+    servers = dict.fromkeys((p.host, p.port, p.scheme) for p in plan.pulls)
+    return [Asked(Question(f"v2-{number}", *server, "/v2/"), "registry") for number, server in enumerate(servers)]
+
+
+def manifests(plan: Plan, servers: Iterable[Server]) -> list[Asked]:
+    """The manifests of these hosts."""
+    wanted, headers = set(servers), (("Accept", ACCEPT),)
+    asked = []
     for number, pull in enumerate(plan.pulls):
-        path = f"/v2/{pull.repository}/manifests/{pull.asked}"
-        headers = (("Accept", ACCEPT),)
-        asked.append((Question(f"m-{number}", pull.host, pull.port, pull.scheme, path, headers), "manifest", pull.id))
-    return asked[:MOST_QUESTIONS]
+        if (pull.host, pull.port, pull.scheme) in wanted:
+            question = Question(f"m-{number}", pull.host, pull.port, pull.scheme, _path(pull), headers)
+            asked.append(Asked(question, "manifest", pull.id))
+    return asked
+
+
+def _path(pull: Pull) -> str:
+    return f"/v2/{pull.repository}/manifests/{pull.asked}"
+
+
+@dataclass
+class _Pod:
+    """A pod that waits for answers. open: questions by id. put: they wait from then on."""
+
+    run: Run
+    open: dict[str, Asked]
+    began: float
+    running: bool = False
+
+
+@dataclass
+class _Asking:
+    api: Client
+    trail: Trail
+    fresh: Callable[[], Run]
+    image: str
+    vantage: Vantage
+    seen: Callable[[Observation], None]
+    patience: int
+    open_hosts: list[Server] = field(default_factory=list)
+    _pods: list[_Pod] = field(default_factory=list)
+    _told: set[tuple[str, str, str, str]] = field(default_factory=set)
+
+    def put(self, asked: Sequence[Asked], until: float) -> bool:
+        """Put the questions, a few to a pod, some pods side by side. -> True where all were answered. Raises RungFailed."""
+        groups = [asked[at : at + IN_A_POD] for at in range(0, len(asked), IN_A_POD)]
+        waiting: list[_Pod] = []
+        while (groups or waiting) and time.monotonic() < until:
+            while groups and len(waiting) < SIDE_BY_SIDE:
+                waiting.append(self._start(groups.pop(0)))
+            for pod in waiting:
+                self._look(pod)
+            waiting = [pod for pod in waiting if pod.open]
+            if waiting:
+                time.sleep(POLL * 2)
+        return not groups and not waiting
+
+    def _start(self, asked: Sequence[Asked]) -> _Pod:
+        run = self.fresh()
+        spec = kubelet_spec(run, self.image, [a.question for a in asked], self.patience)
+        if not self._pods:
+            try_dry(self.api, run, spec)
+        start(self.trail, run, spec)
+        self._pods.append(_Pod(run, {a.question.id: a for a in asked}, time.monotonic()))
+        return self._pods[-1]
+
+    def _look(self, mine: _Pod) -> None:
+        pod = pod_of(self.api, mine.run)
+        if pod is None:
+            if time.monotonic() > mine.began + STARTUP_SECONDS:
+                raise RungFailed("no pod was made for the kubelet's probes")
+            return
+        hopeless = why_hopeless(pod)
+        if hopeless:
+            raise RungFailed(f"no pause image is on the node under a known name ({hopeless[:120]})")
+        answers = _answers(self.api, mine.run, pod)
+        for entry in statuses(pod):
+            if (entry.get("state") or {}).get("running"):
+                mine.running = True
+                if entry.get("started"):
+                    answers.setdefault(entry["name"], "HTTP probe failed with statuscode: 200")
+        for question in list(mine.open):
+            if question in answers:
+                self._tell(mine.open.pop(question), answers[question])
+        if not mine.running and time.monotonic() > mine.began + STARTUP_SECONDS:
+            raise RungFailed(f"the pod did not start within {STARTUP_SECONDS:.0f} s")
+
+    def _tell(self, asked: Asked, text: str) -> None:
+        for observation in observations(text, asked.question, asked.hop, asked.pull, self.vantage, self.patience):
+            if observation.hop == "registry" and observation.outcome != "401":
+                self.open_hosts.append(asked.server)
+            key = (observation.hop, observation.subject.host, observation.outcome, observation.pull)
+            if key not in self._told:
+                self._told.add(key)
+                self.seen(observation)
+
+    @property
+    def pod(self) -> str:
+        """The name of the first pod."""
+        found = pod_of(self.api, self._pods[0].run)
+        return found["metadata"]["name"] if found else self._pods[0].run.name
 
 
 def ask(
     api: Client,
     trail: Trail,
-    run: Run,
+    fresh: Callable[[], Run],
     plan: Plan,
     images: Sequence[str],
     vantage: Vantage,
     seen: Callable[[Observation], None],
 ) -> Taken:
-    """Put every question to the kubelet; complete where all were answered. Raises RungFailed."""
-    asked = questions(plan)
-    spec = kubelet_spec(run, images, [q for q, _, _ in asked], PATIENCE)
+    """Put every question to the kubelet; complete where all were answered. Raises RungFailed.
+
+    fresh: names a new run; images: names that a pause image may have on the node. A manifest of a registry that wants
+    credentials is not asked for: the kubelet sends none, so the answer would be the same for every image.
+    """
+    until = time.monotonic() + plan.budget
+    image = images[0] if len(images) == 1 else _there(api, trail, fresh(), images)
+    asking = _Asking(api, trail, fresh, image, vantage, seen, min(PATIENCE, max(5, int(plan.budget) - 8)))
+    first = greetings(plan)
+    every = manifests(plan, (a.server for a in first))
+    if len(first) + len(every) <= IN_A_POD:
+        complete = asking.put([*first, *every], until)
+    else:
+        complete = asking.put(first, until) and asking.put(manifests(plan, asking.open_hosts), until)
+    return Taken(image, asking.pod, complete)
+
+
+def _there(api: Client, trail: Trail, run: Run, images: Sequence[str]) -> str:
+    """Which of these names is a pause image on the node: the first that runs in a pod of all of them. Raises RungFailed."""
+    spec = named_spec(run, images)
     try_dry(api, run, spec)
     start(trail, run, spec)
-    open_questions = {q.id: (q, hop, pull) for q, hop, pull in asked}
-    told: set[tuple[str, str, str, str]] = set()
-    began = time.monotonic()
-    image = ""
-    while open_questions and time.monotonic() < began + plan.budget:
+    deadline = time.monotonic() + STARTUP_SECONDS
+    while time.monotonic() < deadline:
         pod = pod_of(api, run)
-        if pod is None:
-            if time.monotonic() > began + STARTUP_SECONDS:
-                raise RungFailed("no pod was made for the kubelet's probes")
-            time.sleep(POLL)
-            continue
-        hopeless = why_hopeless(pod)
+        for entry in statuses(pod) if pod else ():
+            if (entry.get("state") or {}).get("running"):
+                found: str = images[int(entry["name"].rpartition("-")[2])]
+                return found
+        hopeless = why_hopeless(pod) if pod else ""
         if hopeless:
             raise RungFailed(f"no pause image is on the node under a known name ({hopeless[:120]})")
-        answers = _answers(api, run, pod)
-        for entry in statuses(pod):
-            question = entry["name"].rpartition("-")[0]
-            if (entry.get("state") or {}).get("running"):
-                image = entry["image"]
-                if entry.get("started"):
-                    answers.setdefault(question, "HTTP probe failed with statuscode: 200")
-        for question, text in answers.items():
-            if question not in open_questions:
-                continue
-            q, hop, pull = open_questions.pop(question)
-            for observation in observations(text, q, hop, pull, vantage):
-                key = (observation.hop, observation.subject.host, observation.outcome, observation.pull)
-                if key not in told:
-                    told.add(key)
-                    seen(observation)
-        if not image and time.monotonic() > began + STARTUP_SECONDS:
-            raise RungFailed(f"the pod did not start within {STARTUP_SECONDS:.0f} s")
-        time.sleep(POLL * 2)
-    pod = pod_of(api, run)
-    return Taken(image, pod["metadata"]["name"] if pod else run.name, not open_questions)
+        time.sleep(POLL)
+    raise RungFailed(f"the pod did not start within {STARTUP_SECONDS:.0f} s")
 
 
 def _answers(api: Client, run: Run, pod: dict[str, Any]) -> dict[str, str]:
     """The kubelet's words by question id, from the pod's Unhealthy and ProbeWarning events."""
     found = {}
     for event in pod_events(api, run, pod["metadata"]["name"]):
-        field = str((event.get("involvedObject") or {}).get("fieldPath") or "")
-        if event.get("reason") in ("Unhealthy", "ProbeWarning") and field.startswith("spec.containers{"):
-            question = field[len("spec.containers{") : -1].rpartition("-")[0]
-            found[question] = str(event.get("message") or "")
+        field_path = str((event.get("involvedObject") or {}).get("fieldPath") or "")
+        if event.get("reason") in ("Unhealthy", "ProbeWarning") and field_path.startswith("spec.containers{"):
+            found[field_path[len("spec.containers{") : -1]] = str(event.get("message") or "")
     return found
 
 
-def observations(text: str, question: Question, hop: str, pull: str, vantage: Vantage) -> Iterator[Observation]:
+def observations(
+    text: str, question: Question, hop: str, pull: str, vantage: Vantage, patience: int = PATIENCE
+) -> Iterator[Observation]:
     """What the kubelet's words say about each hop up to the one that they end at.
 
     Texts as Go's net and net/http write them; a time-out does not tell the resolver's silence from the host's.
@@ -113,16 +219,17 @@ def observations(text: str, question: Question, hop: str, pull: str, vantage: Va
         return Observation(name, subject, vantage, outcome, summary, {**data, "kubelet": text[:600]}, about)
 
     status = _STATUS.search(text)
-    missing = _NO_HOST.search(text)
-    if missing:
-        server = (missing.group(1) or "").removesuffix(":53")
-        yield at("dns", "nxdomain", f"{server or 'the resolver'} says that the name does not exist", servers=[])
-        return
-    if "lookup " in text:
-        outcome = "timeout" if "i/o timeout" in text else "server-failure"
-        yield at(
-            "dns", outcome, "the resolver does not answer" if outcome == "timeout" else "the resolver fails", servers=[]
-        )
+    lookup = _LOOKUP.search(text)
+    if lookup:
+        server = lookup.group(2) or ""
+        outcome = "nxdomain" if "no such host" in text else "timeout" if "i/o timeout" in text else "server-failure"
+        said = {
+            "nxdomain": "says that the name does not exist",
+            "timeout": "does not answer",
+            "server-failure": "fails",
+        }
+        servers = [{"server": server, "name": lookup.group(1), "outcome": outcome}] if server else []
+        yield at("dns", outcome, f"{server or 'the resolver'} {said[outcome]}", servers=servers)
         return
     endings = (
         ("connect: connection refused", "refused", "connection refused"),
@@ -136,7 +243,7 @@ def observations(text: str, question: Question, hop: str, pull: str, vantage: Va
             yield at("connect", outcome, summary, tried=[])
             return
     if not status and ("context deadline exceeded" in text or "Client.Timeout" in text):
-        yield at("connect", "no-answer", f"no answer within {PATIENCE} s (resolver, host or a proxy in between)")
+        yield at("connect", "no-answer", f"no answer within {patience} s (resolver, host or a proxy in between)")
         return
     yield at("dns", "ok", "resolves")
     yield at("connect", "open", "answers")

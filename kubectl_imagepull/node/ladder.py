@@ -129,10 +129,11 @@ class _Climb:
     def __init__(
         self, api: Client, trail: Trail, asked: NodeAsked, plan: Plan, seen: Seen, wanted: Wanted, place: Place
     ) -> None:
-        self._api, self._trail, self._asked, self._plan, self._seen = api, trail, asked, plan, seen
+        self._api, self._trail, self._asked, self._plan, self._seen = api, trail, asked, plan, _once(seen)
         self._wanted, self._place = wanted, place
         self._why_not: list[str] = []
         self._cannot: list[str] = []
+        self._own_tools = True
 
     def climb(self) -> tuple[ProbeRun, list[ReadError]]:
         asked, wanted = self._asked, self._wanted
@@ -177,7 +178,10 @@ class _Climb:
             pod=taken.pod,
             image=taken.image,
             created=True,
-            cannot_see=(*CANNOT_SEE[rung], *self._cannot),
+            cannot_see=(
+                *CANNOT_SEE[rung if rung != "shell" or self._own_tools else "shell of an image"],
+                *self._cannot,
+            ),
         )
 
     @property
@@ -235,13 +239,13 @@ class _Climb:
             except RungFailed as error:
                 self._why_not.append(f"shell of the host: {error}")
                 self._trail.clear(failed=True)
+        self._own_tools = False
         return self._on_either_network("shell", self._in_image(HAVE_SHELL), "sh")
 
     def _kubelet(self) -> Taken:
-        listed = [i for i in self._images() if "pause" in i]
-        images = listed[:2] or list(PAUSE_NAMES)
+        images = [i for i in self._images() if "pause" in i][:1] or list(PAUSE_NAMES)
         vantage = vantage_of("kubelet", self._asked.name, place=self._place)
-        return kubelet_asks.ask(self._api, self._trail, self._run(), self._plan, images, vantage, self._seen)
+        return kubelet_asks.ask(self._api, self._trail, self._run, self._plan, images, vantage, self._seen)
 
     # ---- their pods -----------------------------------------------------------------------------------------------
 
@@ -341,6 +345,20 @@ class _Climb:
             contents = {"probes.pyz": bundle(), "plan.json": plan.encode()}
             return [tool, "-I", f"{MOUNT}/probes.pyz", f"{MOUNT}/plan.json"], contents
         return [tool, "-I", "-c", *as_arguments(plan)], {}
+
+
+def _once(seen: Seen) -> Seen:
+    """The same, without what is told again of a host: a shell asks hosts side by side, and several may lead to one."""
+    told: set[tuple[object, ...]] = set()
+
+    def first(observation: Observation) -> None:
+        o = observation
+        key = (o.hop, o.subject, o.outcome, o.data.get("attempt"), o.vantage.rung)
+        if o.pull or key not in told:
+            told.add(key)
+            seen(o)
+
+    return first
 
 
 def _late() -> ReadError:

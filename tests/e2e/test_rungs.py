@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
+import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jsonschema
 import pytest
 
+from kubectl_imagepull.case import parse
+from kubectl_imagepull.model import Case, Verdict
+from kubectl_imagepull.node import sight
 from kubectl_imagepull.report.document import schema
+from kubectl_imagepull.verdict import judge
 from tests.e2e.cluster import Cluster, Witness, pod, wait_for
 from tests.lab import faults
 from tests.lab.settings import NODES
@@ -17,76 +25,168 @@ from tests.lab.settings import NODES
 pytestmark = pytest.mark.lab
 
 PYTHON, BUSYBOX = "registry.lab.test/python:3", "registry.lab.test/busybox:1.35"
-SEEN: dict[str, str | None] = {
-    "registry.lab.test": None,
-    "private.lab.test": None,
-    "bearer.lab.test": None,
-    "missing.lab.test": "dns",
-    "refused.lab.test": "connect",
-    "noroute.lab.test": "connect",
-    "plain.lab.test": "tls",
-    "expired.lab.test": "tls",
-    "unknownca.lab.test": "tls",
-    "wrongname.lab.test": "tls",
-    "orphan.lab.test": "auth",
+IMAGES = {
+    "nxdomain": "missing.lab.test/team/app:1.0",
+    "servfail": "servfail.lab.test/team/app:1.0",
+    "silent": "silent.lab.test/team/app:1.0",
+    "ipv6": "v6only.lab.test/team/app:1.0",
+    "refused": "refused.lab.test/team/app:1.0",
+    "dropped": "dropped.lab.test/team/app:1.0",
+    "noroute": "noroute.lab.test/team/app:1.0",
+    "unknownca": "unknownca.lab.test/team/app:1.0",
+    "expired": "expired.lab.test/team/app:1.0",
+    "wrongname": "wrongname.lab.test/team/app:1.0",
+    "plain": "plain.lab.test/team/app:1.0",
+    "basic": "private.lab.test/team/app:1.0",
+    "throttled": "hub.lab.test/limited/app:1.0",
+    "token-nxdomain": "orphan.lab.test/team/app:1.0",
+    "tag": "registry.lab.test/busybox:9.9",
+    "repository": "registry.lab.test/nosuch/app:1.0",
+    "tag-bearer": "bearer.lab.test/public/app:9.9",
+    "private-bearer": "bearer.lab.test/team/app:1.0",
+    "platform": "registry.lab.test/armonly:1.0",
+    "mirror": "mirrored.lab.test/team/app:1.0",
+    "mirror-works": "stood-in-for.lab.test/team/app:1.0",
+    "own-ca": "own-ca.lab.test/team/app:1.0",
+    "hosts-file": "broken-file.lab.test/team/app:1.0",
 }
-"""The first broken hop of each host, for whoever checks certificates and follows realms."""
-PUBLIC: dict[str, str | None] = {**SEEN, "unknownca.lab.test": None}
-"""The same by the CAs of an image, which say nothing of what its node trusts."""
-BLIND: dict[str, str | None] = {
-    **SEEN,
-    "expired.lab.test": None,
-    "unknownca.lab.test": None,
-    "wrongname.lab.test": None,
-    "orphan.lab.test": None,
+"""By the fault of `sight.FAULTS`: an image whose pull meets it on the lab."""
+HEALTHY = {"healthy": "registry.lab.test/team/app:1.0", "healthy-token": "bearer.lab.test/public/app:1.0"}
+"""The same for those that meet none, as containers of one pod that runs."""
+FILES = {
+    "mirrored.lab.test": 'server = "https://refused.lab.test"\n',
+    "stood-in-for.lab.test": '[host."https://registry.lab.test"]\n  capabilities = ["pull", "resolve"]\n',
+    "own-ca.lab.test": 'server = "https://unknownca.lab.test"\nca = "own.crt"\n',
+    "broken-file.lab.test": "[host.\n",
 }
+"""hosts.toml by registry."""
+WAYS = {
+    "host-python": ("node2", []),
+    "image-python": ("node1", []),
+    "shell": ("node1", []),
+    "shell with busybox alone": ("node2", ["--probe-image", BUSYBOX]),
+    "kubelet": ("node2", []),
+}
+"""By the column of `sight.FAULTS`: on which node all faults are put to it, and flags. The healthy paths are on both."""
 
 
 @pytest.fixture(scope="module")
 def cached(cluster: Cluster, namespace: str) -> str:
-    """The namespace, with images that have Python and a shell running on both nodes."""
+    """The namespace, with images that have Python and a shell running on both nodes, and a few pods that fail."""
     sleeps = ["python3", "-c", "import time; time.sleep(36000)"]
-    names = []
+    made = [pod(namespace, "denied", "node2", "refused.lab.test/team/app:1.0")]
     for node in NODES:
         python = {"containers": [{"name": "app", "image": PYTHON, "command": sleeps}]}
-        cluster.apply(pod(namespace, f"python-{node}", node, "", **python))
-        cluster.apply(pod(namespace, f"shell-{node}", node, BUSYBOX))
-        cluster.apply(pod(namespace, f"no-tag-{node}", node, "registry.lab.test/busybox:9.9"))
-        names += [f"python-{node}", f"shell-{node}"]
-    cluster.apply(pod(namespace, "denied", "node2", "refused.lab.test/team/app:1.0"))
-    cluster.wait_running(namespace, names)
+        made.append(pod(namespace, f"python-{node}", node, "", **python))
+        made.append(pod(namespace, f"shell-{node}", node, BUSYBOX))
+        made.append(pod(namespace, f"no-tag-{node}", node, "registry.lab.test/busybox:9.9"))
+    cluster.apply(*made)
+    cluster.wait_running(namespace, [f"{kind}-{node}" for kind in ("python", "shell") for node in NODES])
     cluster.wait_failing(namespace, [*(f"no-tag-{node}" for node in NODES), "denied"])
     return namespace
 
 
-WAYS = {
-    "image-python": ("node2", [], PUBLIC),
-    "shell": ("node1", [], SEEN),
-    "shell of busybox": ("node2", ["--probe-image", BUSYBOX], BLIND),
-}
-"""host-python and kubelet: see test_node."""
+Told = dict[str, tuple[Case, Verdict]]
+
+
+@pytest.fixture(scope="module")
+def told(cluster: Cluster, cached: str, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Told]:
+    """What each rung says of each fault by itself: without the runtime's words and the workstation's view.
+
+    The faults are containers of one pod a node. Their policy is Never, so all of them fail at once, and the lab's registries
+    are asked by nobody but the probes.
+    """
+    folder = tmp_path_factory.mktemp("cases")
+    for node in NODES:
+        never = [{"name": name, "image": image, "imagePullPolicy": "Never"} for name, image in IMAGES.items()]
+        fine = [{"name": name, "image": image, "command": ["sleep", "36000"]} for name, image in HEALTHY.items()]
+        cluster.apply(
+            pod(cached, f"broken-{node}", node, "", containers=never),
+            pod(cached, f"healthy-{node}", node, "", containers=fine),
+        )
+    ca = (cluster.lab.state / "pki" / "unknown-ca.crt").read_text()
+
+    def ask(way: str, node: str) -> Told:
+        whole, more = WAYS[way]
+        words = ["-n", cached, "--via", way.split()[0], *more, "--no-credentials", "--timeout", "120s", "-o", "name"]
+        found = {}
+        for which, code in (("healthy", 0), ("broken", 1)) if node == whole else (("healthy", 0),):
+            file = folder / f"{way}-{node}-{which}.json"
+            asked = ("imagepull", "why", f"{which}-{node}", *words, "--save-case", str(file))
+            ran = cluster.run(*asked, check=False, timeout=240)
+            assert ran.returncode == code, ran.stdout + ran.stderr
+            for case in parse(file.read_bytes(), file.name).cases:
+                found[case.target.container] = (case, judge(alone(case)))
+        return found
+
+    with contextlib.ExitStack() as stack:
+        for node in NODES:
+            for host, text in FILES.items():
+                stack.enter_context(faults.hosts_toml(cluster.lab, node, host, text))
+            (cluster.lab.machine(node).path("/etc/containerd/certs.d/own-ca.lab.test") / "own.crt").write_text(ca)
+        cluster.wait_running(cached, [f"healthy-{node}" for node in NODES])
+        cluster.wait_failing(cached, [f"broken-{node}" for node in NODES])
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            asked = {(way, node): pool.submit(ask, way, node) for way in WAYS for node in NODES}
+            return {key: future.result() for key, future in asked.items()}
+
+
+def alone(case: Case) -> Case:
+    """The case as the node's rung alone would have it."""
+    node = tuple(o for o in case.observations if o.vantage.place == "node")
+    facts = dataclasses.replace(
+        case.facts, said="", message="", reason="ErrImagePull", policy="IfNotPresent", events=(), failing=True
+    )
+    return dataclasses.replace(case, observations=node, facts=facts)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_faults(cluster: Cluster, cached: str, way: str) -> None:
-    """Each host is found broken at the right hop, or in order, by what the rung can see."""
-    node, more, expected = WAYS[way]
-    rung = way.split()[0]
-    asked = [w for host in expected for w in ("--registry", host)]
-    ran = cluster.run(
-        "imagepull", "probe-node", node, "-n", cached, "--via", rung, *more, *asked, "-o", "json", check=False
-    )
-    found = json.loads(ran.stdout)
-    jsonschema.validate(found, schema())
-    assert (found["probe"]["rung"], found["probe"]["deleted"]) == (rung, True), found["probe"]
-    assert {r["host"]: r["brokenHop"] for r in found["registries"]} == expected, json.dumps(found, indent=1)
+def test_faults(told: dict[tuple[str, str], Told], way: str) -> None:
+    """Each fault is named as the table of docs/limits.md says, and a path in order gives no finding at all."""
+    assert {*IMAGES, *HEALTHY} == set(sight.FAULTS)
+    wrong = []
+    for node in NODES:
+        cases = told[way, node]
+        assert set(cases) >= set(HEALTHY)
+        for name, (case, verdict) in cases.items():
+            probe, fault = case.probe, sight.FAULTS[name]
+            assert (probe.rung, probe.node, probe.deleted, case.errors) == (way.split()[0], node, True, ()), case.probe
+            assert probe.cannot_see, probe
+            broken = [f for f in verdict.findings if f.level == "error"]
+            first = broken[0] if broken else None
+            said = (first.cause, first.confidence) if first is not None else ("", "")
+            right = said == fault.expected(way) and len(broken) <= (2 if name == "hosts-file" else 1)
+            if first is not None and first.cause == fault.cause:
+                right = right and first.subject.role == fault.role
+            if name in HEALTHY:
+                right = right and not verdict.findings
+            if not right:
+                wrong.append((node, name, said, "and not", fault.expected(way), verdict.findings, verdict.hops))
+    assert set(told[way, WAYS[way][0]]) == set(sight.FAULTS)
+    assert not wrong, "\n".join(map(str, wrong))
 
 
-def test_wrong_name(cluster: Cluster, cached: str) -> None:
-    """A trusted certificate for another host."""
-    asked = ["imagepull", "probe-node", "node1", "-n", cached, "--via", "shell", "--registry", "wrongname.lab.test"]
-    found = json.loads(cluster.run(*asked, "-o", "json", check=False).stdout)
-    assert found["registries"][0]["brokenHop"] == "tls", found
+@contextlib.contextmanager
+def file_on(cluster: Cluster, node: str, path: str, text: str) -> Iterator[None]:
+    """A node has this file in a folder of its own."""
+    file = cluster.lab.machine(node).path(path)
+    file.parent.mkdir(parents=True)
+    try:
+        file.write_text(text)
+        yield
+    finally:
+        shutil.rmtree(file.parent)
+
+
+@pytest.mark.parametrize("node", NODES)
+@pytest.mark.parametrize("way", ["host-python", "shell"])
+def test_proxy(cluster: Cluster, cached: str, way: str, node: str) -> None:
+    """A dead proxy in the runtime's unit file is found by whoever can read that."""
+    unit = '[Service]\nEnvironment="HTTPS_PROXY=http://refused.lab.test:3128"\n'
+    with file_on(cluster, node, "/etc/systemd/system/containerd.service.d/proxy.conf", unit):
+        _, found = cluster.why(f"no-tag-{node}", "-n", cached, "--via", way)
+    named = [(f["cause"], f["subject"]["role"], f["subject"]["host"]) for f in found["findings"]]
+    assert ("net.proxy", "proxy", "refused.lab.test:3128") in named, json.dumps(found, indent=1)
 
 
 def test_confidence(cluster: Cluster, cached: str) -> None:
