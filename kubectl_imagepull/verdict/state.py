@@ -55,16 +55,6 @@ def disk_pressure(case: Case) -> Iterator[Finding]:
     yield found(case, "storage.no_space", Subject("node", node.name), "storage", reason, level=level)
 
 
-@rule("storage.no_space", hop="storage")
-def little_room(case: Case) -> Iterator[Finding]:
-    """The runtime's file system has hardly any room, and the runtime complains of that."""
-    said = classify(case.facts.said).cause if case.facts.said else ""
-    for seen in case.seen("storage"):
-        if seen.outcome == "low" and said == "storage.no_space":
-            yield found(case, said, seen.subject, "storage", f"{seen.subject.host}: {seen.summary}", [seen])
-            return
-
-
 @rule("transfer.stalled", "pull.queued", "pull.in_progress", hop="blobs")
 def pulling(case: Case) -> Iterator[Finding]:
     """A pull that has begun and not ended: behind another one, moving, or so long that it seems to have stopped."""

@@ -24,19 +24,24 @@ def _size_of(case: Case) -> int:
 def room(case: Case) -> Iterator[Finding]:
     """The file system of the images has less room than the image takes, or none at all.
 
-    The kubelet's garbage collection may make some, and layers that the node has already need none: never sure.
+    The kubelet's garbage collection may make some, and layers that the node has already need none: sure only where the runtime
+    has run out of it and there is little now.
     """
     if case.facts.pulled:
         return
-    said = classify(case.facts.said).cause.startswith("storage.") if case.facts.said else False
-    level: Level = "error" if said else "warning"
+    said = classify(case.facts.said).cause if case.facts.said else ""
+    level: Level = "error" if said.startswith("storage.") else "warning"
     size = _size_of(case)
     for seen in case.seen("storage"):
         free, inodes = seen.data.get("free_bytes"), seen.data.get("inodes_free")
         if not isinstance(free, int):
             continue
         sure: Confidence = "likely"
-        if inodes == 0:
+        if said == "storage.no_space" and seen.outcome == "low":
+            # the kubelet means the images' own file system; a probe can only look beside the files that it sees
+            sure = "confirmed" if seen.vantage.place == "api" else "likely"
+            reason = "the runtime ran out of it"
+        elif inodes == 0:
             reason = "no inode is left there"
         elif size and free < size:
             reason = f"the image's layers are {_amount(size)} as they are sent"
@@ -46,8 +51,6 @@ def room(case: Case) -> Iterator[Finding]:
                 f"the image's layers are {_amount(size)} as they are sent, "
                 f"and need about {_amount(size * (1 + UNPACKED))} until they are unpacked (an estimate)"
             )
-        elif said and seen.outcome == "low":
-            reason = "the runtime ran out of it"
         else:
             continue
         subject = Subject("node", case.target.node or seen.subject.host)
