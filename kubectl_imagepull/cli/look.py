@@ -108,11 +108,19 @@ def look(
         finally:
             results.put(None)
 
+    def challenges(pull: Pull) -> tuple[str, ...] | None:
+        """What this machine has learnt so far of how a registry wants to be asked."""
+        for seen in list(gathered.observations):
+            if seen.vantage.place == "workstation" and seen.hop == "registry" and seen.subject.host == pull.authority:
+                return tuple(str(line) for line in seen.data.get("challenges") or ())
+        return None
+
     def from_node() -> None:
         with in_the_cluster():
             if where.node is not None:
+                wanted = replace(where.wanted, challenges=challenges)
                 probe, errors = climb(
-                    api, trail, _asked(where, where.node), Plan(tuple(pulls), budget), results.put, where.wanted
+                    api, trail, _asked(where, where.node), Plan(tuple(pulls), budget), results.put, wanted
                 )
                 errors += trail.clear()
                 gone = not any("delete" in e.message or "removed" in e.message for e in errors)

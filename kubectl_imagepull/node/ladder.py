@@ -22,8 +22,9 @@ RUNGS = ("host-python", "image-python", "shell", "kubelet")
 """Best first."""
 VIA = (*RUNGS, "rehearsal", "api-only")
 CANDIDATES = 2
-WIDE = 3
-"""Candidates where only some images will have what is looked for: each adds some 1.3 kB to every stored version."""
+WIDE = 2
+"""Candidates side by side where nothing says which image has what is looked for: each adds some 1.3 kB to every version of Job
+and Pod that is stored, of which there are eight or so."""
 PULLING = 45.0
 """Seconds for the node to pull an image that was named for the probes."""
 HAVE_PYTHON = ("python", "django", "flask", "airflow", "jupyter", "ansible", "superset", "ceph", "cloud-sdk", "aws-cli")
@@ -71,7 +72,7 @@ class Wanted:
 
     via: this rung and no other; image: for the probes, pulled if it is not on the node, with pull secret `secret`;
     namespace: where the pod is made ("": the failing pod's own); kept: the pod of the rung that worked stays; try_pull:
-    rehearse the pull as well.
+    rehearse the pull as well; challenges: what another vantage knows of the registries.
     """
 
     via: str = ""
@@ -81,6 +82,7 @@ class Wanted:
     host_network: bool = True
     kept: bool = False
     try_pull: bool = False
+    challenges: kubelet_asks.Challenges = lambda _: None
 
     @property
     def rehearses(self) -> bool:
@@ -165,7 +167,7 @@ class _Climb:
             done,
             seconds=round(time.monotonic() - started, 2) if done.created else 0.0,
             why_not=tuple(self._why_not),
-            cannot_see=(*cannot, *self._elsewhere(done.rung)),
+            cannot_see=tuple(dict.fromkeys((*cannot, *self._elsewhere(done.rung)))),
         )
         return done, errors
 
@@ -229,7 +231,7 @@ class _Climb:
         return self._with_own_tools("host-python", HOST_PYTHON)
 
     def _image_python(self) -> Taken:
-        return self._on_either_network("image-python", self._in_image(HAVE_PYTHON), "python3")
+        return self._in_image("image-python", HAVE_PYTHON, "python3")
 
     def _shell(self) -> Taken:
         """The host's own tools where they can be borrowed, else those of an image."""
@@ -240,12 +242,13 @@ class _Climb:
                 self._why_not.append(f"shell of the host: {error}")
                 self._trail.clear(failed=True)
         self._own_tools = False
-        return self._on_either_network("shell", self._in_image(HAVE_SHELL), "sh")
+        return self._in_image("shell", HAVE_SHELL, "sh")
 
     def _kubelet(self) -> Taken:
         images = [i for i in self._images() if "pause" in i][:1] or list(PAUSE_NAMES)
         vantage = vantage_of("kubelet", self._asked.name, place=self._place)
-        return kubelet_asks.ask(self._api, self._trail, self._run, self._plan, images, vantage, self._seen)
+        known = self._wanted.challenges
+        return kubelet_asks.ask(self._api, self._trail, self._run, self._plan, images, vantage, self._seen, known)
 
     # ---- their pods -----------------------------------------------------------------------------------------------
 
@@ -277,15 +280,28 @@ class _Climb:
                 self._trail.clear(failed=True)
         raise AssertionError("the last try returns or raises")
 
-    def _in_image(self, likely: Sequence[str]) -> Shape:
-        """Images that may have the tool: the one that was named, else all that might. Raises RungFailed for none."""
+    def _in_image(self, rung: str, likely: Sequence[str], tool: str) -> Taken:
+        """In an image that has the tool: the one that was named, else one whose name promises it, alone, and then some of the
+        others. Raises RungFailed."""
         wanted = self._wanted
         usable = [i for i in self._images() if "pause" not in i]
-        ranked = sorted(usable, key=lambda image: not any(word in image for word in likely))
-        images = [wanted.image] if wanted.image else ranked[:WIDE]
-        if not images:
+        promising = [image for image in usable if any(word in image for word in likely)]
+        others = [image for image in usable if image not in promising[:1]][:WIDE]
+        tries = [images for images in (promising[:1], others) if images]
+        if wanted.image:
+            tries = [[wanted.image]]
+        if not tries:
             raise RungFailed("no image that could have it is known to be on the node (--probe-image names one)")
-        return Shape(tuple(images), wanted.host_network, (), wanted.image, wanted.secret)
+        for number, images in enumerate(tries, 1):
+            shape = Shape(tuple(images), wanted.host_network, (), wanted.image, wanted.secret)
+            try:
+                return self._on_either_network(rung, shape, tool)
+            except RungFailed as error:
+                if isinstance(error, Refused) or number == len(tries):
+                    raise
+                self._why_not.append(f"{rung}: {error}")
+                self._trail.clear(failed=True)
+        raise AssertionError("the last try returns or raises")
 
     def _on_either_network(self, rung: str, shape: Shape, tool: str) -> Taken:
         """On the host's network where the namespace allows it, else on the pod's."""

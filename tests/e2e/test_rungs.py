@@ -382,7 +382,7 @@ def test_without_any_pod(cluster: Cluster, cached: str) -> None:
     assert (found["probe"]["rung"], found["probe"]["created"]) == ("api-only", False)
 
 
-@pytest.mark.parametrize("rung", ["host-python", "image-python", "shell"])
+@pytest.mark.parametrize("rung", ["host-python", "image-python", "shell", "kubelet", "rehearsal"])
 def test_node_unchanged(cluster: Cluster, cached: str, rung: str) -> None:
     """No file or folder of the node appears or goes, and what a run stores is small beside its one ConfigMap."""
     node = cluster.lab.machine("node2")
@@ -397,7 +397,7 @@ def test_node_unchanged(cluster: Cluster, cached: str, rung: str) -> None:
         _, found = cluster.why("no-tag-node2", "-n", cached, "--via", rung)
     assert found["probe"]["rung"] == rung, found["probe"]
     assert listing() == before
-    print(f"{rung}: {stored.sizes}")
+    print(f"{rung}: {sum(map(sum, stored.sizes.values()))} bytes, {stored.sizes}")
     assert all(stored.sizes.values()), "nothing was seen"
     assert sum(map(sum, stored.sizes.values())) < 50_000, stored.sizes
 
