@@ -11,7 +11,7 @@ from ..model import Observation, Place, ProbeRun, ReadError, Vantage
 from . import follow as running
 from . import kubelet_asks, rehearsal
 from .bundle import as_arguments, bundle, script
-from .follow import NoConfigMap, NotThere, Refused, RungFailed, Taken
+from .follow import Forced, NoConfigMap, NotThere, Refused, RungFailed, Taken
 from .frames import FrameReader
 from .plan import Plan
 from .pod import HOST, MOUNT, Run, Shape, literal, probe_spec
@@ -135,7 +135,7 @@ class _Climb:
         self._wanted, self._place = wanted, place
         self._why_not: list[str] = []
         self._cannot: list[str] = []
-        self._own_tools = True
+        self._own_tools, self._forced = True, False
 
     def climb(self) -> tuple[ProbeRun, list[ReadError]]:
         asked, wanted = self._asked, self._wanted
@@ -146,7 +146,8 @@ class _Climb:
         if wanted.via == "api-only":
             self._why_not.append("no pod was asked for")
         elif asked.os != "linux":
-            self._why_not.append(f"{asked.name} runs {asked.os}: no probe pod can run there")
+            what = "no probe pod can run there, so names, ports and certificates are not seen from it"
+            self._why_not.append(f"{asked.name} runs {asked.os}: {what}")
         elif not asked.ready:
             why = f"{asked.name} is not ready, so its kubelet starts no probe pod ({asked.why_not_ready})"
             self._why_not.append(why[:300])
@@ -158,6 +159,8 @@ class _Climb:
                     if not taken.complete:
                         errors.append(_late())
                     break
+                if self._forced:
+                    break
             if wanted.rehearses:
                 taken = self._rehearse()
                 if taken is not None and not done.created:
@@ -166,7 +169,7 @@ class _Climb:
         done = dataclasses.replace(
             done,
             seconds=round(time.monotonic() - started, 2) if done.created else 0.0,
-            why_not=tuple(self._why_not),
+            why_not=_merged(self._why_not),
             cannot_see=tuple(dict.fromkeys((*cannot, *self._elsewhere(done.rung)))),
         )
         return done, errors
@@ -209,6 +212,7 @@ class _Climb:
         except RungFailed as error:
             self._why_not.append(f"{rung}: {error}")
             self._trail.clear(failed=True)
+            self._forced = isinstance(error, Forced)
             return None
 
     def _rehearse(self) -> Taken | None:
@@ -238,6 +242,8 @@ class _Climb:
         if not self._wanted.image:
             try:
                 return self._with_own_tools("shell", HOST_SHELL)
+            except Forced:
+                raise
             except RungFailed as error:
                 self._why_not.append(f"shell of the host: {error}")
                 self._trail.clear(failed=True)
@@ -297,7 +303,7 @@ class _Climb:
             try:
                 return self._on_either_network(rung, shape, tool)
             except RungFailed as error:
-                if isinstance(error, Refused) or number == len(tries):
+                if isinstance(error, (Refused, Forced)) or number == len(tries):
                     raise
                 self._why_not.append(f"{rung}: {error}")
                 self._trail.clear(failed=True)
@@ -361,6 +367,15 @@ class _Climb:
             contents = {"probes.pyz": bundle(), "plan.json": plan.encode()}
             return [tool, "-I", f"{MOUNT}/probes.pyz", f"{MOUNT}/plan.json"], contents
         return [tool, "-I", "-c", *as_arguments(plan)], {}
+
+
+def _merged(lines: Sequence[str]) -> tuple[str, ...]:
+    """The same, with ways out that fail for one reason in one line: "host-python, shell: why"."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        who, colon, why = line.partition(": ")
+        found.setdefault(why if colon else line, []).append(who if colon else "")
+    return tuple(f"{', '.join(dict.fromkeys(who))}: {why}" if any(who) else why for why, who in found.items())
 
 
 def _once(seen: Seen) -> Seen:
