@@ -171,11 +171,18 @@ def look(
         finally:
             results.put(None)
 
+    def challenges(pull: Pull) -> tuple[str, ...] | None:
+        """What this machine has learnt so far of how a registry wants to be asked."""
+        for seen in list(gathered.observations):
+            if seen.vantage.place == "workstation" and seen.hop == "registry" and seen.subject.host == pull.authority:
+                return tuple(str(line) for line in seen.data.get("challenges") or ())
+        return None
+
     def from_node() -> None:
         with ending():
             if where.node is not None:
-                plan = _plan(pulls, budget, where.node)
-                probe, errors = climb(api, trail, _asked(where, where.node), plan, results.put, where.wanted)
+                plan, wanted = _plan(pulls, budget, where.node), replace(where.wanted, challenges=challenges)
+                probe, errors = climb(api, trail, _asked(where, where.node), plan, results.put, wanted)
                 errors += trail.clear()
                 gone = not any("delete" in e.message or "removed" in e.message for e in errors)
                 gathered.probe = _deleted(probe, probe.created and gone and not where.wanted.kept)

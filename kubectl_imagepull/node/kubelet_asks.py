@@ -11,9 +11,23 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
+from ..image.registries import kind_of
 from ..model import Observation, Pull, Subject, Vantage
-from .follow import POLL, STARTUP_SECONDS, RungFailed, Taken, pod_events, pod_of, start, statuses, try_dry, why_hopeless
+from .follow import (
+    POLL,
+    STARTUP_SECONDS,
+    Refused,
+    RungFailed,
+    Taken,
+    pod_events,
+    pod_of,
+    start,
+    statuses,
+    try_dry,
+    why_hopeless,
+)
 from .plan import Plan
 from .pod import Question, Run, kubelet_spec, named_spec
 from .trail import Client, Trail
@@ -29,17 +43,25 @@ ACCEPT = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.man
 
 _STATUS = re.compile(r"HTTP probe failed with statuscode: (\d{3})")
 _LOOKUP = re.compile(r"lookup ([^ ]+)(?: on ([^ ]+?)(?::53)?)?: ")
+_PARAMETER = re.compile(r'(realm|service)="([^"]*)"')
+_REALM = re.compile(r"https://([a-z0-9.-]+)(?::(\d{1,5}))?(/[A-Za-z0-9._~/%?&=+:-]*)?", re.I)
+_INWARD = re.compile(r"(127|169\.254|0)\.|localhost$|\[")
+REALM_SECONDS = 2.0
+"""How long to wait for what this machine learns of a registry's token host."""
 Server = tuple[str, int, str]
 """host, port, scheme"""
+Challenges = Callable[[Pull], Sequence[str] | None]
+"""The WWW-Authenticate lines of a registry as another vantage has seen them, None while it has seen nothing."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, the hop that its answer is about, and the pull ("" for the whole host)."""
+    """A question, the hop that its answer is about, the pulls (none: the whole host), and the role of the host."""
 
     question: Question
     hop: str
-    pull: str = ""
+    pulls: tuple[str, ...] = ()
+    role: str = "registry"
 
     @property
     def server(self) -> Server:
@@ -59,8 +81,37 @@ def manifests(plan: Plan, servers: Iterable[Server]) -> list[Asked]:
     for number, pull in enumerate(plan.pulls):
         if (pull.host, pull.port, pull.scheme) in wanted:
             question = Question(f"m-{number}", pull.host, pull.port, pull.scheme, _path(pull), headers)
-            asked.append(Asked(question, "manifest", pull.id))
+            asked.append(Asked(question, "manifest", (pull.id,)))
     return asked
+
+
+def tokens(pulls: Sequence[Pull], challenges: Challenges) -> list[Asked]:
+    """The token hosts of these registries, as far as they are known: from a challenge, else from the table of registries."""
+    realms: dict[tuple[str, int, str], list[str]] = {}
+    for pull in pulls:
+        place = _realm(pull, challenges(pull))
+        if place is not None:
+            realms.setdefault(place, []).append(pull.id)
+    return [
+        Asked(Question(f"t-{number}", host, port, "https", path), "auth", tuple(ids), "token")
+        for number, ((host, port, path), ids) in enumerate(realms.items())
+    ]
+
+
+def _realm(pull: Pull, lines: Sequence[str] | None) -> tuple[str, int, str] | None:
+    """Host, port and path of the token request for a pull, None where there is none. The node's own addresses are none."""
+    said = dict(_PARAMETER.findall(next((line for line in lines or () if line[:7].lower() == "bearer "), "")))
+    url = said.get("realm", "")
+    if lines is None:
+        host = "docker.io" if pull.host == "registry-1.docker.io" else pull.host
+        url = kind_of(host).token_realm
+    found = _REALM.fullmatch(url)
+    if found is None or _INWARD.match(found.group(1)):
+        return None
+    path = found.group(3) or "/"
+    query = {"service": said.get("service", ""), "scope": f"repository:{pull.repository}:pull"}
+    path += ("&" if "?" in path else "?") + urlencode({k: v for k, v in query.items() if v})
+    return found.group(1).lower(), int(found.group(2) or 443), path
 
 
 def _path(pull: Pull) -> str:
@@ -86,7 +137,9 @@ class _Asking:
     vantage: Vantage
     seen: Callable[[Observation], None]
     patience: int
+    resources: bool = False
     open_hosts: list[Server] = field(default_factory=list)
+    closed_hosts: list[Server] = field(default_factory=list)
     _pods: list[_Pod] = field(default_factory=list)
     _told: set[tuple[str, str, str, str]] = field(default_factory=set)
 
@@ -106,9 +159,15 @@ class _Asking:
 
     def _start(self, asked: Sequence[Asked]) -> _Pod:
         run = self.fresh()
-        spec = kubelet_spec(run, self.image, [a.question for a in asked], self.patience)
+        questions = [a.question for a in asked]
+        spec = kubelet_spec(run, self.image, questions, self.patience, self.resources)
         if not self._pods:
-            try_dry(self.api, run, spec)
+            try:
+                try_dry(self.api, run, spec)
+            except Refused:  # where there is a quota, every container has to say what it needs
+                self.resources = True
+                spec = kubelet_spec(run, self.image, questions, self.patience, True)
+                try_dry(self.api, run, spec)
         start(self.trail, run, spec)
         self._pods.append(_Pod(run, {a.question.id: a for a in asked}, time.monotonic()))
         return self._pods[-1]
@@ -135,9 +194,9 @@ class _Asking:
             raise RungFailed(f"the pod did not start within {STARTUP_SECONDS:.0f} s")
 
     def _tell(self, asked: Asked, text: str) -> None:
-        for observation in observations(text, asked.question, asked.hop, asked.pull, self.vantage, self.patience):
-            if observation.hop == "registry" and observation.outcome != "401":
-                self.open_hosts.append(asked.server)
+        for observation in observations(text, asked, self.vantage, self.patience):
+            if observation.hop == "registry":
+                (self.closed_hosts if observation.outcome == "401" else self.open_hosts).append(asked.server)
             key = (observation.hop, observation.subject.host, observation.outcome, observation.pull)
             if key not in self._told:
                 self._told.add(key)
@@ -158,22 +217,35 @@ def ask(
     images: Sequence[str],
     vantage: Vantage,
     seen: Callable[[Observation], None],
+    challenges: Challenges = lambda _: None,
 ) -> Taken:
     """Put every question to the kubelet; complete where all were answered. Raises RungFailed.
 
     fresh: names a new run; images: names that a pause image may have on the node. A manifest of a registry that wants
-    credentials is not asked for: the kubelet sends none, so the answer would be the same for every image.
+    credentials is not asked for, since the kubelet sends none and gets the same answer for every image: its token host is.
     """
     until = time.monotonic() + plan.budget
     image = images[0] if len(images) == 1 else _there(api, trail, fresh(), images)
     asking = _Asking(api, trail, fresh, image, vantage, seen, min(PATIENCE, max(5, int(plan.budget) - 8)))
     first = greetings(plan)
-    every = manifests(plan, (a.server for a in first))
-    if len(first) + len(every) <= IN_A_POD:
-        complete = asking.put([*first, *every], until)
+    if len(plan.pulls) == 1:
+        _await(challenges, plan.pulls)
+        # in one pod: what is behind the door is known or nearly so
+        then = tokens(plan.pulls, challenges) or manifests(plan, [first[0].server])
+        complete = asking.put([*first, *then], until)
     else:
-        complete = asking.put(first, until) and asking.put(manifests(plan, asking.open_hosts), until)
+        complete = asking.put(first, until)
+        closed = [p for p in plan.pulls if (p.host, p.port, p.scheme) in asking.closed_hosts]
+        then = [*manifests(plan, asking.open_hosts), *tokens(closed, challenges)]
+        complete = asking.put(then, until) and complete
     return Taken(image, asking.pod, complete)
+
+
+def _await(challenges: Challenges, pulls: Sequence[Pull]) -> None:
+    """Wait a little for what another vantage learns of these registries."""
+    deadline = time.monotonic() + REALM_SECONDS
+    while any(challenges(pull) is None for pull in pulls) and time.monotonic() < deadline:
+        time.sleep(POLL)
 
 
 def _there(api: Client, trail: Trail, run: Run, images: Sequence[str]) -> str:
@@ -205,15 +277,24 @@ def _answers(api: Client, run: Run, pod: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def observations(
-    text: str, question: Question, hop: str, pull: str, vantage: Vantage, patience: int = PATIENCE
-) -> Iterator[Observation]:
+def observations(text: str, asked: Asked, vantage: Vantage, patience: int = PATIENCE) -> Iterator[Observation]:
     """What the kubelet's words say about each hop up to the one that they end at.
 
-    Texts as Go's net and net/http write them; a time-out does not tell the resolver's silence from the host's.
+    Texts as Go's net and net/http write them; a time-out does not tell the resolver's silence from the host's, where that has
+    several.
     """
+    hops = list(_hops(text, asked, vantage, patience))
+    yield from hops
+    if asked.role == "token" and hops[-1].hop != "auth":
+        for pull in asked.pulls:
+            subject = hops[-1].subject
+            yield Observation("auth", subject, vantage, "not-reached", f"{subject.host} cannot be spoken to", {}, pull)
+
+
+def _hops(text: str, asked: Asked, vantage: Vantage, patience: int) -> Iterator[Observation]:
+    question = asked.question
     authority = question.host if question.port == 443 else f"{question.host}:{question.port}"
-    subject = Subject("registry", authority)
+    subject = Subject(asked.role, authority)
 
     def at(name: str, outcome: str, summary: str, about: str = "", **data: Any) -> Observation:
         return Observation(name, subject, vantage, outcome, summary, {**data, "kubelet": text[:600]}, about)
@@ -258,4 +339,8 @@ def observations(
         yield at("tls", "not-verified", "handshake done, certificate not checked")
     code = status.group(1) if status else "3xx"
     words = "redirects" if code == "3xx" else "HTTP 2xx" if code == "200" else f"HTTP {code}"
-    yield at(hop, code, words, pull, status=int(code) if code.isdigit() else 0, via="anonymous", errors=[])
+    outcome = "token" if asked.hop == "auth" and code == "200" else code
+    if asked.hop == "auth":
+        words += " for the token of an anonymous pull"
+    for pull in asked.pulls or ("",):
+        yield at(asked.hop, outcome, words, pull, status=int(code) if code.isdigit() else 0, via="anonymous", errors=[])

@@ -232,10 +232,11 @@ class Question:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def kubelet_spec(run: Run, image: str, questions: Sequence[Question], patience: int) -> dict[str, Any]:
+def kubelet_spec(run: Run, image: str, questions: Sequence[Question], patience: int, resources: bool) -> dict[str, Any]:
     """Containers of a pause image, each with a startup probe that makes the kubelet ask one question.
 
-    patience: seconds that the kubelet waits for an answer. The more questions, the less often each is put again: every time
+    patience: seconds that the kubelet waits for an answer; resources: say what they need, which is next to nothing and makes
+    every stored version of the pod a tenth larger. The more questions, the less often each is put again: every time
     is an event, of which a pod has few (see `kubelet_asks.IN_A_POD`).
     """
     containers = []
@@ -250,6 +251,8 @@ def kubelet_spec(run: Run, image: str, questions: Sequence[Question], patience: 
         }
         probe = {"httpGet": http, "periodSeconds": every, "timeoutSeconds": patience, "failureThreshold": 1000}
         containers.append(_container(question.id, image, startupProbe=probe))
+        if not resources:
+            del containers[-1]["resources"]
     return {**_common(run), "dnsPolicy": "Default", "containers": containers}
 
 

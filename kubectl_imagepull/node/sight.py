@@ -146,7 +146,7 @@ FAULTS: Mapping[str, Fault] = {
     "basic": Fault("credentials asked for", "auth.no_credentials", _BY_TOOLS),
     "throttled": Fault("a rate limit behind a token", "rate.registry_limit", _BY_TOOLS),
     "token-nxdomain": Fault(
-        "the token host's name does not exist", "dns.nxdomain", (CONFIRMED, LIKELY, CONFIRMED, UNSEEN, UNSEEN), "token"
+        "the token host's name does not exist", "dns.nxdomain", (CONFIRMED, LIKELY, CONFIRMED, UNSEEN, LIKELY), "token"
     ),
     "tag": Fault("a tag that is not there", "image.tag_unknown", _EVERYWHERE),
     "repository": Fault(

@@ -182,7 +182,7 @@ def test_rehearsal_settles() -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (NodeAsked("n1", "ns", os="windows"), "n1 runs windows: no probe pod can run there"),
+        (NodeAsked("n1", "ns", os="windows"), "n1 runs windows: no probe pod can run there, so names"),
         (NodeAsked("n1", "ns", ready=False, why_not_ready="stopped"), "n1 is not ready"),
     ],
 )
