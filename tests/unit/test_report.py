@@ -24,7 +24,19 @@ from kubectl_imagepull.report.style import Style
 from kubectl_imagepull.verdict import judge
 
 CASES = Path(__file__).parents[1] / "cases"
-NAMES = ("auth.bad_credentials-token", "tls.unknown_authority", "net.proxy", "none", "dns.timeout", "node.not_ready")
+NAMES = (
+    "auth.bad_credentials-token",
+    "auth.no_credentials-ecr",
+    "dns.timeout",
+    "image.platform_mismatch-seen",
+    "net.proxy",
+    "net.refused-passed",
+    "node.not_ready",
+    "none",
+    "policy.admission",
+    "rate.registry_limit",
+    "tls.unknown_authority",
+)
 HOSTILE = (
     "\x1b[2J\x1b]0;title\x07\x9b31m\r\nFAKE VERDICT\x00\x7f\u202eright\u2028to left\u200b",
     "</pre></svg></style><script>alert(1)</script><img src=x onerror=alert(1)>\" onload='x' &lt;",
