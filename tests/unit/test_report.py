@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from kubectl_imagepull.case import parse
 from kubectl_imagepull.model import Case, Owner, Verdict
-from kubectl_imagepull.report import markdown, page, text
+from kubectl_imagepull.report import markdown, page, words
 from kubectl_imagepull.report.document import schema
 from kubectl_imagepull.report.formats import FORMATS, render
 from kubectl_imagepull.report.style import Style
@@ -291,4 +291,4 @@ def test_picture_shows_every_host() -> None:
     "seconds, shown", [(0, "0s"), (119, "119s"), (120, "2m"), (7200, "2h"), (172800, "2d"), (None, "0s")]
 )
 def test_ago(seconds: float | None, shown: str) -> None:
-    assert text.ago(seconds) == shown
+    assert words.ago(seconds) == shown
