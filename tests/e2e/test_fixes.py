@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.cluster import Cluster, wait_for
 from tests.e2e.test_targets import failing, workload
-from tests.lab import node, workstation
+from tests.lab import build, node, workstation
 from tests.lab.machine import Machine
 
 pytestmark = pytest.mark.lab
@@ -76,7 +76,11 @@ def reports(cluster: Cluster, namespace: str) -> Iterator[Mapping[str, Mapping[s
     code, found = cluster.why("-n", namespace)
     assert code == 1
     yield {item["target"]["owner"]["name"]: item for item in found["items"]}
-    node.hosts_toml(cluster.lab.machine("node2"), PLAIN, None)
+    machine = cluster.lab.machine("node2")
+    node.hosts_toml(machine, PLAIN, None)
+    # to other tests it is an image that cannot be had
+    ctr = [str(build.CONTAINERD.program("ctr")), "--address", node.SOCKET, "--namespace", "k8s.io"]
+    machine.enter([*ctr, "images", "rm", "--sync", f"{PLAIN}/team/app:1.0"])
 
 
 def run_on(machine: Machine | None, cluster: Cluster, command: str) -> None:
