@@ -49,6 +49,8 @@ FIELDS: Mapping[str, str] = MappingProxyType(
     | {
         # what `kubectl create secret docker-registry` wants: Docker Hub's key is not its host
         "server": "<registry>",
+        # the host with its port, also where that is 443
+        "endpoint": "<host>:<port>",
         # the repository without its registry; and what follows it in the image, with its mark
         "path": "<repository>",
         "suffix": ":<tag>",

@@ -239,6 +239,10 @@ def save(file: str, text: str) -> None:
         raise UsageError(f"error: {file}: {error.strerror or error}") from None
 
 
+def _told(line: HopLine) -> tuple[object, ...]:
+    return line.hop, line.subject, line.vantage, line.summary
+
+
 class _Shown:
     """Prints a single diagnosis while it grows: the node's hops as they come, this machine's when the node is done."""
 
@@ -259,8 +263,10 @@ class _Shown:
     def finish(self, case: Case, verdict: Verdict) -> None:
         """What has not been printed yet: hops not reached, this machine's view, verdict and fixes."""
         node = [line for line in verdict.hops if line.vantage not in ("api", "workstation")]
+        # what a later observation made milder (a mirror whose fallback works) is not told twice
+        told = {_told(line) for line in self._printed}
         for line in node:
-            if line not in self._printed:
+            if _told(line) not in told:
                 self._hop(line)
         local = [line for line in verdict.hops if line.vantage == "workstation"]
         if local:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..model import Case, Verdict
-from . import text
+from . import text, words
 from .style import Style, clean
 
 FORMATS = ("text", "json", "yaml", "markdown", "name", "html")
@@ -28,6 +28,6 @@ def render(form: str, cases: Sequence[Case], verdicts: Sequence[Verdict], style:
 
         return page.report(both)
     if form == "name":
-        named = (f"pod/{c.target.pod}" if c.target.pod else text.place(c) for c, verdict in both if verdict.exit_code)
+        named = (f"pod/{c.target.pod}" if c.target.pod else words.place(c) for c, verdict in both if verdict.exit_code)
         return "".join(f"{clean(name)}\n" for name in dict.fromkeys(named))
     return text.report(both, style)

@@ -6,24 +6,24 @@ import re
 from collections.abc import Sequence
 
 from ..model import Case, Fix, HopLine, Verdict
-from . import text
+from . import words
 from .style import CONFIDENT, SYMBOLS, clean
 
 
 def report(both: Sequence[tuple[Case, Verdict]]) -> str:
     """A section a verdict, what is the same once."""
-    shown = text.groups(both)
+    shown = words.groups(both)
     parts = [_section(group) for group in shown]
     if len(shown) > 1:
         rows = ["| | Container | Verdict |", "|---|---|---|"]
         for group in shown:
             case, found = group[0]
             mark = "✗" if found.exit_code else "✓"
-            where = f"{text.place(case)} {case.target.container}"
+            where = f"{words.place(case)} {case.target.container}"
             more = f" and {len(group) - 1} more" if len(group) > 1 else ""
-            rows.append(f"| {mark} | {cell(where)}{more} | {prose(text.headline(found), table=True)} |")
+            rows.append(f"| {mark} | {cell(where)}{more} | {prose(words.headline(found), table=True)} |")
         parts.insert(0, "\n".join(rows) + "\n")
-    done = dict.fromkeys(line for case, _ in both for line in text.means(case))
+    done = dict.fromkeys(line for case, _ in both for line in words.means(case))
     foot = "\n".join(f"- {prose(line)}" for line in done)
     return "\n".join(parts) + (f"\n{foot}\n" if foot else "")
 
@@ -31,41 +31,32 @@ def report(both: Sequence[tuple[Case, Verdict]]) -> str:
 def _section(group: Sequence[tuple[Case, Verdict]]) -> str:
     case, found = group[0]
     good = found.exit_code == 0
-    lines = [f"### {'✓' if good else '✗'} {prose(text.headline(found))}", ""]
+    lines = [f"### {'✓' if good else '✗'} {prose(words.headline(found))}", ""]
     if not good:
-        host = f" at the {prose(_at(found))}" if found.subject.host and found.subject.role != "pod" else ""
-        lines.append(f"**{CONFIDENT[found.confidence]}**: {code(found.cause)}{host}.")
+        about = words.at(found)
+        lines.append(f"**{CONFIDENT[found.confidence]}**: {code(found.cause)}{about and f' {prose(about)}'}.")
         if found.actor:
-            lines.append(f"Who must act: {prose(text.who(found.actor))}.")
+            lines.append(f"Who must act: {prose(words.who(found.actor))}.")
         lines.append("")
     lines += ["| | |", "|---|---|"]
-    for name, value in text.facts(case):
+    for name, value in words.facts(case):
         lines.append(f"| {name} | {cell(value) if name == 'image' else prose(value, table=True)} |")
         if name == "pod" and len(group) > 1:
-            lines.append(f"| same | {prose(text.also(group), table=True)} |")
+            lines.append(f"| same | {prose(words.also(group), table=True)} |")
     lines.append("")
-    evidence = [f"- {prose(reason)}" for reason in found.explanation if reason != found.title]
-    evidence += [f"- {text.could_be(found)}: {prose(title)} ({code(c)})" for c, title in text.others_of(case, found)]
-    evidence += [f"- also wrong: {prose(f.reason)} ({code(f.cause)})" for f in text.others(found)[:3] if not good]
-    evidence += [f"- warning: {prose(f.reason)} ({code(f.cause)})" for f in found.findings if good]
-    if found.ruled_out:
-        evidence.append(f"- {prose(text.what_works(found))}")
+    evidence = [f"- {prose(line)}" for line in words.evidence(case, found)]
     lines += [*evidence, ""] if evidence else []
     for number, fix in enumerate(found.fixes, 1):
         lines += _fix(fix, f"Fix {number}" if len(found.fixes) > 1 else "Fix", found)
     if case.facts.said and case.target.pod:
-        lines += [f"<details><summary>{text.speaker(case).capitalize()}</summary>", ""]
-        lines += [block(text.words(case), "text"), "", "</details>", ""]
+        lines += [f"<details><summary>{words.speaker(case).capitalize()}</summary>", ""]
+        lines += [block(words.said(case), "text"), "", "</details>", ""]
     lines += ["<details><summary>The path of the pull</summary>", "", *_path(found.hops), "", "</details>"]
     return "\n".join(lines) + "\n"
 
 
-def _at(found: Verdict) -> str:
-    return f"{text.ROLES.get(found.subject.role, found.subject.role)} {found.subject.host}"
-
-
 def _fix(fix: Fix, name: str, found: Verdict) -> list[str]:
-    lines = [f"**{name}**: {prose(text.fix_title(fix, found))}", ""]
+    lines = [f"**{name}**: {prose(words.fix_title(fix, found))}", ""]
     if fix.commands:
         lines += [block("\n".join(fix.commands), "sh"), ""]
     if fix.note:
@@ -79,7 +70,7 @@ def _path(hops: Sequence[HopLine]) -> list[str]:
         details = [e for e in line.evidence if line.status in ("fail", "warn") and clean(e) not in clean(line.summary)]
         what = "<br>".join(cell(part) for part in (line.summary, *details) if part)
         seen = {"api": "API server", "workstation": "this machine"}.get(line.vantage) or cell(line.vantage)
-        rows.append(f"| {SYMBOLS[line.status]} | {text.label(line)} | {seen} | {what} |")
+        rows.append(f"| {SYMBOLS[line.status]} | {words.label(line)} | {seen} | {what} |")
     return rows
 
 
@@ -119,8 +110,9 @@ def prose(value: str, table: bool = False) -> str:
     def release() -> None:
         if held:
             joined = " ".join(held)
-            core = joined.rstrip(",;:.)") or joined
-            out.append((cell if table else code)(core) + joined[len(core) :])
+            bracket = "(" if joined.startswith("(") else ""
+            core = joined[len(bracket) :].rstrip(",;:.)") or joined[len(bracket) :] or " "
+            out.append(bracket + (cell if table else code)(core) + joined[len(bracket) + len(core) :])
             held.clear()
 
     for word in clean(value).split():
@@ -128,6 +120,8 @@ def prose(value: str, table: bool = False) -> str:
             release()
             out.append(word)
         else:
+            if word.startswith("("):
+                release()
             held.append(word)
     release()
     return " ".join(out)

@@ -293,7 +293,8 @@ def _unknown(
     why = "the pull fails, and neither the kubelet's words nor the probes say why"
     if not any(o.vantage.place == "node" for o in case.observations):
         why = "the pull fails; the kubelet's words do not say why, and nothing was asked from the node"
-    return _verdict(case, cause, "unknown", Subject("pod", case.target.pod), (why,), findings, hops)
+    asked = Subject("registry", case.pull.authority if case.pull else "")
+    return _verdict(case, cause, "unknown", asked, (why,), findings, hops)
 
 
 def _verdict(

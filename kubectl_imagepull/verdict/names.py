@@ -61,6 +61,7 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
         "domain": reference.normalised.partition("/")[0],
         "host": host,
         "port": port,
+        "endpoint": host if host.endswith(f":{port}") else f"{host}:{port}" if host else "",
         "node": target.node,
         "secret": secret.name if secret is not None else ", ".join(facts.account_secrets),
         "service_account": facts.service_account or "default",

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from kubectl_imagepull.report.document import schema
-from kubectl_imagepull.report.text import MOST_NAMES
+from kubectl_imagepull.report.words import MOST_NAMES
 from tests.e2e.cluster import Cluster, pod, wait_for
 
 pytestmark = pytest.mark.lab

@@ -129,7 +129,7 @@ def test_templates_fill_with_any_names(cause: str) -> None:
             # (those that it has not, the fixes leave out where they are not plain: `verdict.fixes.PLAIN`)
             restricted, checked = (
                 {"secret", "container", "node", "architecture"},
-                {"host", "registry", "domain", "entry"},
+                {"host", "endpoint", "registry", "domain", "entry"},
             )
             assert inside <= restricted | checked, command
             free = {name: value if name not in inside else "x" for name, value in quoted.items()}
