@@ -159,7 +159,7 @@ def _add(files: _Files, file: str, document: Dict[str, Any]) -> None:
             where, only = _place(file, mirror, "location"), mirror.get("pull-from-mirror", "")
             if not where:
                 raise _Invalid(file, f"a mirror of {prefix} without location")
-            if only not in ONLY or (only and table.get("mirror-by-digest-only")):
+            if not isinstance(only, str) or only not in ONLY or (only and table.get("mirror-by-digest-only")):
                 raise _Invalid(file, f"pull-from-mirror of {where} cannot be {printable(only, 40)}")
         mine.setdefault(prefix, {**table, "location": location, "prefix": prefix, "file": file})
     files.registries.update(mine)

@@ -153,6 +153,8 @@ def test_refused_short_name(walker: Walker, host: Write) -> None:
         '[[registry]]\nlocation = "a.test"\n[[registry.mirror]]\ninsecure = true\n',
         '[[registry]]\nlocation = "a.test"\n[[registry.mirror]]\nlocation = "b.test"\npull-from-mirror = "never"\n',
         'short-name-mode = "strict"\n',
+        "short-name-mode = ['a']\n",
+        '[[registry]]\nlocation = "a.test"\n[[registry.mirror]]\nlocation = "b.test"\npull-from-mirror = ["all"]\n',
         "[registries.search]\nregistries = []\n[[registry]]\nlocation = 'a.test'\n",
     ],
 )

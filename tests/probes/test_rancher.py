@@ -101,6 +101,8 @@ def test_what_cannot_be_seen_is_unknown(host: Write, monkeypatch: pytest.MonkeyP
         "[" * 5000,
         "x: \x1b[2J",
         "a: 2026-99-99",
+        "a: !!int ''",
+        "? {a: b}\n: c\n",
     ],
 )
 def test_broken_files(host: Write, text: str) -> None:
