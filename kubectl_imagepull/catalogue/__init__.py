@@ -69,29 +69,30 @@ FIELDS: Mapping[str, str] = MappingProxyType(
 """The names that may stand in braces, and what is shown for one that is not known."""
 OPTIONAL = frozenset({"username", "architecture", "platform", "platforms", "service"})
 """Those whose stand-in may be shown in a command; without any other a command is left out."""
-WHEN = frozenset(
+WHEN: Mapping[str, str] = MappingProxyType(
     {
-        "explain",
-        "pull-secret",
-        "one-entry",
-        "several-entries",
-        "from-account",
-        "from-pod",
-        "public",
-        "other-image",
-        "token-host",
-        "not-looked",
-        "not-compared",
-        "not-rehearsed",
-        "containerd",
-        "containerd-1",
-        "containerd-2.1",
-        "cri-o",
-        "docker",
+        # for `explain` and the docs, where a report has something more exact
+        "explain": "",
+        "pull-secret": "unless it is a cloud's own registry",
+        "one-entry": "if this is the secret's only entry",
+        "several-entries": "if the secret has entries for other registries, which stay",
+        "from-account": "if the service account names it",
+        "from-pod": "if the pod names it itself",
+        "public": "if the image is public",
+        "other-image": "",
+        "token-host": "if it is the token server",
+        "not-looked": "",
+        "not-compared": "",
+        "not-rehearsed": "",
+        "containerd": "",
+        "containerd-1": "",
+        "containerd-2.1": "",
+        "cri-o": "",
+        "docker": "",
     }
 )
-"""What a way to mend may be tied to; `verdict.fixes` says when each holds. explain: for `explain` and the docs, where a report
-has something more exact."""
+"""What a way to mend may be tied to, and how that is said where it is not known whether it holds; `verdict.fixes` says when each
+does."""
 ACTORS = frozenset({"you", "cluster", "network", "registry", "nobody"})
 """Who can mend it; an entry may name two, joined by "or"."""
 
@@ -110,6 +111,11 @@ class Mend:
     applicability: Applicability
     actor: str = ""
     when: tuple[str, ...] = ()
+
+    @property
+    def condition(self) -> str:
+        """When it is a way, in words, for a reader without a case; "" where the text says it."""
+        return ", ".join(filter(None, (WHEN[condition] for condition in self.when)))
 
 
 @dataclass(frozen=True)
@@ -209,8 +215,8 @@ def _mend(way: Any, at: str) -> Mend:
     if actor and actor not in ACTORS:
         raise CatalogueError(f"{at}: actor {actor!r} is not of {', '.join(sorted(ACTORS))}")
     when = tuple(_text(one, f"{at}: when") for one in _list(way.get("when", []), at))
-    if set(when) - WHEN:
-        raise CatalogueError(f"{at}: when: {', '.join(sorted(set(when) - WHEN))} is no condition")
+    if set(when) - set(WHEN):
+        raise CatalogueError(f"{at}: when: {', '.join(sorted(set(when) - set(WHEN)))} is no condition")
     return Mend(_template(way["text"], f"{at}: text"), commands, way["applicability"], actor, when)
 
 

@@ -42,7 +42,10 @@ def _lines(entry: Entry) -> Iterator[str]:
     if entry.mend:
         yield from ("## What to do", "")
     for number, way in enumerate(entry.mend, 1):
-        yield from (f"{number}. {_cell(fill(way.text))} ({way.applicability})", "")
+        yield from (
+            f"{number}. {_cell(fill(way.text))} ({', '.join(filter(None, (way.condition, way.applicability)))})",
+            "",
+        )
         if way.commands:
             yield from ("   ```sh", *(f"   {fill(command)}" for command in way.commands), "   ```", "")
     if entry.prevention:

@@ -383,6 +383,6 @@ def test_owners_beyond_kubernetes_are_named() -> None:
 
 def test_every_condition_is_told() -> None:
     """What the catalogue may tie a way to, and what is worked out of a case."""
-    assert set(CONDITIONS) == catalogue.WHEN
+    assert set(CONDITIONS) == set(catalogue.WHEN)
     used = {condition for entry in catalogue.load().values() for way in entry.mend for condition in way.when}
-    assert used == catalogue.WHEN
+    assert used == set(catalogue.WHEN)
