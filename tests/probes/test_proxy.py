@@ -290,6 +290,7 @@ class TestWalk:
         with Forwarding() as proxy, Server(Repository(), foreign) as server:
             walked = self.walk(walker, host, authority, server.port, f"http://{HERE}:{proxy.port}")
         assert walked.named == [("tls.unknown_authority", "registry", f"registry.test:{server.port}")], walked.log
+        assert f"through the proxy {HERE}:{proxy.port}, which may open TLS" in walked.findings[0].reason
 
     @pytest.mark.parametrize(
         ("fault", "login", "sure"),
