@@ -92,7 +92,7 @@ class Found:
             "default": "no mirror is configured for it",
             "configured": f"{self.source}: {', then '.join(_words(e) for e in self.endpoints)}",
             "unreadable": f"{self.source} cannot be read by the probe, so mirrors are unknown",
-            "unknown": f"{self.source or 'no configuration of the runtime'} was not found, so mirrors are unknown",
+            "unknown": f"{self.source or 'the configuration of the runtime'} is not to be seen, so mirrors are unknown",
         }.get(self.outcome, "")
         if self.problems:
             said = "; ".join(f"{p['file']}: {p['problem']}" for p in self.problems[:3])

@@ -195,6 +195,11 @@ def test_a_file_that_cannot_be_used_is_left_out(host: Write, text: str) -> None:
 def test_no_configuration_is_unknown_not_none(host: Write) -> None:
     assert looked(host({"etc/hosts": ""})).outcome == "unknown"
     assert looked(host({"etc/containerd/config.toml": ""})).outcome == "default"
+    nowhere = looked("/nowhere").seen()
+    assert (nowhere.outcome, nowhere.summary[:66]) == (
+        "unknown",
+        "the configuration of the runtime is not to be seen, so mirrors are",
+    )
 
 
 def test_nothing_of_a_header_leaves_the_node(host: Write) -> None:

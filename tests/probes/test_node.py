@@ -97,6 +97,19 @@ class TestResolvers:
         line = next(line for line in walked.verdict.hops if line.hop == "dns")
         assert (line.status, walked.named) == ("warn", []) and "127.0.0.2 does not help" in line.summary
 
+    def test_search_list_and_blocking_answers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A name of few dots that a search domain's wildcard completes, and a resolver that blocks."""
+        resolver = Resolver({"registry.test.corp.test": ["192.0.2.7"], "blocked.test": ["0.0.0.0"]})
+        monkeypatch.setattr(dns_lookup, "PORT", resolver.port)
+        conf = ResolvConf(("127.0.0.1",), ("corp.test",), 5)
+        try:
+            completed = dns_lookup.lookup("registry.test", conf, (), dns_lookup.Deadline(3))
+            blocked = dns_lookup.lookup("blocked.test", conf, (), dns_lookup.Deadline(3))
+        finally:
+            resolver.close()
+        assert "completed by the search list to registry.test.corp.test" in completed.summary
+        assert "so answer resolvers that block a name" in blocked.summary
+
     def test_private_or_public(self, monkeypatch: pytest.MonkeyPatch, walker: Walker) -> None:
         """A name that is private to one of them alone."""
         seen = dns_lookup.Seen("ok", "", {"addresses": ["203.0.113.5"]})
