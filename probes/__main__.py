@@ -20,7 +20,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from .asked import Node, Pull
 from .dns_lookup import beside, lookup, system_lookup
 from .endpoints import Endpoint
-from .host_files import below, ca_bundle, hosts_addresses, read, resolv_conf, room_beside, stub_behind
+from .host_files import below, hosts_addresses, read, resolv_conf, room_beside, stub_behind
 from .runtime_config import Configuration
 from .seen import Deadline, Seen
 from .tls_handshake import trusting
@@ -105,11 +105,12 @@ def on_node(root: str, usr: Optional[str] = None, node: Optional[Node] = None, k
     compared = own if kubelet and conf is not None and own != conf else None
     conf = conf or own
     hosts = read(root, "/etc/hosts")
-    bundle = ca_bundle(root)
     configuration = Configuration(root, usr, node or Node())
+    bundle = configuration.bundle
+    trusted = [where for _, where in bundle.files] if bundle else []
 
     def own_trust(endpoint: Endpoint) -> Tuple[ssl.SSLContext, bool]:
-        context = trusting(bundle[1] if bundle else None)
+        context = trusting(*trusted)
         for path in endpoint.ca:
             where = below(root, path)
             with contextlib.suppress(OSError, ssl.SSLError):
@@ -121,8 +122,8 @@ def on_node(root: str, usr: Optional[str] = None, node: Optional[Node] = None, k
 
     return Place(
         resolve=lambda name, deadline: lookup(name, conf, hosts_addresses(hosts, name), deadline, label),
-        context=trusting(bundle[1] if bundle else None),
-        trust=bundle[0] if bundle else "the image's own",
+        context=trusting(*trusted),
+        trust=bundle.name if bundle else "the image's own",
         endpoints=configuration.endpoints,
         own_trust=own_trust,
         proxy=lambda scheme, host, port: proxy_for(configuration.proxies, scheme, host, port),
@@ -144,7 +145,7 @@ def _shown(context: ssl.SSLContext, root: str, certificate: str, key: str) -> bo
 
 def on_workstation() -> Place:
     """The machine where the command runs: its own resolver and its own trust store."""
-    return Place(resolve=system_lookup, context=trusting(None), trust="this machine's own", any_platform=True)
+    return Place(resolve=system_lookup, context=trusting(), trust="this machine's own", any_platform=True)
 
 
 def first_of(lock: Optional[str]) -> bool:

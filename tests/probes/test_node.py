@@ -160,5 +160,29 @@ class TestBundle:
         assert "runtime.config_invalid" not in {c for c, _, _ in walked.named}
         assert walked.verdict.cause == "tls.unknown_authority" and walked.verdict.confidence == "likely"
 
+    @pytest.mark.parametrize("kind", ["folder", "SSL_CERT_FILE", "SSL_CERT_DIR"])
+    def test_where_go_looks(self, walker: Walker, host: Write, authority: trustme.CA, kind: str) -> None:
+        """Beside the bundle every file of /etc/ssl/certs counts; what the unit's environment names stands for both."""
+        place = {"folder": "etc/ssl/certs/own.pem", "SSL_CERT_FILE": "etc/own.pem", "SSL_CERT_DIR": "etc/own/ca.pem"}[
+            kind
+        ]
+        value = "/etc/own.pem" if kind == "SSL_CERT_FILE" else "/etc/nowhere:/etc/own"
+        unit = (
+            f"[Service]\nExecStart=/usr/bin/containerd\n{f'Environment={kind}={value}' if kind != 'folder' else ''}\n"
+        )
+        root = host(
+            {
+                "etc/hosts": "127.0.0.1 registry.test\n",
+                "etc/resolv.conf": "nameserver 127.0.0.1\n",
+                "etc/systemd/system/containerd.service": unit,
+                "etc/ssl/certs/ca-certificates.crt": trustme.CA().cert_pem.bytes().decode(),
+                "etc/ssl/certs/README": "no certificate\n",
+                place: authority.cert_pem.bytes().decode(),
+            }
+        )
+        with Server(Repository(), context_of(authority.issue_cert("registry.test"))) as server:
+            walked = walker.walk(server.port, "registry.test", place=on_node(root, root, CONTAINERD))
+        assert walked.named == [], walked.log
+
     def test_only_where_the_runtime_says_so(self, walker: Walker, host: Write, authority: trustme.CA) -> None:
         assert self.walk(walker, host, authority, time.time() - 60, said=False).named == []
