@@ -12,7 +12,7 @@ from . import containerd_files, crio_files, rancher_files
 from .asked import Node, Pull
 from .endpoints import Found, of_registry
 from .host_files import booted_at, ca_bundle, is_folder
-from .unit_files import Host, proxies_of, unit_of
+from .unit_files import Host, proxies_of, proxy_for, unit_of
 
 
 class Configuration:
@@ -31,10 +31,18 @@ class Configuration:
         """The endpoints of an image; what is known of the proxy and of the bundle's age is with them. Never raises."""
         found = self._look(pull)
         facts: Dict[str, Any] = {"family": self._node.family, "proxy": self.proxies.told(), **self._ages()}
-        note = found.note
-        if self.proxies.state == "unknown" and self._visible:
-            note = "; ".join(filter(None, (note, "whether it uses a proxy is unknown")))
+        note = "; ".join(filter(None, (found.note, self._proxy_words(found))))
         return dataclasses.replace(found, facts=facts, note=note)
+
+    def _proxy_words(self, found: Found) -> str:
+        """What a reader has to know of the way to the endpoints."""
+        if not self._visible or found.outcome not in ("default", "configured"):
+            return ""
+        if self.proxies.state == "unknown":
+            return "whether it uses a proxy is unknown"
+        ways = (proxy_for(self.proxies, e.scheme, e.host, e.port) for e in found.endpoints)
+        proxy = next((p for p in ways if p is not None), None)
+        return f"through proxy {proxy.label} ({self.proxies.source})" if proxy is not None else ""
 
     def _look(self, pull: Pull) -> Found:
         family = self._node.family

@@ -273,6 +273,8 @@ class TestWalk:
         ):
             walked = self.walk(walker, host, authority, server.port, f"http://{HERE}:{proxy.port}")
         assert walked.named == [], walked.log
+        runtime = next(line.summary for line in walked.verdict.hops if line.hop == "runtime")
+        assert f"through proxy {HERE}:{proxy.port} (/etc/systemd/system/containerd.service)" in runtime
         assert walked.outcome("dns") == "by-proxy" and walked.outcome("connect") == "tunnel"
         assert walked.outcome("manifest") == "200" and walked.outcome("blobs") == "ok"
         assert {f"CONNECT registry.test:{server.port}", f"CONNECT token.test:{token.port}"} == set(proxy.asked)
