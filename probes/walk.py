@@ -239,7 +239,7 @@ class Walk:
             return []
         there = self.host("proxy", proxy.host, proxy.port, "http")
         if there.address is None:
-            said = f"the proxy {proxy.label} cannot be spoken to"
+            said = f"the proxy {proxy.label} cannot be spoken to{self._directly(to)}"
             emit("connect", role, label, Seen("not-reached", said, {"proxy": proxy.label}))
             return []
         led = dataclasses.replace(to, ip=there.address.ip, via=proxy.port)
@@ -250,10 +250,19 @@ class Walk:
             )
             return [led]
         data = {**seen.data, "for": label, "login": proxy.login}
-        emit("connect", "proxy", proxy.label, Seen(seen.outcome, seen.summary, data, seen.ms))
+        emit("connect", "proxy", proxy.label, Seen(seen.outcome, seen.summary + self._directly(to), data, seen.ms))
         said = f"the proxy {proxy.label} does not lead there"
         emit("connect", role, label, Seen("not-reached", said, {"proxy": proxy.label}))
         return []
+
+    def _directly(self, to: Address) -> str:
+        """What is said where a host that the proxy does not lead to answers without it."""
+        data = self._place.resolve(to.host, self._deadline).data
+        found = data.get("usable") or data.get("addresses") or []
+        _, open_one = connect([dataclasses.replace(to, ip=ip) for ip in found], self._deadline)
+        if open_one is None or _inward(open_one.ip):
+            return ""
+        return f"; directly {open_one.ip}:{to.port} answers, so it may belong into NO_PROXY"
 
     def _speak(
         self, known: _Host, role: str, addresses: List[Address], label: str, scheme: str, way: Way, emit: Emit

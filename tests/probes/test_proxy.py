@@ -380,6 +380,19 @@ class TestWalk:
         assert walked.named == [("net.proxy", "proxy", f"{HERE}:{proxy.port}")], walked.log
         assert "token.test:443" in walked.findings[0].reason
 
+    @pytest.mark.parametrize("inside", [True, False])
+    def test_a_host_that_should_be_spared(
+        self, walker: Walker, host: Write, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, inside: bool
+    ) -> None:
+        """A registry inside, to which the proxy does not lead."""
+        monkeypatch.setattr("probes.walk._inward", lambda ip: False)
+        with Server(lambda r: http(502)) as proxy, Server(Repository()) as server:
+            port = server.port if inside else free_port()
+            hosts = {"etc/hosts": f"{HERE} registry.test\n"}
+            walked = self.walk(walker, host, authority, port, f"http://{HERE}:{proxy.port}", **hosts)
+        assert walked.named == [("net.proxy", "proxy", f"{HERE}:{proxy.port}")], walked.log
+        assert ("it may belong into NO_PROXY" in walked.findings[0].reason) == inside
+
     def test_one_that_is_needed_and_not_set(self, walker: Walker, host: Write, authority: trustme.CA) -> None:
         """The registry is not to be reached directly, and the node's own programs go through a proxy."""
         root = host(
