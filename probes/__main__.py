@@ -124,6 +124,7 @@ def on_node(root: str, usr: Optional[str] = None, node: Optional[Node] = None, k
         resolve=lambda name, deadline: lookup(name, conf, hosts_addresses(hosts, name), deadline, label),
         context=trusting(*trusted),
         trust=bundle.name if bundle else "the image's own",
+        says={"resolver": label, "trust": "host" if bundle else "image"},
         endpoints=configuration.endpoints,
         own_trust=own_trust,
         proxy=lambda scheme, host, port: proxy_for(configuration.proxies, scheme, host, port),
@@ -178,10 +179,6 @@ def main() -> int:
         return 2
     if not first_of(plan.get("lock")):
         return 4
-    versions = f"{platform.python_implementation()} {platform.python_version()}"
-    frames.write(
-        {"kind": "hello", "python": versions, "machine": platform.machine(), "container": plan.get("container", "")}
-    )
 
     def out_of_time() -> None:
         frames.end(complete=False)
@@ -190,16 +187,21 @@ def main() -> int:
     timer = threading.Timer(budget, out_of_time)
     timer.daemon = True
     timer.start()
-    place = on_workstation()
-    if plan.get("place") == "node":
+    room = None
+    if plan.get("place") != "node":
+        place = on_workstation()
+    else:
         root = str(plan.get("root", ""))
         # the host's /etc is there only beside its own /usr and /lib, at their own paths
         usr = "" if os.path.isdir(f"{root}/etc") else None
         node = Node(str(plan.get("runtime", "")), str(plan.get("kubelet", "")))
         place = on_node(root, usr, node, "/etc/resolv.conf")
         room = room_beside(root) if root else None
-        if room is not None:
-            frames.emit("storage", "node", "", room)
+    versions = f"{platform.python_implementation()} {platform.python_version()}"
+    about = {"python": versions, "machine": platform.machine(), "container": plan.get("container", "")}
+    frames.write({"kind": "hello", **about, **place.says})
+    if room is not None:
+        frames.emit("storage", "node", "", room)
     Walk(place, frames.emit, Deadline(budget)).run(pulls)
     timer.cancel()
     frames.end(complete=True)

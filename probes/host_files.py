@@ -252,6 +252,8 @@ def ca_bundle(root: str, file: str = "", folders: str = "") -> Optional[Bundle]:
         if where is not None and os.access(where, os.R_OK) and os.path.isfile(where):
             found.append((path, where))
             break
+    if file and not found:
+        return None  # it is somewhere that is not mounted
     known = {where for _, where in found}
     for folder in folders.split(":") if folders else CA_FOLDERS:
         for path in files_in(root, folder, "", 1000):

@@ -10,7 +10,7 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 from urllib.parse import quote, urljoin, urlsplit
 
 from . import blobs
@@ -50,6 +50,7 @@ class Place:
 
     any_platform: this machine's architecture is not the node's, so any image of an index will do to try its blobs.
     beside: called once for a host's name, with how it was resolved: what another resolver of the place says of it, or None.
+    says: what the place is less sure of than its kind promises (resolver: kubelet; trust: image).
     """
 
     resolve: Callable[[str, Deadline], Seen]
@@ -60,6 +61,7 @@ class Place:
     own_trust: Optional[Callable[[Endpoint], Tuple[ssl.SSLContext, bool]]] = None
     proxy: Callable[[str, str, int], Optional[Proxy]] = lambda scheme, host, port: None
     beside: Callable[[str, Seen, Deadline], Optional[Seen]] = lambda name, seen, deadline: None
+    says: Mapping[str, str] = field(default_factory=dict)
 
     def way_to(self, endpoint: Endpoint) -> Way:
         """With the endpoint's own trust and certificate, where it has any."""

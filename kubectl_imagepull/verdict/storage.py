@@ -31,11 +31,12 @@ def room(case: Case) -> Iterator[Finding]:
     said = classify(case.facts.said).cause.startswith("storage.") if case.facts.said else False
     level: Level = "error" if said else "warning"
     size = _size_of(case)
-    for seen in case.seen("storage"):
+    # the kubelet's own figures first: of the file system of /etc it is not known whether images are there
+    for seen in sorted(case.seen("storage"), key=lambda o: "path" in o.data):
         free, inodes = seen.data.get("free_bytes"), seen.data.get("inodes_free")
         if not isinstance(free, int):
             continue
-        sure: Confidence = "likely"
+        sure: Confidence = "possible" if "path" in seen.data else "likely"
         if inodes == 0:
             reason = "no inode is left there"
         elif size and free < size:

@@ -184,5 +184,16 @@ class TestBundle:
             walked = walker.walk(server.port, "registry.test", place=on_node(root, root, CONTAINERD))
         assert walked.named == [], walked.log
 
+    def test_a_bundle_that_is_not_to_be_seen(self, host: Write) -> None:
+        """The unit names one in a place that is not mounted: what a certificate is worth there cannot be said."""
+        unit = "[Service]\nExecStart=/usr/bin/containerd\nEnvironment=SSL_CERT_FILE=/opt/ca.pem\n"
+        files = {"etc/ssl/certs/ca-certificates.crt": "", "etc/resolv.conf": "nameserver 127.0.0.1\n"}
+        root = host(files)
+        assert on_node(root, root, CONTAINERD).says == {"resolver": "host", "trust": "host"}
+        host({"etc/systemd/system/containerd.service": unit})
+        assert on_node(root, root, CONTAINERD).says == {"resolver": "host", "trust": "image"}
+        (Path(root) / "etc/resolv.conf").unlink()
+        assert on_node(root, root, CONTAINERD).says["resolver"] == "kubelet"
+
     def test_only_where_the_runtime_says_so(self, walker: Walker, host: Write, authority: trustme.CA) -> None:
         assert self.walk(walker, host, authority, time.time() - 60, said=False).named == []
