@@ -13,7 +13,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 HERE = pathlib.Path(__file__).parent
-TRAVELS = {"dns": "dnspython", "urllib3": "urllib3", "tomli": "tomli"}
+TRAVELS = {"dns": "dnspython", "urllib3": "urllib3", "tomli": "tomli", "yaml": "PyYAML"}
 """Package to distribution."""
 # What the probes never ask for: it would only make the ConfigMap larger.
 LEFT_OUT = ("/contrib/", "/__pycache__/")

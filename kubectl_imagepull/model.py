@@ -251,7 +251,8 @@ class ProbeRun:
 
 @dataclass(frozen=True)
 class Pull:
-    """One image as the probes are asked about it. id: short and unique in a run; asked: tag or digest."""
+    """One image as the probes are asked about it. id: short and unique in a run; asked: tag or digest; short: its name as it is
+    written, where no registry stands in front."""
 
     id: str
     host: str
@@ -259,6 +260,7 @@ class Pull:
     repository: str
     asked: str
     scheme: str = "https"
+    short: str = ""
 
     @property
     def authority(self) -> str:

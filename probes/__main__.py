@@ -15,16 +15,18 @@ import ssl
 import sys
 import threading
 import time
-from dataclasses import replace
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
-from .dns_lookup import lookup, system_lookup
-from .host_files import below, ca_bundle, hosts_addresses, read, resolv_conf
-from .runtime_config import Endpoint, endpoints_for, proxy_settings
+from .asked import Node, Pull
+from .dns_lookup import beside, lookup, system_lookup
+from .endpoints import Endpoint
+from .host_files import below, ca_bundle, hosts_addresses, read, resolv_conf, room_beside, stub_behind
+from .runtime_config import Configuration
 from .seen import Deadline, Seen
 from .tls_handshake import trusting
 from .token import Login
-from .walk import Place, Pull, Walk
+from .unit_files import proxy_for
+from .walk import Place, Walk
 
 PROTOCOL = "imagepull/1"
 MOST_FRAME = 32 << 10
@@ -51,6 +53,7 @@ class Frames:
                 return
             sys.stdout.write(f"{PROTOCOL} {self._nonce} {line}\n")
             sys.stdout.flush()
+            self.closed = frame["kind"] == "end"
             if frame["kind"] == "seen":
                 self._short.append([frame[k] for k in ("hop", "role", "host", "outcome", "pull")])
 
@@ -71,8 +74,6 @@ class Frames:
     def end(self, complete: bool) -> None:
         """The last frame; whatever comes after it is dropped."""
         self.write({"kind": "end", "complete": complete, "frames": len(self._short)})
-        with self._lock:
-            self.closed = True
         self._leave_message()
 
     def _leave_message(self) -> None:
@@ -92,16 +93,22 @@ class Frames:
             pass  # not writable for this user: the log says the same and more
 
 
-def on_node(root: str) -> Place:
-    """A node seen from a pod: the host's resolver configuration, hosts file and CA bundle below root."""
-    conf = resolv_conf(read(root, "/etc/resolv.conf"))
-    label = "host"
-    if conf is None:
-        conf, label = resolv_conf(read("", "/etc/resolv.conf")), "kubelet"
+def on_node(root: str, usr: Optional[str] = None, node: Optional[Node] = None, kubelet: str = "") -> Place:
+    """A node seen from a pod: the host's resolver configuration, hosts file, CA bundle and runtime configuration below root.
+
+    usr: where the host's /usr and /lib are, None where they cannot be seen; kubelet: the resolv.conf that the kubelet gave this
+    pod, to be compared with the host's, "" for none.
+    """
+    own = resolv_conf(read("", kubelet or "/etc/resolv.conf"))
+    conf = resolv_conf(read(root, "/etc/resolv.conf")) or stub_behind(root, own)
+    label = "host" if conf else "kubelet"
+    compared = own if kubelet and conf is not None and own != conf else None
+    conf = conf or own
     hosts = read(root, "/etc/hosts")
     bundle = ca_bundle(root)
+    configuration = Configuration(root, usr, node or Node())
 
-    def own_trust(endpoint: Endpoint) -> ssl.SSLContext:
+    def own_trust(endpoint: Endpoint) -> Tuple[ssl.SSLContext, bool]:
         context = trusting(bundle[1] if bundle else None)
         for path in endpoint.ca:
             where = below(root, path)
@@ -110,17 +117,29 @@ def on_node(root: str) -> Place:
         if endpoint.skip_verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        return context
+        return context, all(_shown(context, root, *pair) for pair in endpoint.client)
 
     return Place(
         resolve=lambda name, deadline: lookup(name, conf, hosts_addresses(hosts, name), deadline, label),
         context=trusting(bundle[1] if bundle else None),
         trust=bundle[0] if bundle else "the image's own",
-        endpoints=lambda scheme, host, port: replace(
-            endpoints_for(root, scheme, host, port), proxy=proxy_settings(root)
-        ),
+        endpoints=configuration.endpoints,
         own_trust=own_trust,
+        proxy=lambda scheme, host, port: proxy_for(configuration.proxies, scheme, host, port),
+        beside=lambda name, seen, deadline: None if compared is None else beside(name, seen, compared, deadline),
     )
+
+
+def _shown(context: ssl.SSLContext, root: str, certificate: str, key: str) -> bool:
+    """Show a client certificate where its key can be read, which is mostly for root alone."""
+    one, other = below(root, certificate), below(root, key) if key else None
+    if one is None or (key and other is None):
+        return False
+    try:
+        context.load_cert_chain(one, other, password=lambda: b"")
+    except (OSError, ssl.SSLError, ValueError):
+        return False
+    return True
 
 
 def on_workstation() -> Place:
@@ -170,7 +189,16 @@ def main() -> int:
     timer = threading.Timer(budget, out_of_time)
     timer.daemon = True
     timer.start()
-    place = on_node(plan.get("root", "")) if plan.get("place") == "node" else on_workstation()
+    place = on_workstation()
+    if plan.get("place") == "node":
+        root = str(plan.get("root", ""))
+        # the host's /etc is there only beside its own /usr and /lib, at their own paths
+        usr = "" if os.path.isdir(f"{root}/etc") else None
+        node = Node(str(plan.get("runtime", "")), str(plan.get("kubelet", "")))
+        place = on_node(root, usr, node, "/etc/resolv.conf")
+        room = room_beside(root) if root else None
+        if room is not None:
+            frames.emit("storage", "node", "", room)
     Walk(place, frames.emit, Deadline(budget)).run(pulls)
     timer.cancel()
     frames.end(complete=True)

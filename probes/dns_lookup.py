@@ -55,11 +55,35 @@ def lookup(
         if decisive and decisive["outcome"] == "ok":
             server = f"{decisive['server']}"
             said = f"{', '.join(decisive['addresses'][:3])} from {server} in {decisive['ms']:.0f} ms"
+            silent = [a for a in answers if a["outcome"] not in ("ok", "nxdomain", "no-data")]
+            if silent:
+                said += f"; {', '.join(a['server'] for a in silent)} does not help ({silent[0]['outcome']})"
             return _with_routes("ok", decisive["addresses"], said, {"servers": tries, "resolver": label}, watch)
         if deadline.over:
             break
     outcome, summary = _why_not(host, tries)
     return Seen(outcome, summary, {"servers": tries, "resolver": label, "addresses": []}, watch.ms)
+
+
+def beside(host: str, seen: Seen, conf: ResolvConf, deadline: Deadline) -> Optional[Seen]:
+    """What a second resolver says of a name that was asked for already; None where it says the same or nobody was asked.
+
+    -> outcome differs: one of them resolves the name and the other does not, or one gives addresses of a private network and
+    the other public ones. Addresses differ by themselves where a name has many. data: server, name, outcome, addresses.
+    """
+    if seen.outcome in ("literal", "hosts-file", "no-resolver"):
+        return None
+    other = lookup(host, conf, (), deadline, "kubelet")
+    mine, theirs = seen.data.get("addresses") or [], other.data.get("addresses") or []
+    if bool(mine) == bool(theirs) and (not mine or _private(mine) == _private(theirs)):
+        return None
+    data = {"server": ", ".join(conf.servers), "name": host, "outcome": other.outcome, "addresses": theirs}
+    said = f"the kubelet's resolver, which pods get, says otherwise of {host}: {other.summary}"
+    return Seen("differs", said, data, other.ms)
+
+
+def _private(addresses: Sequence[str]) -> bool:
+    return all(ipaddress.ip_address(ip).is_private for ip in addresses)
 
 
 def _why_not(host: str, tries: Sequence[Dict[str, Any]]) -> Tuple[str, str]:

@@ -7,8 +7,11 @@ host would follow them: an absolute link starts at ROOT again.
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
+
+from .seen import Seen
 
 # The order in which Go's crypto/x509 looks for a bundle on Linux (go: src/crypto/x509/root_linux.go): the first that
 # exists is what a runtime trusts, unless its environment says otherwise.
@@ -21,6 +24,8 @@ CA_BUNDLES = (
     "/etc/ssl/cert.pem",
 )
 MAX_FILE = 4 << 20
+MAX_CONFIG = 1 << 20
+"""No configuration by hand is as large, and reading one takes time."""
 
 
 def below(root: str, path: str) -> Optional[str]:
@@ -52,14 +57,106 @@ def below(root: str, path: str) -> Optional[str]:
 
 def read(root: str, path: str) -> Optional[str]:
     """The text of a host's file, None where it cannot be read; at most 4 MiB."""
+    return _bytes(root, path, MAX_FILE)[0]
+
+
+@dataclass(frozen=True)
+class Config:
+    """A configuration file. text: None where it cannot be used, and why: absent | unreadable | not a file | too large."""
+
+    text: Optional[str]
+    why: str = ""
+
+
+def config(root: str, path: str, most: int = MAX_CONFIG) -> Config:
+    """The text of a host's configuration file; nothing of one that is larger than `most`, for half of it would mislead."""
+    text, why = _bytes(root, path, most)
+    return Config(None, "too large") if why == "cut" else Config(text, why)
+
+
+def _bytes(root: str, path: str, most: int) -> Tuple[Optional[str], str]:
+    """(text, "" or why there is none or only a part). What is no plain file is not read: a pipe would never end."""
     where = below(root, path)
     if where is None:
-        return None
+        return None, "unreadable"
     try:
-        with open(where, "rb") as file:
-            return file.read(MAX_FILE).decode("utf-8", "replace")
+        number = os.open(where, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None, "unreadable" if os.path.lexists(where) else "absent"
+    except OSError:
+        return None, "unreadable"
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            return None, "not a file"
+        with os.fdopen(number, "rb", closefd=False) as file:
+            data = file.read(most + 1)
+    except OSError:
+        return None, "unreadable"
+    finally:
+        os.close(number)
+    return data[:most].decode("utf-8", "replace"), "cut" if len(data) > most else ""
+
+
+def files_in(root: str, folder: str, ending: str, most: int = 50) -> List[str]:
+    """The host's files in a folder whose names end so, in the order of their names; none where it cannot be listed."""
+    where = below(root, folder)
+    try:
+        names = sorted(n for n in os.listdir(where) if n.endswith(ending)) if where else []
+    except OSError:
+        return []
+    return [f"{folder}/{name}" for name in names[:most]]
+
+
+def is_folder(root: str, path: str) -> bool:
+    """True where the host's folder is there to be seen."""
+    where = below(root, path)
+    return where is not None and os.path.isdir(where)
+
+
+def searchable(root: str, path: str) -> bool:
+    """True where what lies in the host's folder can be looked up by its name."""
+    where = below(root, path)
+    return where is not None and os.access(where, os.X_OK)
+
+
+def changed_at(root: str, path: str) -> float:
+    """When the host's file was changed, in seconds since the epoch; 0 where that cannot be seen."""
+    where = below(root, path)
+    try:
+        return round(os.stat(where).st_mtime, 1) if where else 0.0
+    except OSError:
+        return 0.0
+
+
+LOW_SHARE, LOW_BYTES = 0.05, 1 << 30
+GIB = float(1 << 30)
+
+
+def room_beside(root: str) -> Optional[Seen]:
+    """Where the file system of the host's /etc has hardly any room: mostly it is that of the images as well, which lies where
+    nothing is mounted from. None where there is room, or nothing to be seen. outcome: low."""
+    try:
+        found = os.statvfs(f"{root}/etc")
     except OSError:
         return None
+    free, size = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+    inodes = found.f_favail if found.f_files else None
+    if not size or (free >= LOW_SHARE * size and free >= LOW_BYTES and inodes != 0):
+        return None
+    said = (
+        f"{free / GIB:.1f} of {size / GIB:.1f} GiB are free on the file system of /etc, which may be that of the images"
+    )
+    data = {"free_bytes": free, "capacity_bytes": size, "inodes_free": inodes, "path": "/etc"}
+    return Seen("low", said + (", no inode is left" if inodes == 0 else ""), data)
+
+
+def booted_at() -> float:
+    """When the kernel started, in seconds since the epoch, 0 where it does not say: no runtime is older."""
+    try:
+        with open("/proc/stat") as file:
+            return next((float(line.split()[1]) for line in file if line.startswith("btime ")), 0.0)
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -99,6 +196,24 @@ def resolv_conf(text: Optional[str]) -> Optional[ResolvConf]:
                 if option.startswith("ndots:") and option[6:].isdigit():
                     ndots = min(15, int(option[6:]))
     return ResolvConf(tuple(servers) or ("127.0.0.1",), search, ndots)
+
+
+STUB = "127.0.0.53"
+SOCKETS = "/proc/net/udp"
+
+
+def stub_behind(root: str, own: Optional[ResolvConf]) -> Optional[ResolvConf]:
+    """What the host's resolv.conf says where it is a link to systemd-resolved's, in /run, which is not mounted; None where it is
+    not, or where the stub does not listen on this network. own: the kubelet's, which has the same search domains."""
+    try:
+        target = os.readlink(f"{root}/etc/resolv.conf")
+        with open(SOCKETS) as file:
+            listening = any(line.split()[1:2] == ["3500007F:0035"] for line in file)
+    except OSError:
+        return None
+    if not target.endswith("systemd/resolve/stub-resolv.conf") or not listening:
+        return None
+    return ResolvConf((STUB,), own.search if own else (), own.ndots if own else 1)
 
 
 def hosts_addresses(text: Optional[str], name: str) -> Tuple[str, ...]:

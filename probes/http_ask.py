@@ -11,6 +11,7 @@ import urllib3
 import urllib3.exceptions
 
 from .seen import Address, Deadline, Stopwatch, Watchdog, network_outcome, printable
+from .tcp_connect import dial
 
 # unverified connections are made knowingly; a warning would be one more line in the pod's log
 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -97,7 +98,9 @@ def ask(
     patience = urllib3.Timeout(connect=longest / LONGER, read=longest / LONGER)
     pool: urllib3.HTTPConnectionPool
     if context is None:
-        pool = urllib3.HTTPConnectionPool(address.ip, address.port, timeout=patience, maxsize=1)
+        pool = urllib3.HTTPConnectionPool(address.ip, address.via or address.port, timeout=patience, maxsize=1)
+        if address.via:
+            path = f"http://{address.authority}{path}"  # RFC 9112, absolute-form: for proxies
     else:
         pool = urllib3.HTTPSConnectionPool(
             address.ip,
@@ -115,10 +118,17 @@ def ask(
     body: List[bytes] = []
     cut = False
     with Watchdog(longest) as dog:
-        _watched(pool, dog)
+        _watched(pool, dog, address if address.via and context is not None else None, longest / LONGER)
         try:
             response = pool.urlopen(
-                method, path, headers=sent, retries=False, redirect=False, preload_content=False, decode_content=False
+                method,
+                path,
+                headers=sent,
+                retries=False,
+                redirect=False,
+                assert_same_host=False,
+                preload_content=False,
+                decode_content=False,
             )
             if dog.fired:  # the rest of the headers never came
                 raise urllib3.exceptions.ProtocolError("headers cut")
@@ -137,15 +147,18 @@ def ask(
     return Reply(status, kept, challenges, b"".join(body)[:most], cut or dog.fired, trouble, detail, watch.ms)
 
 
-def _watched(pool: Any, dog: Watchdog) -> None:
-    """Show the pool's connections to the dog."""
+def _watched(pool: Any, dog: Watchdog, led: Optional[Address], seconds: float) -> None:
+    """Show the pool's connections to the dog. led: they go through the proxy of this address."""
     base = pool.ConnectionCls
 
     def connect(self: Any) -> None:
         base.connect(self)
         dog.watch(self.sock)
 
-    pool.ConnectionCls = type("Watched", (base,), {"connect": connect})
+    own: Dict[str, Any] = {"connect": connect}
+    if led is not None:
+        own["_new_conn"] = lambda self: dial(led, seconds)
+    pool.ConnectionCls = type("Watched", (base,), own)
 
 
 def _trouble(error: BaseException) -> str:

@@ -11,6 +11,9 @@ shift 4
 tab='	'
 nl='
 '
+cr=$(printf '\r')
+range=0-131071
+quiet='' attempt=''
 accept='application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json'
 
 # the image's PATH may lack the host's folders
@@ -32,12 +35,14 @@ for tool in curl wget openssl nc nslookup getent timeout date; do
 done
 
 # some images have busybox without a link for each of its tools
+functions=' '
 if has busybox; then
     has date || date() { busybox date "$@"; }
     has timeout || timeout() { busybox timeout "$@"; }
     for tool in nslookup wget nc; do
         if ! command -v $tool >/dev/null 2>&1 && busybox $tool --help >/dev/null 2>&1; then
             eval "$tool() { busybox $tool \"\$@\"; }"
+            functions="$functions$tool "
         fi
     done
 fi
@@ -46,6 +51,13 @@ fi
 
 # text -> the inside of a JSON string: printable ASCII, at most 300 characters
 json() {
+    case $1 in *[!\ -~]* | *[\"\\]*) ;; *)
+        if [ ${#1} -le 300 ]; then
+            text=$1
+            return
+        fi
+        ;;
+    esac
     rest=$1 text='' count=0
     while [ -n "$rest" ] && [ $count -lt 300 ]; do
         char=${rest%"${rest#?}"}
@@ -65,10 +77,16 @@ frame() { printf '%s %s %s\n' "$PROTOCOL" "$nonce" "$1"; }
 
 # hop role host outcome summary pull data: one observation. data: ready-made JSON members
 emit() {
+    [ -z "$quiet" ] || return 0
     json "$5"
     summary=$text
+    members=$7
+    if [ -n "$attempt" ]; then
+        json "$attempt"
+        members="$members${members:+,}\"attempt\":\"$text\""
+    fi
     json "$3"
-    frame "{\"kind\":\"seen\",\"hop\":\"$1\",\"role\":\"$2\",\"host\":\"$text\",\"outcome\":\"$4\",\"summary\":\"$summary\",\"pull\":\"$6\",\"data\":{$7},\"ms\":0,\"at\":$(clock)}"
+    frame "{\"kind\":\"seen\",\"hop\":\"$1\",\"role\":\"$2\",\"host\":\"$text\",\"outcome\":\"$4\",\"summary\":\"$summary\",\"pull\":\"$6\",\"data\":{$members},\"ms\":0,\"at\":$(clock)}"
 }
 
 began=$(clock)
@@ -77,11 +95,13 @@ over() {
     [ $((now - began)) -ge "$budget" ]
 }
 
+timed=
+if timeout 1 true 2>/dev/null; then timed=1; fi
 # seconds command...: ends it after that time, with or without a tool for it. -> its exit code, 124 or 143 when ended
 bounded() {
     seconds=$1
     shift
-    if [ "$(type timeout 2>/dev/null)" ] && timeout 1 true 2>/dev/null && ! is_function "$1"; then
+    if [ -n "$timed" ] && [ -n "${functions##* "$1" *}" ]; then
         timeout "$seconds" "$@"
         return
     fi
@@ -97,8 +117,6 @@ bounded() {
     kill $watcher 2>/dev/null
     return $code
 }
-
-is_function() { case $(type "$1" 2>/dev/null) in *function*) return 0 ;; esac; return 1; }
 
 # ---- the node's files -----------------------------------------------------------------------------------------------
 
@@ -199,6 +217,7 @@ resolve() {
 # name server -> $answer, $addresses
 asked() {
     reply=$(bounded 5 nslookup "$1." "$2" 2>&1)
+    result=$?
     addresses='' past=
     oldifs=$IFS
     IFS=$nl
@@ -225,6 +244,7 @@ asked() {
     '') answer=timeout ;;
     *) answer=no-data ;;
     esac
+    case $result in 124 | 143) [ $answer != no-data ] || answer=timeout ;; esac
     [ -n "$addresses" ] && answer=ok
 }
 
@@ -240,21 +260,27 @@ collect() {
 # ---- one request ----------------------------------------------------------------------------------------------------
 
 # method url host port address [header]: -> $ending (http or the word for what happened), $at (connect, tls, http), $code, $reply
+# BLOB is a GET of the beginning, of which the headers are kept
 request() {
     ending='' at=http code='' reply=''
     case $http in
     curl) with_curl "$@" ;;
-    gnu | busybox) with_wget "$@" ;;
+    gnu) with_gnu "$@" ;;
+    busybox) with_busybox "$@" ;;
     esac
 }
 
 with_curl() {
-    how='-X GET'
-    [ "$1" = HEAD ] && how='-I'
+    case $1 in
+    HEAD) how='-i -I' ;;
+    BLOB) how="-o /dev/null -D - -r $range" ;;
+    *) how='-i -X GET' ;;
+    esac
     case $5 in *:*) to="[$5]" ;; *) to=$5 ;; esac
     # shellcheck disable=SC2086
-    reply=$(bounded 12 curl -sSi $how --max-time 10 --connect-timeout 4 --max-filesize 1000000 --noproxy '*' \
-        --resolve "$3:$4:$to" -H "Accept: $accept" ${6:+-H "$6"} -w '%{stderr}took %{time_connect} %{time_appconnect} ' "$2" 2>&1)
+    reply=$(bounded 12 curl -sSg $how $lax --max-time 10 --connect-timeout 4 --max-filesize 1000000 --noproxy '*' \
+        ${cacert:+--cacert "$cacert"} --resolve "$3:$4:$to" -H "Accept: $accept" ${6:+-H "$6"} \
+        -w '%{stderr}took %{time_connect} %{time_appconnect} ' "$2" 2>&1 </dev/null)
     result=$?
     reply=$(limit "$reply")
     case $result in
@@ -262,8 +288,8 @@ with_curl() {
     7)
         at=connect
         # newer versions say why only when they talk
-        reply=$(bounded 12 curl -sv -o /dev/null --max-time 10 --connect-timeout 4 --noproxy '*' \
-            --resolve "$3:$4:$to" "$2" 2>&1)
+        reply=$(bounded 12 curl -sgv -o /dev/null --max-time 10 --connect-timeout 4 --noproxy '*' \
+            --resolve "$3:$4:$to" "$2" 2>&1 </dev/null)
         ;;
     28 | 124 | 143)
         case $reply in
@@ -274,32 +300,87 @@ with_curl() {
         case $2 in http:*) [ $at = tls ] && at=http ;; esac
         ;;
     35 | 51 | 53 | 54 | 58 | 59 | 60 | 77 | 80 | 83) at=tls ;;
-    52) ending=closed ;;
+    18 | 52) ending=closed ;;
     56 | 55) ending=reset ;;
     *) ending=garbage ;;
     esac
-    [ -n "$ending" ] || judge
+    if [ -z "$ending" ]; then judge; elif [ "$1" = BLOB ] && [ $at = http ]; then partly; fi
 }
 
-with_wget() {
-    if [ $http = gnu ]; then
-        spider=
-        [ "$1" = HEAD ] && spider=--spider
-        # shellcheck disable=SC2086
-        reply=$(bounded 12 wget -S $spider -O - --tries=1 --timeout=5 --no-proxy --header "Accept: $accept" ${6:+--header "$6"} "$2" 2>&1)
-    else
-        reply=$(bounded 6 wget -S -O - -Y off --header "Accept: $accept" "$2" 2>&1)
-    fi
-    result=$?
+with_gnu() {
+    case $1 in
+    HEAD) how='-O - --spider' ;;
+    BLOB) how="-O /dev/null --header Range:bytes=$range" ;;
+    *) how='-O -' ;;
+    esac
+    # of the variables it reads none that names a bundle where it is built with GnuTLS
+    trusted_by=${cacert:-$bundle}
+    # shellcheck disable=SC2086
+    reply=$(bounded 12 wget -S $how ${lax:+--no-check-certificate} ${trusted_by:+--ca-certificate="$trusted_by"} --max-redirect=0 \
+        --tries=1 --timeout=5 --no-proxy --header "Accept: $accept" ${6:+--header "$6"} "$2" 2>&1 </dev/null)
+    by_wget $?
+    case $1:$reply in
+    BLOB:*'Read error at byte'*'timed out'*)
+        ending=timeout
+        partly
+        ;;
+    BLOB:*'onnection closed at byte'* | BLOB:*'Read error at byte'*)
+        ending=closed
+        partly
+        ;;
+    esac
+}
+
+# it knows neither HEAD nor Range, checks no certificate, follows redirects by itself and at times fails to shake hands
+with_busybox() {
+    what=-
+    [ "$1" = BLOB ] && what=/dev/null
+    for attempt_number in 1 2 3; do
+        reply=$(bounded 6 wget -S -O "$what" -Y off --header "Accept: $accept" "$2" 2>&1 </dev/null)
+        by_wget $?
+        case ${2%%:*}:$at:$ending in
+        https:tls:* | https:http:garbage) ;;
+        *) return ;;
+        esac
+        at=http
+    done
+    # its TLS is its own: that it does not come to terms with a server says little of the runtime's
+    at=tls ending=no-answer
+    reply=$(bounded 6 wget -S -O - -Y off "http://$3:$4/v2/" 2>&1 </dev/null)
+    case $reply in
+    *'HTTP/1.'[01]' 400'*) ;; # how a TLS server answers one that does not speak it
+    *'HTTP/1.'[01]' '[2345]*) ending=plain-http ;;
+    esac
+    reply=
+}
+
+by_wget() {
+    result=$1
+    # what it says before speaks of files
+    case $reply in *'Connecting to'*) reply="Connecting to${reply#*Connecting to}" ;; esac
     reply=$(limit "$reply")
-    if { [ $result = 124 ] || [ $result = 143 ]; } && [ -z "${reply##*Connecting to*}" ]; then
-        at=connect ending=no-answer
-        return
+    if { [ "$result" = 124 ] || [ "$result" = 143 ]; } && [ -z "${reply##*Connecting to*}" ]; then
+        case $reply in *HTTP/1*) ;; *)
+            at=connect ending=no-answer
+            return
+            ;;
+        esac
     fi
     judge
 }
 
-limit() { printf %.20000s "$1"; }
+# a transfer that broke off after the headers: their status is in $code, what happened in $ending
+partly() {
+    case $reply in *HTTP/*) ;; *) return ;; esac
+    broke=$ending
+    judge
+    case $code in
+    2*) ending=$broke ;;
+    esac
+    [ "$ending" = timeout ] && ending=stalled
+}
+
+limit() { printf %.60000s "$1"; }
 
 # what the tools' words in $reply say
 judge() {
@@ -311,13 +392,17 @@ judge() {
         code=${rest%"${rest#???}"}
         ;;
     *'onnection refused'*) at=connect ending=refused ;;
-    *'o route to host'* | *'unreachable'*) at=connect ending=no-route ;;
-    *'wrong version number'* | *'packet length too long'* | *'record layer failure'*) at=tls ending=plain-http ;;
+    *'o route to host'* | *'etwork is unreachable'*) at=connect ending=no-route ;;
+    *'wrong version number'* | *'packet length too long'* | *'record layer failure'* | *'unexpected TLS packet'*) at=tls ending=plain-http ;;
     *'has expired'*) at=tls ending=expired ;;
     *'not yet valid'* | *'not yet activated'*) at=tls ending=not-yet-valid ;;
+    *'have a known issuer'*) at=tls ending=unknown-authority ;;
     *"doesn't match"* | *'does not match'* | *'no alternative certificate'* | *'ostname mismatch'*) at=tls ending=hostname-mismatch ;;
-    *'local issuer'* | *'self-signed'* | *'self signed'* | *'issuer'* | *'unable to get'*) at=tls ending=unknown-authority ;;
-    *'onnection reset'*) [ $at = connect ] || at=tls; ending=reset ;;
+    *'local issuer'* | *'self-signed'* | *'self signed'* | *'issuer'* | *'unable to get'* | *'is not trusted'*) at=tls ending=unknown-authority ;;
+    *'onnection reset'*)
+        [ $at = connect ] || at=tls
+        ending=reset
+        ;;
     *'unexpected eof'* | *'EOF'*) at=tls ending=closed ;;
     *'imed out'*) at=connect ending=timeout ;;
     *'ouldn'?'t connect'* | *"can't connect"* | *'ailed to connect'*) at=connect ending=error ;;
@@ -363,32 +448,57 @@ certificate() {
 
 # ---- one host -------------------------------------------------------------------------------------------------------
 
-# role host port scheme path: dns, connect and tls, each told once. -> 0 where HTTP was answered: $code, $reply, $address
+# what a host is trusted by beside the bundle, from the node's configuration of the endpoint that leads there
+lax='' cas='' cacert=''
+# another host than the registry may be this machine's own where the registry is
+inside=
+
+# address -> 0 for one of this machine's own or a link-local one
+inward() {
+    case $1 in
+    127.* | 169.254.* | 0.* | ::1 | fe80:* | FE80:*) return 0 ;;
+    esac
+    return 1
+}
+
+# role host port scheme path [method]: dns, connect and tls. -> 0 where HTTP was answered: $code, $reply, $address
 reach() {
-    label=$2
+    at='' ending='' code='' reply='' label=$2
     [ "$3" = 443 ] || label=$2:$3
     resolve "$2"
     [ -n "$outcome" ] || return 1
     emit dns "$1" "$label" "$outcome" "$said" "" "\"servers\":[$tries],\"resolver\":\"$resolver\""
     address=
     for each in $addresses; do
-        case $each in *:*) [ -n "$address" ] || address=$each ;; *) address=$each; break ;; esac
-    done
-    [ -n "$address" ] || return 1
-    if [ "$1" != registry ]; then
-        case $address in
-        127.* | 169.254.* | 0.* | ::1 | fe80:* | FE80:*)
-            emit connect "$1" "$label" not-asked "$label is $address, this machine's own or a link-local address: not asked" ""
-            return 1
+        case $each in *:*) [ -n "$address" ] || address=$each ;; *)
+            address=$each
+            break
             ;;
         esac
-    fi
+    done
+    [ -n "$address" ] || return 1
+    case $1 in
+    registry | mirror) if inward "$address"; then inside=1; else inside=; fi ;;
+    *)
+        if [ -z "$inside" ] && inward "$address"; then
+            emit connect "$1" "$label" not-asked "$label is $address, this machine's own or a link-local address: not asked" ""
+            return 1
+        fi
+        ;;
+    esac
     port=$3
     if [ $http = none ]; then
         with_nc "$1"
         return 1
     fi
-    request GET "$4://$label$5" "$2" "$3" "$address" ''
+    cacert=
+    request "${6:-GET}" "$4://$label$5" "$2" "$3" "$address" ''
+    for file in $cas; do
+        if [ "$at:$ending" = tls:unknown-authority ] && [ -r "$root$file" ]; then
+            cacert=$root$file
+            request "${6:-GET}" "$4://$label$5" "$2" "$3" "$address" ''
+        fi
+    done
     if [ "$at" = connect ]; then
         last_words "$reply"
         case $ending in
@@ -401,12 +511,12 @@ reach() {
     fi
     emit connect "$1" "$label" open "$address:$port accepts connections" ""
     [ "$4" = http ] || tell_tls "$1" "$2" || return 1
-    [ "$ending" = http ]
+    [ -n "$code" ]
 }
 
 with_nc() {
     if has nc; then
-        reply=$(bounded 5 nc -z -w 4 "$address" "$port" 2>&1)
+        reply=$(bounded 5 nc -z -w 4 "$address" "$port" 2>&1 </dev/null)
         result=$?
         case $result:$reply in
         0:*) emit connect "$1" "$label" open "$address:$port accepts connections" "" ;;
@@ -419,12 +529,18 @@ with_nc() {
 
 # role host: the tls observation from what the request showed. -> 1 where the walk ends here
 tell_tls() {
+    by=${bundle#"$root"}
+    [ -z "$cacert" ] || by=${cacert#"$root"}
+    [ -z "$lax" ] || by='anything (skip_verify)'
+    json "$by"
+    trusted="\"trust\":\"$text\""
     if [ "$at" = tls ]; then
         last_words "$reply"
-        emit tls "$1" "$label" "$ending" "$words" "" "\"trust\":\"${bundle#"$root"}\""
+        [ "$ending" != no-answer ] || words="busybox wget does not come to terms with it, which says little of others"
+        emit tls "$1" "$label" "$ending" "$words" "" "$trusted"
         return 1
     fi
-    if [ $http = busybox ]; then
+    if [ $http = busybox ] && [ -z "$lax" ]; then
         if has openssl; then
             kept=$reply kept_ending=$ending
             certificate "$address" "$2" "$port"
@@ -435,22 +551,410 @@ tell_tls() {
             emit tls "$1" "$label" not-verified "handshake done, certificate not checked (busybox wget)" ""
         fi
     else
-        emit tls "$1" "$label" ok "certificate accepted" "" "\"trust\":\"${bundle#"$root"}\""
+        emit tls "$1" "$label" ok "certificate accepted" "" "$trusted"
     fi
+}
+
+# as reach, for a host that several images may lead to: each is told of once, and one that could not be spoken to not asked again
+again() {
+    key=$1/$2:$3/$attempt
+    case $known in
+    *" $key- "*)
+        at='' ending='' code='' label=$2
+        [ "$3" = 443 ] || label=$2:$3
+        return 1
+        ;;
+    *" $key "*) quiet=1 ;;
+    esac
+    if reach "$@"; then reached=0; else reached=1; fi
+    if [ -z "$quiet" ]; then
+        if [ $reached = 0 ]; then known="$known$key "; else known="$known$key- "; fi
+    fi
+    quiet=
+    return $reached
+}
+known=' '
+
+# ---- the node's configuration ---------------------------------------------------------------------------------------
+
+# $line without the blanks around it
+trim() {
+    line=${line%"$cr"}
+    line=${line#"${line%%[! "$tab"]*}"}
+    line=${line%"${line##*[! "$tab"]}"}
+}
+
+# a TOML string or list of strings on one line -> its words in $value; 1 for what is neither
+toml_words() {
+    line=$1
+    trim
+    case $line in
+    '"'*'"' | "'"*"'") line="[$line]" ;;
+    '['*']') ;;
+    *) return 1 ;;
+    esac
+    line=${line#?}
+    line=${line%?}
+    value=
+    oldifs=$IFS
+    IFS=,
+    for word in $line; do
+        IFS=$oldifs
+        line=$word
+        trim
+        case $line in
+        '"'*'"' | "'"*"'")
+            line=${line#?}
+            value="$value${value:+ }${line%?}"
+            ;;
+        '') ;;
+        *) return 1 ;;
+        esac
+    done
+    IFS=$oldifs
+}
+
+# file -> $section and $key and $value of each line, given to the function $2 as "section key value"; 1 where a line is beyond us
+toml_lines() {
+    section=
+    while IFS= read -r line || [ -n "$line" ]; do
+        trim
+        case $line in
+        '' | '#'*) continue ;;
+        '['*']')
+            section=$line
+            $2 "$section" '' '' || return 1
+            continue
+            ;;
+        *\#*)
+            case ${line#*#} in *[\"\']*) return 1 ;; esac
+            line=${line%%#*}
+            trim
+            ;;
+        esac
+        case $line in
+        *=*) ;;
+        *) return 1 ;;
+        esac
+        value=${line#*=}
+        line=${line%%=*}
+        trim
+        $2 "$section" "$line" "$value" || return 1
+    done <"$1"
+}
+
+of_config() {
+    case $1:$2 in
+    *'.registry]:config_path')
+        toml_words "$3" || return 1
+        certs=$value
+        ;;
+    *'.registry.mirrors'*) legacy=1 ;;
+    esac
+    return 0
+}
+
+# only what concerns registries has to be understood
+config_lines() {
+    section=
+    while IFS= read -r line || [ -n "$line" ]; do
+        trim
+        case $line in
+        '['*) section=$line ;;
+        config_path*=*) of_config "$section" config_path "${line#*=}" || return 1 ;;
+        esac
+        of_config "$section" '' ''
+    done <"$1"
+}
+
+# url path-is-whole -> $scheme_of $host_of $port_of $prefix_of; 1 for what is no plain address
+split_url() {
+    case $1 in
+    http://*) scheme_of=http part=${1#http://} ;;
+    https://*) scheme_of=https part=${1#https://} ;;
+    *) scheme_of=https part=$1 ;;
+    esac
+    case $part in *[!A-Za-z0-9._:/-]* | '') return 1 ;; esac
+    host_of=${part%%/*} prefix_of=
+    case $part in */*) prefix_of=/${part#*/} ;; esac
+    port_of=443
+    [ $scheme_of = https ] || port_of=80
+    case $host_of in
+    *:*:*) return 1 ;;
+    *:*) port_of=${host_of##*:} host_of=${host_of%%:*} ;;
+    esac
+    case $port_of in *[!0-9]* | '') return 1 ;; esac
+    while [ -n "$prefix_of" ] && [ -z "${prefix_of##*/}" ]; do prefix_of=${prefix_of%/}; done
+    case $2:$prefix_of in
+    true:* | *:*/v2) ;;
+    *) prefix_of=$prefix_of/v2 ;;
+    esac
+}
+
+# the table of one endpoint is complete: $url and the rest -> a line more in $ends
+endpoint() {
+    [ -n "$url" ] || return 0
+    split_url "$url" "$override" || return 1
+    role=mirror
+    if [ "$host_of:$port_of" = "$own_host:$own_port" ]; then role=registry; fi
+    case " $can " in '  ') can='pull resolve' ;; esac
+    paths=
+    for file in $ca; do
+        case $file in /*) paths="$paths $file" ;; *) paths="$paths $directory/$file" ;; esac
+    done
+    ends="$ends$role|$scheme_of|$host_of|$port_of|$prefix_of|$skip|$paths|$can$nl"
+    url='' can='' ca='' skip='' override=''
+}
+
+of_hosts() {
+    case $2 in
+    '')
+        case $1 in
+        '[host."'*'".header]' | "[host.'"*"'.header]") return 0 ;;
+        '[host."'*'"]' | "[host.'"*"']")
+            if [ -n "$at_root" ]; then
+                at_root='' server=$url server_can=$can server_ca=$ca server_skip=$skip server_override=$override
+                url=
+            fi
+            endpoint || return 1
+            can='' ca='' skip='' override=''
+            url=${1#???????}
+            url=${url%??}
+            ;;
+        *) return 1 ;;
+        esac
+        return 0
+        ;;
+    esac
+    case $1 in *'.header]') return 0 ;; esac
+    case $2 in
+    server)
+        toml_words "$3" || return 1
+        [ -z "$at_root" ] || url=$value
+        ;;
+    capabilities)
+        toml_words "$3" || return 1
+        can=$value
+        ;;
+    ca)
+        toml_words "$3" || return 1
+        ca=$value
+        ;;
+    skip_verify | override_path)
+        line=$3
+        trim
+        case $line in true | false) ;; *) return 1 ;; esac
+        if [ "$2" = skip_verify ]; then skip=$line; else override=$line; fi
+        ;;
+    esac
+    return 0
+}
+
+# scheme host port -> the endpoints that containerd asks, a line each in $ends; $configured, $source, $said
+endpoints() {
+    own_scheme=$1 own_host=$2 own_port=$3
+    own="registry|$1|$2|$3|/v2|||pull resolve$nl"
+    ends=$own configured=default said="no mirror is configured for it" source=/etc/containerd/config.toml
+    [ -d "$root/etc" ] || return 1
+    if [ ! -r "$root$source" ]; then
+        configured=unknown said="no containerd configuration was found, so mirrors are unknown"
+        [ ! -e "$root$source" ] || configured=unreadable said="$source cannot be read by the probe, so mirrors are unknown"
+        return
+    fi
+    certs='' legacy=
+    set +f
+    for file in "$root$source" "$root"/etc/containerd/conf.d/*.toml; do
+        [ -r "$file" ] || continue
+        if ! config_lines "$file"; then
+            configured=unreadable said="${file#"$root"} is more than a shell can read, so mirrors are unknown"
+            set -f
+            return
+        fi
+    done
+    set -f
+    if [ -z "$certs" ]; then
+        [ -z "$legacy" ] || configured=unreadable said="$source names mirrors in the old way, which a shell does not read"
+        return
+    fi
+    name=$2
+    [ "$3" = 443 ] || name=$2:$3
+    [ "$2" != registry-1.docker.io ] || name=docker.io
+    oldifs=$IFS
+    IFS=:
+    for path in $certs; do
+        IFS=$oldifs
+        path=${path%/}
+        for directory in "$path/${name%%:*}_${name##*:}_" "$path/$name" "$path/_default"; do
+            if [ -d "$root$directory" ]; then
+                of_directory
+                return
+            fi
+        done
+    done
+    IFS=$oldifs
+}
+
+of_directory() {
+    source=$directory/hosts.toml
+    if [ ! -r "$root$source" ]; then
+        [ ! -e "$root$source" ] || configured=unreadable said="$source cannot be read by the probe, so mirrors are unknown"
+        return
+    fi
+    ends='' at_root=1 url='' can='' ca='' skip='' override='' server='' server_can='' server_ca='' server_skip='' server_override=''
+    if ! toml_lines "$root$source" of_hosts; then
+        ends=$own configured=unreadable said="$source is more than a shell can read, so mirrors are unknown"
+        return
+    fi
+    if [ -n "$at_root" ]; then
+        server=$url server_can=$can server_ca=$ca server_skip=$skip server_override=$override
+        url=
+    fi
+    if ! endpoint; then
+        ends=$own configured=unreadable said="$source names an address that a shell does not read"
+        return
+    fi
+    url=$server can=$server_can ca=$server_ca skip=$server_skip override=$server_override
+    if [ -z "$url" ]; then
+        url=$own_scheme://$own_host:$own_port can='' override=
+    fi
+    if ! endpoint; then
+        ends=$own configured=unreadable said="$source names an address that a shell does not read"
+        return
+    fi
+    configured=configured said=$source
+}
+
+# what was found -> $said and $listed, the JSON of the endpoints
+list_endpoints() {
+    listed='' names=
+    while IFS='|' read -r role scheme host port prefix skip paths can <&3; do
+        [ -n "$role" ] || continue
+        label=$host
+        [ "$port" = 443 ] || label=$host:$port
+        files=
+        for file in $paths; do
+            json "$file"
+            files="$files${files:+,}\"$text\""
+        done
+        case " $can " in *' resolve '*) resolves=true ;; *) resolves=false ;; esac
+        case " $can " in *' pull '*) pulls=true ;; *) pulls=false ;; esac
+        json "$label"
+        listed="$listed${listed:+,}{\"role\":\"$role\",\"host\":\"$text\",\"scheme\":\"$scheme\",\"prefix\":\"$prefix\",\"skip_verify\":${skip:-false},\"ca\":[$files],\"resolve\":$resolves,\"pull\":$pulls}"
+        names="$names${names:+, then }$label"
+    done 3<<END
+$ends
+END
+    [ "$configured" != configured ] || said="$said: $names"
+}
+
+# the proxy settings in the runtime's unit files, without their credentials: $proxy_https $proxy_http $proxy_no $proxy_source
+proxies() {
+    proxy_https='' proxy_http='' proxy_no='' proxy_source=
+    set +f
+    for unit in containerd crio docker k3s k3s-agent rke2-server rke2-agent; do
+        base=/etc/systemd/system/$unit.service
+        for file in "$root$base" "$root$base.d"/*.conf "$root/etc/default/$unit" "$root/etc/sysconfig/$unit"; do
+            [ -r "$file" ] && [ -f "$file" ] || continue
+            while IFS= read -r line || [ -n "$line" ]; do
+                trim
+                case $line in '#'* | ';'*) continue ;; esac
+                for setting in HTTPS_PROXY https_proxy HTTP_PROXY http_proxy NO_PROXY no_proxy; do
+                    case $line in "$setting="* | *[\ \"\'=]"$setting="*) ;; *) continue ;; esac
+                    value=${line#*"$setting="}
+                    case $value in
+                    '"'*) value=${value#?} value=${value%%\"*} ;;
+                    "'"*) value=${value#?} value=${value%%\'*} ;;
+                    *) value=${value%%[ \"\']*} ;;
+                    esac
+                    case $value in *//*@*) value=${value%%//*}//${value##*@} ;; esac
+                    case $setting in
+                    [Hh]*[Ss]_*) proxy_https=$value ;;
+                    [Hh]*) proxy_http=$value ;;
+                    *) proxy_no=$value ;;
+                    esac
+                    proxy_source=${file#"$root"}
+                done
+            done <"$file"
+        done
+    done
+    set -f
+}
+
+# host -> 0 where no_proxy has it. A network in it is beyond us and spares nothing
+spared() {
+    spares=1
+    oldifs=$IFS
+    IFS=', '
+    for name in $proxy_no; do
+        name=${name#\*}
+        case $1 in "$name" | *."${name#.}") [ -z "$name" ] || spares=0 ;; esac
+        [ "$name" != '' ] || spares=0
+    done
+    IFS=$oldifs
+    return $spares
+}
+
+# scheme host port: the proxy that the unit files name for it, whether it is there and lets through
+through_proxy() {
+    found=$proxy_https
+    [ "$1" = https ] || found=$proxy_http
+    [ -n "$found" ] || return
+    spared "$2" && return
+    case $found in https://*) return ;; esac
+    split_url "http://${found#http://}" true || return
+    proxy_host=$host_of proxy_port=$port_of
+    key=proxy/$proxy_host:$proxy_port
+    label=$proxy_host:$proxy_port
+    [ "$proxy_port" != 443 ] || label=$proxy_host
+    case $known in *" $key "*) quiet=1 ;; *) known="$known$key " ;; esac
+    resolve "$proxy_host"
+    emit dns proxy "$label" "${outcome:-unresolved}" "$said" "" "\"servers\":[$tries],\"resolver\":\"$resolver\""
+    quiet=
+    if [ -z "$addresses" ]; then
+        emit connect proxy "$label" not-reached "$label cannot be spoken to" "$pull"
+        return
+    fi
+    [ $http = curl ] && [ "$1" = https ] || return
+    reply=$(bounded 10 curl -sSgkI -o /dev/null --max-time 8 --connect-timeout 4 --noproxy '' --proxy "http://$proxy_host:$proxy_port" \
+        -w '%{stderr}answered %{http_connect}.' "https://$2:$3/v2/" 2>&1 </dev/null)
+    result=$?
+    case $reply in
+    *'answered 200.'*) emit connect proxy "$label" tunnel "lets through to $2:$3" "$pull" ;;
+    *'answered '[1-5][0-9][0-9].*)
+        value=${reply##*answered }
+        emit connect proxy "$label" "${value%.}" "asked for $2:$3, it answers ${value%.}" "$pull"
+        ;;
+    *)
+        at=connect
+        judge
+        [ $result != 28 ] || ending=timeout
+        emit connect proxy "$label" "$ending" "asked for $2:$3: $ending" "$pull"
+        ;;
+    esac
 }
 
 # ---- one image ------------------------------------------------------------------------------------------------------
 
-# header lines in $reply -> the value of one, lower-case name, in $value
+# the value of a header line in $reply, by its name in lower case, in $value
 header() {
     value=
     oldifs=$IFS
     IFS=$nl
     for line in $reply; do
+        line=${line%"$cr"}
         case $line in
-        *[Ww][Ww][Ww]-[Aa]uthenticate:*) [ "$1" = www-authenticate ] && [ -z "$value" ] && value=${line#*: } ;;
         '{'*) break ;;
+        *[Ww][Ww][Ww]-[Aa]uthenticate:*) name=www-authenticate ;;
+        [Ll]ocation:* | *[!-][Ll]ocation:*) name=location ;;
+        *[Dd]ocker-[Rr]ate[Ll]imit-[Ss]ource:*) name=source ;;
+        *[Rr]ate[Ll]imit-[Ll]imit:*) name=limit ;;
+        *[Rr]ate[Ll]imit-[Rr]emaining:*) name=remaining ;;
+        *) continue ;;
         esac
+        if [ "$1" = $name ]; then
+            value=${line#*: }
+            break
+        fi
     done
     IFS=$oldifs
 }
@@ -474,12 +978,12 @@ fetch_token() {
     case $1 in
     https://*) part=${1#https://} ;;
     *)
-        emit auth registry "$registry" bad-realm "the realm is no https address" "$pull"
+        emit auth $role "$registry" bad-realm "the realm is no https address" "$pull"
         return
         ;;
     esac
     case $1 in *[!A-Za-z0-9._~:/?\&=%+-]*)
-        emit auth registry "$registry" bad-realm "the realm is no plain address" "$pull"
+        emit auth $role "$registry" bad-realm "the realm is no plain address" "$pull"
         return
         ;;
     esac
@@ -490,7 +994,7 @@ fetch_token() {
     case $path in *\?*) joint='&' ;; *) joint='?' ;; esac
     escape "$2"
     query="${joint}service=$value&scope=repository%3A$3%3Apull"
-    if ! reach token "$realm_host" "$realm_port" https "$path$query"; then
+    if ! again token "$realm_host" "$realm_port" https "$path$query"; then
         emit auth token "$label" not-reached "$label cannot be spoken to" "$pull"
         return
     fi
@@ -518,54 +1022,309 @@ parameter() {
     case $1 in *"$2=\""*) value=${1#*"$2"=\"} value=${value%%\"*} ;; esac
 }
 
-# host port scheme repository asked address: the manifest, anonymously
+# the registry's own error codes in $reply, as JSON in $errors
+error_codes() {
+    errors=
+    for word in NAME_UNKNOWN MANIFEST_UNKNOWN BLOB_UNKNOWN DENIED UNAUTHORIZED TOOMANYREQUESTS; do
+        case $reply in *"\"code\":\"$word\""* | *"\"code\": \"$word\""*) errors="{\"code\":\"$word\"}" ;; esac
+    done
+}
+
+# the rate observation of $reply's headers. -> 0 where the registry counts pulls
+rate() {
+    header limit
+    limit_said=$value
+    header remaining
+    left_said=$value
+    header source
+    source_said=$value
+    [ -n "$limit_said$left_said" ] || [ "$code" = 429 ] || return 1
+    data="\"via\":\"anonymous\",\"status\":$code" words=throttled result=ok
+    most=${limit_said%%;*} left=${left_said%%;*} window=
+    case $limit_said in *';w='*) window=${limit_said##*;w=} ;; esac
+    case $most in *[!0-9]* | '') most=? ;; *) data="$data,\"limit\":$most" ;; esac
+    case $window in *[!0-9]* | '') ;; *) data="$data,\"window\":$window" ;; esac
+    case $left in *[!0-9]* | '') left= ;; *) data="$data,\"remaining\":$left" words="$left of $most pulls left" ;; esac
+    if [ "$code" = 429 ] || [ "$left" = 0 ]; then result=limited; fi
+    if [ -n "$source_said" ]; then
+        words="$words for $source_said"
+        json "$source_said"
+        data="$data,\"source\":\"$text\""
+    fi
+    emit rate $role "$registry" $result "$words" "$pull" "$data"
+}
+
+# role scheme host port prefix repository asked address: the manifest, anonymously, and what is behind it
 manifest() {
-    registry=$label greeting_address=$6
-    url=$3://$registry/v2/$4/manifests/$5
-    request HEAD "$url" "$1" "$2" "$6" ''
+    role=$1 registry=$label base=$2://$label$5/$6 registry_host=$3 registry_port=$4 registry_address=$8 registry_scheme=$2
+    url=$base/manifests/$7$query_ns
+    request HEAD "$url" "$3" "$4" "$8" ''
     bearer=
     if [ "$code" = 401 ]; then
         header www-authenticate
         case $value in
         [Bb]earer*)
-            challenge=$value
+            challenge=$value kept=$cacert
             parameter "$challenge" realm
             realm=$value
             parameter "$challenge" service
-            fetch_token "$realm" "$value" "$4"
+            fetch_token "$realm" "$value" "$6"
             [ -n "$token" ] || return
-            bearer="Authorization: Bearer $token"
-            request HEAD "$url" "$1" "$2" "$greeting_address" "$bearer"
+            bearer="Authorization: Bearer $token" cacert=$kept
+            request HEAD "$url" "$3" "$4" "$8" "$bearer"
             ;;
         [Bb]asic*)
-            emit auth registry "$registry" basic "credentials asked for (basic)" "$pull" "\"status\":401"
+            emit auth $role "$registry" basic "credentials asked for (basic)" "$pull" "\"status\":401"
             return
             ;;
         *)
             # busybox wget shows no header of a 401
-            emit manifest registry "$registry" 401 "HTTP 401; this tool does not show what is asked for" "$pull" "\"via\":\"anonymous\",\"status\":401"
+            emit manifest $role "$registry" 401 "HTTP 401; this tool does not show what is asked for" "$pull" "\"via\":\"anonymous\",\"status\":401"
             return
             ;;
         esac
     elif [ -n "$code" ]; then
-        emit auth registry "$registry" not-needed "no credentials asked for" "$pull"
+        emit auth $role "$registry" not-needed "no credentials asked for" "$pull"
     fi
+    status=$code first=$reply how_ended=$ending
     if [ "$code" = 404 ] || [ "$code" = 403 ] || [ "$code" = 401 ]; then
-        request GET "$url" "$1" "$2" "$greeting_address" "$bearer"
+        request GET "$url" "$3" "$4" "$8" "$bearer"
     fi
-    errors=
-    for word in NAME_UNKNOWN MANIFEST_UNKNOWN DENIED UNAUTHORIZED TOOMANYREQUESTS; do
-        case $reply in *"\"code\":\"$word\""* | *"\"code\": \"$word\""*) errors="{\"code\":\"$word\"}" ;; esac
+    error_codes
+    data="\"via\":\"anonymous\",\"status\":${status:-0},\"errors\":[$errors]"
+    if [ "$status" = 404 ]; then
+        request GET "$base/tags/list" "$3" "$4" "$8" "$bearer"
+        error_codes
+        data="$data,\"tags_status\":${code:-0},\"tags_errors\":[$errors]"
+    fi
+    case $7 in *:*) name=$6@$7 ;; *) name=$6:$7 ;; esac
+    if [ "$status" = 200 ]; then said="$name is there"; else said="$name: HTTP ${status:-none} ($how_ended)"; fi
+    emit manifest $role "$registry" "${status:-$how_ended}" "$said" "$pull" "$data"
+    code=$status reply=$first
+    [ -n "$code" ] || return
+    rate && return
+    [ "$code" = 200 ] && [ -z "$whole" ] && content
+}
+
+# JSON in $reply without its blanks -> $body
+squeeze() {
+    case $reply in *'{'*) body={${reply#*\{} ;; *) body= ;; esac
+    squeezed=
+    for word in $body; do squeezed=$squeezed$word; done
+    body=$squeezed
+}
+
+# the string that follows in $1 after the member $2 -> $value
+member() {
+    value=
+    case $1 in *"\"$2\":\""*) value=${1#*"\"$2\":\""} value=${value%%\"*} ;; esac
+    case $value in *[!A-Za-z0-9.:_/+-]*) value= ;; esac
+}
+
+# os architecture variant -> its JSON in $value, in words in $named
+platform_of() {
+    named=${1:-unknown}/${2:-unknown}${3:+/$3}
+    value="{\"os\":\"${1:-unknown}\",\"architecture\":\"${2:-unknown}\"${3:+,\"variant\":\"$3\"}}"
+}
+
+# what the image is made of: its platforms, its configuration and the beginning of a layer
+content() {
+    request GET "$url" "$registry_host" "$registry_port" "$registry_address" "$bearer"
+    [ "$code" = 200 ] || return
+    squeeze
+    single=1
+    case $body in *'"manifests":['*)
+        single='' list=${body#*\"manifests\":[} platforms='' shown='' chosen='' entries=0
+        while [ $entries -lt 60 ]; do
+            case $list in *'"digest":"'*) ;; *) break ;; esac
+            list=${list#*\"digest\":\"}
+            digest=${list%%\"*}
+            piece=${list%%\"digest\":\"*}
+            member "$piece" os
+            system=$value
+            member "$piece" architecture
+            architecture=$value
+            member "$piece" variant
+            platform_of "$system" "$architecture" "$value"
+            platforms="$platforms${platforms:+,}{\"platform\":$value}"
+            entries=$((entries + 1))
+            [ "$named" = unknown/unknown ] || shown="$shown${shown:+, }$named"
+            if [ -z "$chosen" ] && [ "$system/$architecture" = "linux/$machine" ]; then chosen=$digest; fi
+        done
+        emit platform $role "$registry" index "an index with ${shown:-nothing in it}" "$pull" "\"via\":\"anonymous\",\"platforms\":[$platforms],\"entries\":$entries"
+        case $chosen in sha256:* | sha512:*) ;; *) return ;; esac
+        case $chosen in *[!a-z0-9:]*) return ;; esac
+        request GET "$base/manifests/$chosen$query_ns" "$registry_host" "$registry_port" "$registry_address" "$bearer"
+        [ "$code" = 200 ] || return
+        squeeze
+        ;;
+    esac
+    case $body in *'"config":{'*) ;; *) return ;; esac
+    list=${body#*\"config\":\{}
+    member "${list%%\}*}" digest
+    config=$value layer=
+    case $body in *'"layers":['*)
+        list=${body#*\"layers\":[}
+        case ${list%%]*} in *'"urls":'*) ;; *)
+            member "${list%%]*}" digest
+            layer=$value
+            ;;
+        esac
+        ;;
+    esac
+    blob configuration "$config" || return
+    if [ -n "$single" ] && [ "$http" != busybox ]; then one_platform; fi
+    # busybox has no way to ask for the beginning only
+    if [ -n "$layer" ] && [ "$http" != busybox ]; then blob layer "$layer" || return; fi
+    emit blobs "$blob_role" "$blob_host" ok "the configuration${layer:+ and the beginning of a layer} can be fetched" "$pull" "\"via\":\"anonymous\""
+}
+
+# an image that is in no index tells its platform in its configuration, where that is not somewhere else
+one_platform() {
+    [ "$blob_role" = "$role" ] || return
+    request GET "$base/blobs/$config$query_ns" "$registry_host" "$registry_port" "$registry_address" "$bearer"
+    [ "$code" = 200 ] || return
+    squeeze
+    member "$body" architecture
+    architecture=$value
+    member "$body" os
+    [ -n "$architecture$value" ] || return
+    platform_of "$value" "$architecture" ''
+    emit platform $role "$registry" single "one image, for $named" "$pull" "\"via\":\"anonymous\",\"platforms\":[{\"platform\":$value}],\"single\":true"
+}
+
+# kind digest: one blob, redirects followed by hand; the hosts that it is sent to never see a token. -> 1 where it cannot be had
+blob() {
+    case $2 in sha256:* | sha512:*) ;; *) return 1 ;; esac
+    case $2 in *[!a-z0-9:]*) return 1 ;; esac
+    where=$base/blobs/$2$query_ns blob_role=$role blob_host=$registry
+    request BLOB "$where" "$registry_host" "$registry_port" "$registry_address" "$bearer"
+    hops=0
+    while [ $hops -lt 4 ]; do
+        case $code in 301 | 302 | 303 | 307 | 308) ;; *) break ;; esac
+        header location
+        value=${value%% *}
+        [ -n "$value" ] || break
+        case $value in
+        http://* | https://*) where=$value ;;
+        /*)
+            part=${where#*://}
+            where=${where%%://*}://${part%%/*}$value
+            ;;
+        *)
+            ending=garbage code=
+            break
+            ;;
+        esac
+        part=${where#*://}
+        case $part in */*) path=/${part#*/} ;; *) path=/ ;; esac
+        split_url "${where%%://*}://${part%%[/?]*}" true || {
+            ending=garbage code=
+            break
+        }
+        if [ "$host_of:$port_of" = "$registry_host:$registry_port" ]; then
+            request BLOB "$where" "$registry_host" "$registry_port" "$registry_address" "$bearer"
+        else
+            blob_role=blob
+            if again blob "$host_of" "$port_of" "$scheme_of" "$path" BLOB; then
+                blob_host=$label
+            else
+                blob_host=$label
+                if [ "$at" != http ] || [ -z "$ending" ]; then
+                    ending=not-reached
+                fi
+                code=
+            fi
+        fi
+        hops=$((hops + 1))
     done
-    data="\"via\":\"anonymous\",\"status\":${code:-0},\"errors\":[$errors]"
-    if [ "$code" = 404 ]; then
-        request GET "$3://$registry/v2/$4/tags/list" "$1" "$2" "$greeting_address" "$bearer"
-        data="$data,\"tags_status\":${code:-0}"
-        code=404
+    case $code in 301 | 302 | 303 | 307 | 308) [ $hops -lt 4 ] || ending=redirects ;; esac
+    case $ending:$code in
+    http:200 | http:206) return 0 ;;
+    esac
+    error_codes
+    word=$code
+    [ "$ending" = http ] || word=$ending
+    words="HTTP $code"
+    [ "$ending" = http ] || words=$ending
+    emit blobs "$blob_role" "$blob_host" "$word" "$1 ${2%"${2#???????????????????}"}...: $words" "$pull" \
+        "\"via\":\"anonymous\",\"kind\":\"$1\",\"digest\":\"$2\",\"status\":${code:-0},\"errors\":[$errors]"
+    return 1
+}
+
+# role scheme host port prefix skip ca repository asked: one endpoint of an image; $whole is set when it has the image
+try() {
+    attempt='' query_ns='' lax='' cas=$7 cacert=
+    label=$3
+    [ "$4" = 443 ] || label=$3:$4
+    if [ "$1" = mirror ]; then
+        attempt=$label
+        query_ns="?ns=$name_of"
     fi
-    case $5 in *:*) name=$4@$5 ;; *) name=$4:$5 ;; esac
-    if [ "$code" = 200 ]; then said="$name is there"; else said="$name: HTTP ${code:-none} ($ending)"; fi
-    emit manifest registry "$registry" "${code:-$ending}" "$said" "$pull" "$data"
+    [ "$6" != true ] || lax=-k
+    key=$1/$3:$4
+    case $greeted in
+    *" $key=- "*)
+        [ -z "$attempt" ] || emit manifest "$1" "$label" not-reached "$label cannot be spoken to" "$pull" ""
+        return
+        ;;
+    *" $key="*)
+        address=${greeted#*" $key="}
+        cacert=${address#*|}
+        cacert=${cacert%% *}
+        address=${address%%|*}
+        ;;
+    *)
+        if ! reach "$1" "$3" "$4" "$2" "$5/"; then
+            greeted="$greeted$key=- "
+            if [ "$at" = http ] && [ -n "$ending" ] && [ -n "$address" ]; then
+                emit registry "$1" "$label" "$ending" "no answer to GET /v2/ ($ending)" ""
+            elif [ -n "$attempt" ]; then
+                emit manifest "$1" "$label" not-reached "$label cannot be spoken to" "$pull" ""
+            fi
+            return
+        fi
+        greeted="$greeted$key=$address|$cacert "
+        api=
+        case $reply in *[Dd]istribution-[Aa][Pp][Ii]-[Vv]ersion*) api=registry/2.0 ;; esac
+        kind=
+        case $reply in *[Cc]ontent-[Tt]ype:\ text/html*) kind=text/html ;; esac
+        emit registry "$1" "$label" "$code" "HTTP $code" "" "\"status\":$code,\"api_version\":\"$api\",\"content_type\":\"$kind\",\"errors\":[]"
+        ;;
+    esac
+    manifest "$1" "$2" "$3" "$4" "$5" "$8" "$9" "$address"
+    if [ "$status" = 200 ]; then whole=1; fi
+}
+
+# id scheme host port repository asked: every endpoint that the runtime would ask, in its order
+image() {
+    pull=$1 whole=
+    name_of=$3
+    [ "$4" = 443 ] || name_of=$3:$4
+    [ "$3" != registry-1.docker.io ] || name_of=docker.io
+    attempt=
+    if endpoints "$2" "$3" "$4"; then
+        list_endpoints
+        json "$source"
+        shown=$text
+        settings=
+        for each in "https_proxy=$proxy_https" "http_proxy=$proxy_http" "no_proxy=$proxy_no" "source=$proxy_source"; do
+            json "${each#*=}"
+            [ -z "$text" ] || settings="$settings${settings:+,}\"${each%%=*}\":\"$text\""
+        done
+        emit runtime node '' "$configured" "$said" "$pull" "\"endpoints\":[$listed],\"source\":\"$shown\",\"problems\":[],\"proxy\":{$settings}"
+    fi
+    needed=resolve
+    case $6 in *:*) needed=pull ;; esac
+    every=$ends
+    while IFS='|' read -r e_role e_scheme e_host e_port e_prefix e_skip e_ca e_can <&4; do
+        [ -n "$e_role" ] || continue
+        through_proxy "$e_scheme" "$e_host" "$e_port"
+        case " $e_can " in *" $needed "*) ;; *) continue ;; esac
+        try "$e_role" "$e_scheme" "$e_host" "$e_port" "$e_prefix" "$e_skip" "$e_ca" "$5" "$6"
+    done 4<<END
+$every
+END
 }
 
 # ---- all of it ------------------------------------------------------------------------------------------------------
@@ -573,43 +1332,52 @@ manifest() {
 if [ -n "$lock" ] && ! (set -C && : >"$lock") 2>/dev/null && [ -e "$lock" ]; then
     exit 4
 fi
+machine=$(uname -m 2>/dev/null)
+case $machine in x86_64) machine=amd64 ;; aarch64) machine=arm64 ;; armv7l) machine=arm ;; esac
 json "$found"
 frame "{\"kind\":\"hello\",\"shell\":\"$http\",\"tools\":\"$text\",\"resolver\":\"$resolver\",\"trust\":\"$trust\"}"
-complete=true
+proxies
 greeted=' '
-while [ $# -ge 6 ]; do
-    pull=$1 scheme=$2 host=$3 port=$4 repository=$5 asked=$6
-    shift 6
-    if over; then
-        complete=false
-        break
-    fi
-    case $greeted in
-    *" $host:$port=- "*) continue ;;
-    *" $host:$port="*)
-        address=${greeted#*" $host:$port="}
-        address=${address%% *}
-        label=$host
-        [ "$port" = 443 ] || label=$host:$port
-        ;;
-    *)
-        if ! reach registry "$host" "$port" "$scheme" /v2/; then
-            greeted="$greeted$host:$port=- "
-            if [ "$at" = http ] && [ -n "$ending" ]; then
-                emit registry registry "$label" "$ending" "no answer to GET /v2/ ($ending)" ""
-            fi
-            continue
+
+# the images of one host, one after the other. -> 1 where time runs out
+host_of_pulls() {
+    wanted=$1
+    shift
+    while [ $# -ge 6 ]; do
+        if [ "$3:$4" = "$wanted" ]; then
+            ! over || return 1
+            image "$1" "$2" "$3" "$4" "$5" "$6"
         fi
-        greeted="$greeted$host:$port=$address "
-        api=
-        case $reply in *[Dd]istribution-[Aa][Pp][Ii]-[Vv]ersion*) api=registry/2.0 ;; esac
-        kind=
-        case $reply in *[Cc]ontent-[Tt]ype:\ text/html*) kind=text/html ;; esac
-        emit registry registry "$label" "$code" "HTTP $code" "" "\"status\":$code,\"api_version\":\"$api\",\"content_type\":\"$kind\",\"errors\":[]"
-        ;;
-    esac
-    manifest "$host" "$port" "$scheme" "$repository" "$asked" "$address"
-done
+        shift 6
+    done
+}
+
+# hosts side by side, four at a time: a silent one costs some seconds
+complete=true hosts=' ' waiting='' count=0
+finish() {
+    for child_of in $waiting; do
+        wait "$child_of" || complete=false
+    done
+    waiting='' count=0
+}
+set -f
+for_all() {
+    number=$#
+    while [ "$number" -ge 6 ]; do
+        case $hosts in *" $3:$4 "*) ;; *)
+            hosts="$hosts$3:$4 "
+            host_of_pulls "$3:$4" "$@" &
+            waiting="$waiting $!"
+            count=$((count + 1))
+            [ $count -lt 4 ] || finish
+            ;;
+        esac
+        shift 6
+        number=$#
+    done
+    finish
+}
+for_all "$@"
 frame "{\"kind\":\"end\",\"complete\":$complete}"
 [ $complete = true ] || exit 3
 exit 0

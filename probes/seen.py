@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import http.client
 import socket
 import ssl
 import threading
@@ -25,11 +26,13 @@ class Seen:
 
 @dataclass(frozen=True)
 class Address:
-    """Where to connect. host: the name that TLS and HTTP use; ip: the address that is dialled."""
+    """Where to connect. host: the name that TLS and HTTP use; ip: the address that is dialled; via: 0, or the port of the proxy
+    at ip that leads to host and port."""
 
     host: str
     port: int
     ip: str
+    via: int = 0
 
     @property
     def family(self) -> int:
@@ -116,7 +119,8 @@ def network_outcome(error: BaseException) -> str:
         seen.add(id(cause))
         if isinstance(cause, (socket.timeout, TimeoutError)):
             return "timeout"
-        if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        # the last is a ConnectionResetError by name, but what it tells of is an orderly end without an answer
+        if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError, http.client.RemoteDisconnected)):
             return "closed"
         number = getattr(cause, "errno", None)
         if isinstance(cause, ConnectionRefusedError) or number == errno.ECONNREFUSED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -11,6 +12,7 @@ from .seen import Address, Deadline, Seen, Stopwatch, network_outcome, printable
 PATIENCE = 5.0
 """Seconds for one connection: a second lost SYN is sent again after 1 s and 3 s, so 5 s covers two losses."""
 MOST = 8
+MOST_HEAD = 4096
 
 
 def connect(addresses: Sequence[Address], deadline: Deadline) -> Tuple[Seen, Optional[Address]]:
@@ -57,24 +59,61 @@ def _one(address: Address, deadline: Deadline) -> Dict[str, Any]:
     return {"ip": address.ip, "port": address.port, "outcome": outcome, "detail": detail, "ms": watch.ms}
 
 
-def tunnel(proxy: Address, host: str, port: int, deadline: Deadline) -> Seen:
-    """Ask an HTTP proxy for a connection to host (RFC 9110, CONNECT), without credentials.
+class NoTunnel(OSError):
+    """A proxy that does not lead to a host. outcome: its status, closed or garbage."""
+
+    def __init__(self, outcome: str, said: str) -> None:
+        super().__init__(said)
+        self.outcome = outcome
+
+
+def dial(address: Address, seconds: float) -> socket.socket:
+    """A TCP connection to an address, through its proxy where it has one (RFC 9110, CONNECT), without credentials.
+
+    Raises OSError, NoTunnel for a proxy that answers something else than a tunnel.
+    """
+    sock = socket.create_connection((address.ip, address.via or address.port), timeout=seconds)
+    if not address.via:
+        return sock
+    try:
+        authority = f"[{address.host}]:{address.port}" if ":" in address.host else f"{address.host}:{address.port}"
+        sock.sendall(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode("ascii", "replace"))
+        _read_head(sock, time.monotonic() + seconds)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _read_head(sock: socket.socket, end: float) -> None:
+    """The proxy's answer to CONNECT, byte by byte: what follows it is the other side's. Raises NoTunnel."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        sock.settimeout(max(0.05, end - time.monotonic()))
+        byte = sock.recv(1)
+        if not byte and not head:
+            raise NoTunnel("closed", "the connection ends without an answer")
+        head += byte
+        words = head.split(b"\r\n")[0].decode("latin-1").split(" ")
+        if len(head) > MOST_HEAD or not byte or not (head.startswith(b"HTTP/") or b"HTTP/".startswith(head)):
+            raise NoTunnel("garbage", f"it answers {printable(' '.join(words), 80)}")
+    if len(words) < 2 or not (words[1].isdigit() and len(words[1]) == 3):
+        raise NoTunnel("garbage", f"it answers {printable(' '.join(words), 80)}")
+    if not words[1].startswith("2"):
+        raise NoTunnel(words[1], f"it answers {printable(' '.join(words[1:]), 80)}")
+
+
+def tunnel(address: Address, deadline: Deadline) -> Seen:
+    """Ask the proxy of an address to lead to it.
 
     -> outcome tunnel | the proxy's status | timeout | reset | closed | garbage | error.
     """
     watch = Stopwatch()
-    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    asked = f"asked for {address.host}:{address.port}"
     try:
-        with socket.create_connection((proxy.ip, proxy.port), timeout=deadline.left(PATIENCE)) as sock:
-            sock.sendall(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode())
-            first = sock.recv(500).split(b"\r\n")[0].decode("latin-1")
-    except OSError as error:
-        return Seen(network_outcome(error), printable(f"asked for {authority}: {error}"), {}, watch.ms)
-    words = first.split(" ")
-    if not first:
-        return Seen("closed", f"asked for {authority}: the connection ends without an answer", {}, watch.ms)
-    if not first.startswith("HTTP/") or len(words) < 2 or not (words[1].isdigit() and len(words[1]) == 3):
-        return Seen("garbage", f"asked for {authority}: {printable(first, 80)}", {}, watch.ms)
-    if words[1].startswith("2"):
-        return Seen("tunnel", f"lets through to {authority}", {}, watch.ms)
-    return Seen(words[1], f"asked for {authority}, it answers {printable(' '.join(words[1:]), 80)}", {}, watch.ms)
+        dial(address, deadline.left(PATIENCE)).close()
+    except NoTunnel as error:
+        return Seen(error.outcome, f"{asked}, {error}", {}, watch.ms)
+    except (OSError, UnicodeError) as error:
+        return Seen(network_outcome(error), printable(f"{asked}: {error}"), {}, watch.ms)
+    return Seen("tunnel", f"lets through to {address.host}:{address.port}", {}, watch.ms)

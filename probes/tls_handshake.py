@@ -9,6 +9,7 @@ import time
 from typing import Any, Dict, List, Optional, Tuple
 
 from .seen import Address, Deadline, Seen, Stopwatch, Watchdog, network_outcome, printable
+from .tcp_connect import dial
 
 PATIENCE = 10.0
 """Seconds for the handshake: Go's TLSHandshakeTimeout, as containerd sets it."""
@@ -71,8 +72,12 @@ def _wrapped(address: Address, context: ssl.SSLContext, deadline: Deadline) -> s
     sock: Any = socket.socket(address.family, socket.SOCK_STREAM)
     with Watchdog(deadline.left(PATIENCE)) as dog:
         try:
-            sock.settimeout(deadline.left(PATIENCE))
-            sock.connect((address.ip, address.port))
+            if address.via:
+                sock.close()
+                sock = dial(address, deadline.left(PATIENCE))
+            else:
+                sock.settimeout(deadline.left(PATIENCE))
+                sock.connect((address.ip, address.port))
             sock = context.wrap_socket(sock, server_hostname=address.host, do_handshake_on_connect=False)
             dog.watch(sock)
             sock.do_handshake()
@@ -150,7 +155,7 @@ def _broken(address: Address, error: Exception, data: Dict[str, Any], deadline: 
 def _speak_http(address: Address, deadline: Deadline) -> str:
     """The status line that the port answers to plain HTTP, or ""."""
     try:
-        with socket.create_connection((address.ip, address.port), timeout=deadline.left(3)) as sock:
+        with dial(address, deadline.left(3)) as sock:
             sock.sendall(f"GET /v2/ HTTP/1.1\r\nHost: {address.authority}\r\nConnection: close\r\n\r\n".encode())
             first = sock.recv(200)
     except OSError:

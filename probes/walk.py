@@ -2,63 +2,73 @@
 
 from __future__ import annotations
 
+import dataclasses
 import email.utils
 import ipaddress
 import ssl
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 from urllib.parse import quote, urljoin, urlsplit
 
 from . import blobs
 from . import manifest as manifests
+from .asked import Pull
 from .challenge import parse_challenges
+from .endpoints import Endpoint, Found, of_registry
 from .http_ask import ERROR_BODY, Reply, ask
-from .runtime_config import Endpoint, Found, proxy_for
 from .seen import Address, Deadline, Seen, Stopwatch, printable
 from .tcp_connect import connect, tunnel
 from .tls_handshake import handshake, unchecked
 from .token import Login, Realm, may_have_credentials, realm_of, token_in
+from .unit_files import Proxy
 
 Emit = Callable[..., None]
 REDIRECTS = 4
+WITHHELD = "the runtime shows a client certificate there, whose key the probe cannot read"
+SHOWN = "the runtime shows credentials of the node's own there, which the probe does not have"
+BROKEN_OFF = ("closed", "reset", "error", "garbage")
+REFUSALS = ("400", "401", "403", "basic", "no-challenge")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a host is spoken to. trust: the words for what is trusted, "" for the place's own; plain: plain HTTP is taken where
+    the port speaks no TLS; withheld: the runtime shows a certificate there that the probe does not have."""
+
+    context: ssl.SSLContext
+    trust: str = ""
+    plain: bool = False
+    withheld: bool = False
 
 
 @dataclass(frozen=True)
 class Place:
-    """What differs between the places a walk can start from: how a name is resolved, and what is trusted.
+    """What differs between the places a walk can start from: how a name is resolved, what is trusted, what stands between.
 
     any_platform: this machine's architecture is not the node's, so any image of an index will do to try its blobs.
+    beside: called once for a host's name, with how it was resolved: what another resolver of the place says of it, or None.
     """
 
     resolve: Callable[[str, Deadline], Seen]
     context: ssl.SSLContext
     trust: str
     any_platform: bool = False
-    endpoints: Callable[[str, str, int], Optional[Found]] = lambda scheme, host, port: None
-    own_trust: Optional[Callable[[Endpoint], ssl.SSLContext]] = None
+    endpoints: Callable[[Pull], Optional[Found]] = lambda pull: None
+    own_trust: Optional[Callable[[Endpoint], Tuple[ssl.SSLContext, bool]]] = None
+    proxy: Callable[[str, str, int], Optional[Proxy]] = lambda scheme, host, port: None
+    beside: Callable[[str, Seen, Deadline], Optional[Seen]] = lambda name, seen, deadline: None
 
-    def trusting(self, endpoint: Endpoint) -> Tuple[ssl.SSLContext, str]:
-        """The context for an endpoint, and its trust in words; "" for the place's own."""
-        if self.own_trust is None or not (endpoint.ca or endpoint.skip_verify):
-            return self.context, ""
-        said = "anything (skip_verify)" if endpoint.skip_verify else f"{self.trust} and {', '.join(endpoint.ca)}"
-        return self.own_trust(endpoint), said
-
-
-@dataclass(frozen=True)
-class Pull:
-    """One image to ask for. logins: credentials in the kubelet's order, only ever set on the workstation."""
-
-    id: str
-    host: str
-    port: int
-    scheme: str
-    repository: str
-    asked: str
-    logins: Tuple[Login, ...] = ()
+    def way_to(self, endpoint: Endpoint) -> Way:
+        """With the endpoint's own trust and certificate, where it has any."""
+        if self.own_trust is None or not (endpoint.ca or endpoint.skip_verify or endpoint.client):
+            return Way(self.context, plain=endpoint.plain)
+        also = f" and {', '.join(endpoint.ca)}" if endpoint.ca else ""
+        said = "anything (skip_verify)" if endpoint.skip_verify else f"{self.trust}{also}"
+        context, shown = self.own_trust(endpoint)
+        return Way(context, said, endpoint.plain, not shown)
 
 
 @dataclass
@@ -70,7 +80,10 @@ class _Host:
     local: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     reached: bool = False
-    greeted: bool = False
+    seen: List[Tuple[str, str, str, Seen]] = field(default_factory=list)
+    told: Set[Tuple[str, str]] = field(default_factory=set)
+    greetings: Dict[str, Seen] = field(default_factory=dict)
+    greeted: Set[Tuple[str, str, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -80,13 +93,17 @@ class _Try:
     pull: Pull
     endpoint: Endpoint
     first: _Host
-    context: ssl.SSLContext
-    trust: str
+    way: Way
 
     @property
     def name(self) -> str:
         """What its observations are marked with: the mirror's host, "" for the registry itself."""
         return name_of(self.endpoint.role, self.endpoint.host, self.endpoint.port)
+
+    @property
+    def scheme(self) -> str:
+        """What it turned out to speak."""
+        return "http" if self.first.context is None else "https"
 
 
 def name_of(role: str, host: str, port: int) -> str:
@@ -108,8 +125,11 @@ class Walk:
 
     def __init__(self, place: Place, emit: Emit, deadline: Deadline) -> None:
         self._place, self._emit, self._deadline = place, emit, deadline
-        self._hosts: Dict[Tuple[str, int, str, str], _Host] = {}
+        self._hosts: Dict[Tuple[str, int, str, str, bool], _Host] = {}
         self._lock = threading.Lock()
+        self._asked_beside: Dict[str, bool] = {}
+        self._second = ThreadPoolExecutor(max_workers=4)
+        self._seconds: List[Future[None]] = []
 
     def run(self, pulls: Sequence[Pull]) -> None:
         """All pulls; hosts side by side, the images of one host one after the other."""
@@ -119,6 +139,8 @@ class Walk:
         with ThreadPoolExecutor(max_workers=8) as pool:
             for done in [pool.submit(self._group, group) for group in groups.values()]:
                 done.result()
+        wait(self._seconds, timeout=self._deadline.left())
+        self._second.shutdown(wait=False)
 
     def _group(self, pulls: Sequence[Pull]) -> None:
         for pull in pulls:
@@ -132,117 +154,171 @@ class Walk:
         name: str,
         port: int,
         scheme: str,
+        way: Optional[Way] = None,
+        attempt: str = "",
         may_be_local: bool = True,
-        like: Optional[_Try] = None,
-        context: Optional[ssl.SSLContext] = None,
-        trust: str = "",
     ) -> _Host:
-        """dns, connect and tls of one host, asked once with each trust however many ask for it.
+        """dns, connect and tls of one host, asked once in each way however many ask for it, and told once for each role and
+        attempt in which it is met: one image's mirror may be another one's registry.
 
-        like: the attempt that leads there; its trust goes for every host that it leads to (containerd:
-        core/remotes/docker/config/hosts.go, one client for an endpoint, its token host and its redirects).
+        The way to an endpoint goes for every host that it leads to (containerd: core/remotes/docker/config/hosts.go, one client
+        for an endpoint, its token host and its redirects).
         """
-        if like is not None:
-            context, trust = like.context, like.trust
-        context = context or self._place.context
-        attempt = like.name if like else name_of(role, name, port)
+        way = way or Way(self._place.context)
         with self._lock:
-            known = self._hosts.setdefault((name, port, scheme, trust), _Host(None, None))
+            known = self._hosts.setdefault((name, port, scheme, way.trust, way.plain), _Host(None, None))
         with known.lock:
+            tell = self._emit if not attempt else _marking(self._emit, attempt)
+            if known.reached and (role, attempt) not in known.told:
+                for hop, first, host, seen in known.seen:
+                    tell(hop, first if first == "proxy" else role, host, seen)
+            known.told.add((role, attempt))
             if not known.reached:
                 known.reached = True
-                emit = self._emit if not attempt else _marking(self._emit, attempt)
-                self._reach(known, role, name, port, scheme, may_be_local, context, trust or self._place.trust, emit)
+
+                def emit(hop: str, role: str, host: str, seen: Seen, pull: str = "") -> None:
+                    known.seen.append((hop, role, host, seen))
+                    tell(hop, role, host, seen, pull)
+
+                label = name if port == 443 else f"{name}:{port}"
+                proxy = None if role == "proxy" else self._place.proxy(scheme, name, port)
+                if proxy is not None:
+                    addresses = self._through(proxy, known, role, Address(name, port, ""), label, scheme, emit)
+                else:
+                    addresses = self._reach(known, role, name, port, label, may_be_local, emit)
+                if addresses:
+                    self._speak(known, role, addresses, label, scheme, way, emit)
         return known
 
     def _reach(
-        self,
-        known: _Host,
-        role: str,
-        name: str,
-        port: int,
-        scheme: str,
-        may_be_local: bool,
-        context: ssl.SSLContext,
-        trust: str,
-        emit: Emit,
-    ) -> None:
-        label = name if port == 443 else f"{name}:{port}"
+        self, known: _Host, role: str, name: str, port: int, label: str, may_be_local: bool, emit: Emit
+    ) -> List[Address]:
+        """dns and connect. -> the address that is open, if any."""
         seen = self._place.resolve(name, self._deadline)
         emit("dns", role, label, seen)
-        addresses = seen.data.get("usable") or seen.data.get("addresses") or []
-        if not addresses or seen.outcome == "no-usable-address":
-            return
-        known.local = any(_inward(ip) for ip in addresses)
+        self._beside(name, seen)
+        found = seen.data.get("usable") or seen.data.get("addresses") or []
+        if not found or seen.outcome == "no-usable-address":
+            return []
+        known.local = any(_inward(ip) for ip in found)
         if known.local and not may_be_local:
             # a hostile registry could make us knock at the node's own doors
-            said = f"{label} is {addresses[0]}, this machine's own or a link-local address: not asked"
+            said = f"{label} is {found[0]}, this machine's own or a link-local address: not asked"
             emit("connect", role, label, Seen("not-asked", said))
-            return
-        seen, address = connect([Address(name, port, ip) for ip in addresses], self._deadline)
+            return []
+        seen, address = connect([Address(name, port, ip) for ip in found], self._deadline)
         emit("connect", role, label, seen)
-        if address is None:
-            return
+        return [] if address is None else [address]
+
+    def _beside(self, name: str, seen: Seen) -> None:
+        """What another resolver of the place says of the name, told once and held against nobody's time."""
+
+        def ask_the_other() -> None:
+            other = self._place.beside(name, seen, self._deadline)
+            if other is not None:
+                self._emit("dns", "dns-server", str(other.data.get("server", "")), other)
+
+        with self._lock:
+            if name not in self._asked_beside:
+                self._asked_beside[name] = True
+                self._seconds.append(self._second.submit(ask_the_other))
+
+    def _through(
+        self, proxy: Proxy, known: _Host, role: str, to: Address, label: str, scheme: str, emit: Emit
+    ) -> List[Address]:
+        """The way through a proxy, which resolves the name itself. -> the address that leads there, if any."""
+        if _inward(to.host):
+            emit("connect", role, label, Seen("not-asked", f"{label} is a link-local address: not asked"))
+            return []
+        emit("dns", role, label, Seen("by-proxy", f"left to the proxy {proxy.label}"))
+        if proxy.scheme != "http":
+            said = (
+                f"the runtime goes through a proxy that speaks {printable(proxy.scheme, 20)}, which the probe does not"
+            )
+            emit("connect", role, label, Seen("not-verified", said, {"proxy": proxy.label}))
+            return []
+        there = self.host("proxy", proxy.host, proxy.port, "http")
+        if there.address is None:
+            said = f"the proxy {proxy.label} cannot be spoken to"
+            emit("connect", role, label, Seen("not-reached", said, {"proxy": proxy.label}))
+            return []
+        led = dataclasses.replace(to, ip=there.address.ip, via=proxy.port)
+        seen = tunnel(led, self._deadline) if scheme == "https" else Seen("tunnel", f"through proxy {proxy.label}")
+        if seen.outcome == "tunnel":
+            emit(
+                "connect", role, label, Seen("tunnel", f"through proxy {proxy.label}", {"proxy": proxy.label}, seen.ms)
+            )
+            return [led]
+        data = {**seen.data, "for": label, "login": proxy.login}
+        emit("connect", "proxy", proxy.label, Seen(seen.outcome, seen.summary, data, seen.ms))
+        said = f"the proxy {proxy.label} does not lead there"
+        emit("connect", role, label, Seen("not-reached", said, {"proxy": proxy.label}))
+        return []
+
+    def _speak(
+        self, known: _Host, role: str, addresses: List[Address], label: str, scheme: str, way: Way, emit: Emit
+    ) -> None:
+        """tls, where the host speaks it."""
+        address = addresses[0]
         if scheme == "http":
             known.address = address
             return
-        seen = handshake(address, context, self._deadline, trust)
+        seen = handshake(address, way.context, self._deadline, way.trust or self._place.trust)
         if seen.outcome in ("expired", "not-yet-valid"):
             # nothing is sent: the Date of the answer tells whether the certificate is wrong or this machine's clock
             skew = _skew(ask("GET", address, "/v2/", self._deadline, unchecked()))
-            seen = Seen(seen.outcome, seen.summary, {**seen.data, **({} if skew is None else {"skew": skew})}, seen.ms)
+            data = {**seen.data, **({} if skew is None else {"skew": skew})}
+            seen = dataclasses.replace(seen, data=data)
+        elif seen.outcome == "plain-http" and way.plain:
+            seen = Seen("plain", "plain HTTP, which the node's configuration allows", seen.data, seen.ms)
+        elif way.withheld and seen.outcome in ("handshake-failed", "closed", "reset"):
+            seen = Seen("not-verified", f"{seen.summary}; {WITHHELD}", seen.data, seen.ms)
         emit("tls", role, label, seen)
-        if seen.outcome == "ok":
-            known.address, known.context = address, context
+        if seen.outcome in ("ok", "plain"):
+            known.address, known.context = address, way.context if seen.outcome == "ok" else None
 
     # ---- one image ------------------------------------------------------------------------------------------------
 
     def _pull(self, pull: Pull) -> None:
         """Every endpoint that the runtime would ask, in its order; what an image is made of only from the first that has it."""
-        found = self._place.endpoints(pull.scheme, pull.host, pull.port)
-        if found is None:
-            endpoints: Sequence[Endpoint] = (Endpoint("registry", pull.scheme, pull.host, pull.port),)
-        else:
+        found = self._place.endpoints(pull)
+        endpoints: Sequence[Endpoint] = (of_registry(pull),)
+        if found is not None:
+            endpoints = [e for e in found.endpoints if (e.pull if pull.by_digest else e.resolve)]
+            skipped = ", ".join(e.label for e in found.endpoints if e not in endpoints) if endpoints else ""
+            if skipped:
+                note = f"not asked for {'digests' if pull.by_digest else 'tags'}: {skipped}"
+                found = dataclasses.replace(found, note="; ".join(filter(None, (note, found.note))))
             self._emit("runtime", "node", "", found.seen(), pull.id)
-            self._through_proxy(pull, found)
-            by_digest = ":" in pull.asked
-            endpoints = [e for e in found.endpoints if (e.pull if by_digest else e.resolve)] or found.endpoints
+            endpoints = endpoints or found.endpoints
         read = False
         for endpoint in endpoints:
             read = self._attempt(pull, endpoint, read) or read
 
-    def _through_proxy(self, pull: Pull, found: Found) -> None:
-        """The proxy that the runtime's unit files name: whether it is there and lets through to the endpoints."""
-        for end in found.endpoints:
-            proxy = proxy_for(found.proxy, end)
-            if proxy is None:
-                continue
-            host = self.host("proxy", proxy[0], proxy[1], "http")
-            label = proxy[0] if proxy[1] == 443 else f"{proxy[0]}:{proxy[1]}"
-            if host.address is None:
-                seen = Seen("not-reached", f"{label} cannot be spoken to")
-            elif end.scheme == "https":
-                seen = tunnel(host.address, end.host, end.port, self._deadline)
-            else:
-                continue
-            self._emit("connect", "proxy", label, seen, pull.id)
-
     def _attempt(self, pull: Pull, end: Endpoint, read: bool) -> bool:
         """One endpoint. read: another has given the image already. -> True where this one does."""
-        context, trust = self._place.trusting(end)
-        first = self.host(end.role, end.host, end.port, end.scheme, like=None, context=context, trust=trust)
-        one = _Try(pull, end, first, context, trust)
+        way = self._place.way_to(end)
+        mark = name_of(end.role, end.host, end.port)
+        first = self.host(end.role, end.host, end.port, end.scheme, way, mark)
+        if end.repository:
+            pull = dataclasses.replace(pull, repository=end.repository)
+        one = _Try(pull, end, first, way)
         if first.address is None:
             if one.name:  # says whose attempt this was: its name and port are told once for all images
                 self._tell(one, "manifest", Seen("not-reached", f"{end.label} cannot be spoken to"))
             return False
         with first.lock:
-            if not first.greeted:
-                first.greeted = True
-                reply = ask("GET", first.address, end.prefix + "/", self._deadline, first.context)
-                greeting = _greeting(reply)
+            if end.prefix not in first.greetings:
+                greeting = _greeting(ask("GET", first.address, end.prefix + "/", self._deadline, first.context))
+                if way.withheld and greeting.outcome not in ("200", "401"):
+                    said = f"{greeting.summary}; {WITHHELD}"
+                    greeting = dataclasses.replace(greeting, outcome="not-verified", summary=said)
+                first.greetings[end.prefix] = greeting
+            if (end.role, one.name, end.prefix) not in first.greeted:
+                first.greeted.add((end.role, one.name, end.prefix))
+                greeting = first.greetings[end.prefix]
                 data = {**greeting.data, "attempt": one.name} if one.name else greeting.data
-                self._emit("registry", end.role, end.label, Seen(greeting.outcome, greeting.summary, data, greeting.ms))
+                self._emit("registry", end.role, end.label, dataclasses.replace(greeting, data=data))
         readable = self._anonymous(one, read)
         for login in pull.logins:
             if self._with_login(one, login, readable or read):
@@ -252,8 +328,12 @@ class Walk:
     def _tell(self, one: _Try, hop: str, seen: Seen, subject: Optional[Tuple[str, str]] = None) -> None:
         """One observation of an attempt, about its own endpoint unless another subject is given."""
         role, host = subject or (one.endpoint.role, one.endpoint.label)
+        if one.way.withheld and seen.outcome in (*REFUSALS, *BROKEN_OFF):
+            seen = dataclasses.replace(seen, outcome="not-verified", summary=f"{seen.summary}; {WITHHELD}")
+        elif one.endpoint.answers_differ and seen.outcome in REFUSALS:
+            seen = dataclasses.replace(seen, outcome="not-verified", summary=f"{seen.summary}; {SHOWN}")
         data = {**seen.data, "attempt": one.name} if one.name else seen.data
-        self._emit(hop, role, host, Seen(seen.outcome, seen.summary, data, seen.ms), one.pull.id)
+        self._emit(hop, role, host, dataclasses.replace(seen, data=data), one.pull.id)
 
     def _anonymous(self, one: _Try, read: bool) -> bool:
         """As a runtime without credentials: ask, answer the challenge, ask again. -> True where the manifest is answered."""
@@ -333,7 +413,8 @@ class Walk:
                 self._tell(one, "auth", Seen("not-tried", said, data), ("token", label))
                 return None
             headers["Authorization"] = login.basic
-        host = self.host("token", realm.host, realm.port, realm.scheme, may_be_local=one.first.local, like=one)
+        way = dataclasses.replace(one.way, plain=False)
+        host = self.host("token", realm.host, realm.port, realm.scheme, way, one.name, one.first.local)
         if host.address is None:
             self._tell(one, "auth", Seen("not-reached", f"{label} cannot be spoken to", data), ("token", label))
             return None
@@ -367,7 +448,7 @@ class Walk:
         end, host, headers, elsewhere = one.endpoint, one.first, dict(headers), ""
         if end.ns:
             path += f"{'&' if '?' in path else '?'}ns={quote(end.ns)}"
-        where = f"{end.scheme}://{end.host}:{end.port}{path}"
+        where = f"{one.scheme}://{end.host}:{end.port}{path}"
         for _ in range(REDIRECTS):
             if host.address is None:
                 said = f"redirected to {printable(where, 200)}, which cannot be reached"
@@ -384,11 +465,15 @@ class Walk:
                 return Reply(0, trouble="garbage", detail=f"redirected to {printable(where, 200)}"), elsewhere
             if parts.scheme not in ("https", "http") or not name:
                 return Reply(0, trouble="garbage", detail=f"redirected to {printable(where, 200)}"), elsewhere
-            if (name, port, parts.scheme) != (end.host, end.port, end.scheme):
+            if (name, port, parts.scheme) != (end.host, end.port, one.scheme):
                 headers.pop("Authorization", None)
                 elsewhere = name if port == 443 else f"{name}:{port}"
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            host = self.host(role, name, port, parts.scheme, may_be_local=one.first.local, like=one)
+            way = dataclasses.replace(one.way, plain=False)
+            if (name, port, parts.scheme) == (end.host, end.port, one.scheme):
+                host = one.first
+            else:
+                host = self.host(role, name, port, parts.scheme, way, one.name, one.first.local)
         return Reply(0, trouble="redirects", detail=f"redirected more than {REDIRECTS} times"), elsewhere
 
     def _content(self, one: _Try, head: Reply, auth: Dict[str, str], via: str) -> None:

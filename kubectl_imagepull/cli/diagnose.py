@@ -21,6 +21,7 @@ from ..verdict import judge
 from ..verdict.hops import api_lines, line_of
 from . import targets
 from .look import Job, Looked, Where, look_side_by_side, peer_of, rehearsal_of
+from .on_path import on_path
 from .options import UsageError, style_of, wanted_of
 
 LOGINLESS = ("", "anonymous", None)
@@ -31,7 +32,9 @@ def diagnose(
 ) -> list[tuple[Case, Verdict]]:
     """Read, look, judge and report. -> what was reported, [] where nothing fails."""
     found = targets.find(api, asked)
-    chosen = [c for read in found.reads for c in (read.failing or (read.containers if len(found.reads) == 1 else ()))]
+    alone = len(found.reads) == 1
+    # a pod that was asked for by name may hang as well as fail
+    chosen = [c for r in found.reads for c in (r.failing or (r.containers if alone else r.pulling))]
     chosen = chosen or [c for read in found.reads for c in read.containers]
     if not chosen and not found.refused:
         _nothing(api, asked, found, args.output, out)
@@ -155,28 +158,39 @@ def _with_history(api: Api, read: PodRead, container: ContainerRead) -> Containe
 
 
 def _share_logins(cases: Iterable[Case], by_key: dict[tuple[object, ...], Case]) -> None:
-    """What a credential got from this machine counts for every node: it is tried once in a run."""
+    """What a credential got from this machine counts for every node: it is tried once in a run.
+
+    That a registry refuses it (Basic) counts for all images of the registry.
+    """
     tried: dict[tuple[object, ...], list[Observation]] = {}
+    refused: dict[tuple[object, ...], list[Observation]] = {}
     for case in cases:
         if case.pull is not None:
             where = (case.target.namespace, case.pull.host, case.pull.repository, case.pull.asked)
             with_login = [o for o in case.observations if o.data.get("secret") or o.data.get("via") not in LOGINLESS]
             tried.setdefault(where, []).extend(with_login)
+            refused.setdefault(where[:2], []).extend(o for o in with_login if o.outcome == "refused")
     for key, case in list(by_key.items()):
         if case.pull is not None and case.facts.secrets:
             where = (case.target.namespace, case.pull.host, case.pull.repository, case.pull.asked)
-            missing = [o for o in tried[where] if o not in case.observations]
+            own = {secret.name for secret in case.facts.secrets}
+            shared = [o for o in tried[where] if o not in case.observations]
+            shared += [o for o in refused[where[:2]] if o not in (*case.observations, *shared)]
+            missing = [o for o in shared if (o.data.get("secret") or o.data.get("via")) in own]
             by_key[key] = replace(case, observations=(*case.observations, *missing))
 
 
 def _distinct(containers: Sequence[ContainerRead]) -> tuple[list[Pull], dict[str, str]]:
-    """The different pulls of these containers, and for each container's pull the one that is asked in its place."""
-    first: dict[tuple[str, int, str, str], Pull] = {}
+    """The different pulls of these containers, and for each container's pull the one that is asked in its place.
+
+    The same image with other credentials is another pull: what they get belongs to the pods that have them.
+    """
+    first: dict[tuple[object, ...], Pull] = {}
     alias = {}
     for container in containers:
         pull = container.pull
         if pull is not None:
-            kept = first.setdefault((pull.host, pull.port, pull.repository, pull.asked), pull)
+            kept = first.setdefault((pull.host, pull.port, pull.repository, pull.asked, container.credentials), pull)
             alias[pull.id] = kept.id
     return list(first.values()), alias
 
@@ -205,13 +219,7 @@ def _case(container: ContainerRead, alias: dict[str, str], looked: Looked, error
     pull = container.pull
     observations: tuple[Observation, ...] = ()
     if pull is not None:
-        mine = alias[pull.id]
-        hosts = {o.subject.host for o in looked.observations if o.pull == mine} | {pull.authority}
-        observations = tuple(
-            o
-            for o in looked.observations
-            if o.pull == mine or (not o.pull and (o.subject.role == "node" or o.subject.host in hosts))
-        )
+        observations = on_path(looked.observations, pull, alias[pull.id])
     return Case(
         target=container.target,
         facts=container.facts,

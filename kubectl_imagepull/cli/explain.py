@@ -226,7 +226,7 @@ def _of_message(found: Classified) -> Iterator[str]:
     values = _values(found)
     facts = {
         "because": f'the text says "{found.said}"' if found.said else "",
-        "certain": {"sure": "yes", "likely": "likely, the text leaves a choice"}[found.confidence],
+        "certain": "likely, the text leaves a choice" if found.confidence == "likely" or found.also else "yes",
         "image": found.image or "",
         "host": f"{found.host} ({found.role})" if found.host and found.role else found.host or "",
         "address": found.detail.get("address", ""),
@@ -236,7 +236,7 @@ def _of_message(found: Classified) -> Iterator[str]:
     }
     if found.cause == "not_a_pull_failure" and not found.said:
         facts = {"because": "nothing in the text speaks of a failed image pull"}
-    yield from _of_entry(entry, values, found.also, facts)
+    yield from _of_entry(entry, values, found.also, facts, {**values, **_asked(found)})
 
 
 def _of_entry(
@@ -244,8 +244,9 @@ def _of_entry(
     values: Mapping[str, str],
     also: tuple[str, ...],
     facts: Mapping[str, str] | None = None,
+    for_title: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
-    yield from _wrapped(f"{entry.id}: {catalogue.fill(entry.title, values)}", 0, 4)
+    yield from _wrapped(f"{entry.id}: {catalogue.fill(entry.title, for_title or values)}", 0, 4)
     for name, fact in (facts or {}).items():
         if fact:
             yield from _hanging(name, fact, 2, 10)
@@ -317,6 +318,14 @@ def _values(found: Classified) -> dict[str, str]:
         "secret": found.detail.get("secret", "").partition(",")[0],
     }
     return {key: value for key, value in values.items() if value}
+
+
+def _asked(found: Classified) -> dict[str, str]:
+    """Tag or digest that the message speaks of: for titles only, since what is to be done names another one."""
+    name, _, digest = (found.image or "").partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    asked = digest or tag
+    return {"tag": asked, "suffix": f"@{digest}" if digest else f":{tag}"} if asked else {}
 
 
 def _command(command: str, values: Mapping[str, str]) -> str:

@@ -21,9 +21,10 @@ from ..node.plan import Login, Plan
 from ..node.rehearsal import Rehearsal
 from ..node.trail import Interrupted, Trail
 
-MOST_BUDGET = 25.0
-"""Seconds for the probes of one vantage; the rest of the time-out is for starting and clearing up."""
+MOST_BUDGET = 120.0
+"""Seconds for the probes of one vantage, for whoever asks for more than the usual time-out."""
 STARTING = 5.0
+"""Seconds of the time-out that are for starting and clearing up."""
 SIDE_BY_SIDE = 4
 """Nodes that are looked at at the same time: each is a pod there and a few threads here."""
 
@@ -170,12 +171,18 @@ def look(
         finally:
             results.put(None)
 
+    def challenges(pull: Pull) -> tuple[str, ...] | None:
+        """What this machine has learnt so far of how a registry wants to be asked."""
+        for seen in list(gathered.observations):
+            if seen.vantage.place == "workstation" and seen.hop == "registry" and seen.subject.host == pull.authority:
+                return tuple(str(line) for line in seen.data.get("challenges") or ())
+        return None
+
     def from_node() -> None:
         with ending():
             if where.node is not None:
-                probe, errors = climb(
-                    api, trail, _asked(where, where.node), Plan(tuple(pulls), budget), results.put, where.wanted
-                )
+                plan, wanted = _plan(pulls, budget, where.node), replace(where.wanted, challenges=challenges)
+                probe, errors = climb(api, trail, _asked(where, where.node), plan, results.put, wanted)
                 errors += trail.clear()
                 gone = not any("delete" in e.message or "removed" in e.message for e in errors)
                 gathered.probe = _deleted(probe, probe.created and gone and not where.wanted.kept)
@@ -192,7 +199,7 @@ def look(
 
     def from_peer(peer: Where, node: NodeFacts) -> None:
         with ending():
-            plan = Plan(tuple(pulls), budget)
+            plan = _plan(pulls, budget, node)
             probe, errors = climb(api, beside, _asked(peer, node), plan, results.put, peer.wanted, "peer-node")
             errors += beside.clear()
             if not probe.created:
@@ -245,6 +252,11 @@ def _asked(where: Where, node: NodeFacts) -> NodeAsked:
         images=NodeImages(where.running, where.listed),
         rehearsal=where.rehearsal,
     )
+
+
+def _plan(pulls: Sequence[Pull], budget: float, node: NodeFacts) -> Plan:
+    """What the node is asked, and whose configuration there is to read."""
+    return Plan(tuple(pulls), budget, runtime=node.runtime, kubelet=node.kubelet)
 
 
 def _deleted(probe: ProbeRun, gone: bool) -> ProbeRun:

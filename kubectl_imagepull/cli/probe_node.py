@@ -24,6 +24,7 @@ from ..report.style import Style
 from ..report.table import RegistryRow, registries, row_of
 from ..verdict.hops import line_of
 from .look import Looked, Where, look
+from .on_path import on_path
 from .options import UsageError, add_way_out, duration, flags_of, style_of, wanted_of
 from .why import TIMEOUT
 
@@ -153,9 +154,7 @@ def _registries_of(images: Sequence[str]) -> list[Pull]:
 def _row(pull: Pull, looked: Looked, node: NodeFacts) -> RegistryRow:
     """The row of one registry: what the node saw of it and of its token host. Whether an image is there is another question."""
     mine = [o for o in looked.observations if o.vantage.place == "node"]
-    hosts = {o.subject.host for o in mine if o.pull == pull.id} | {pull.authority}
-    mine = [o for o in mine if o.hop != "runtime"]
-    chosen = [o for o in mine if (o.pull == pull.id or not o.pull) and o.subject.host in hosts and o.hop != "manifest"]
+    chosen = [o for o in on_path(mine, pull, pull.id) if o.subject.role != "node" and o.hop != "manifest"]
     case = Case(Target("", "", node=node.name), Facts(), pull)
     return row_of(pull.authority, [_asked_only(line_of(case, o), o) for o in chosen])
 

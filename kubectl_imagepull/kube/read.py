@@ -83,6 +83,11 @@ class PodRead:
     def failing(self) -> tuple[ContainerRead, ...]:
         return tuple(c for c in self.containers if c.facts.failing)
 
+    @property
+    def pulling(self) -> tuple[ContainerRead, ...]:
+        """Those whose pull has begun and not ended."""
+        return tuple(c for c in self.containers if c.facts.pulling)
+
 
 def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None = None) -> PodRead:
     """Read a pod and everything around it; known: the pod, where it is at hand already.
@@ -201,7 +206,15 @@ def pull_of(image: str, identifier: str) -> tuple[ReferenceFacts, Pull | None]:
         asked=reference.manifest_reference,
         normalised=reference.normalised,
     )
-    return facts, Pull(identifier, host, port, reference.path, reference.manifest_reference, scheme)
+    return facts, Pull(identifier, host, port, reference.path, reference.manifest_reference, scheme, _short_name(image))
+
+
+def _short_name(image: str) -> str:
+    """The name in an image string that has no registry in front, which CRI-O completes by its own rules; else ""."""
+    first, slash, _ = image.partition("/")
+    named = bool(slash) and ("." in first or ":" in first or first == "localhost" or first != first.lower())
+    name = image.partition("@")[0]
+    return "" if named else name.partition(":")[0]
 
 
 def _endpoint(authority: str) -> tuple[str, int, str]:

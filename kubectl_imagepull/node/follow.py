@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from .trail import Client, Trail, core, jobs
 
 STARTUP_SECONDS = 15.0
 """A cached image starts in half a second, with a ConfigMap in two; a busy node may need more."""
+PULLING_SECONDS = 5.0
+"""For a pull that admission has forced upon us: an image that is there is only checked against its registry."""
 POLL = 0.1
 SILENCE = 6.0
 """Seconds without a line before a log is asked for anew: longer than any one question of the probes takes."""
@@ -51,6 +54,10 @@ class Refused(RungFailed):
     """The API server does not admit the pod; another one it may."""
 
 
+class Forced(RungFailed):
+    """Admission makes the node pull every image, and it cannot: no pod of ours will run there, whatever its image."""
+
+
 class NotThere(RungFailed):
     """No image of the pod is on the node any more; another one may be."""
 
@@ -64,25 +71,44 @@ def refused(error: Exception) -> str:
         return f"the namespace enforces PodSecurity {level}: {what[:160]}"
     if "exceeded quota" in text:
         return f"the namespace's quota is used up: {text.partition('exceeded quota: ')[2][:120]}"
+    for pattern, words in _REFUSALS:
+        found = pattern.search(text)
+        if found:
+            return words.format(*found.groups())[:220]
     return text[:220]
+
+
+_REFUSALS = (
+    (
+        re.compile(r"(ValidatingAdmissionPolicy '[^']*') with binding '[^']*' denied request: (.*)"),
+        "{0} refuses it: {1}",
+    ),
+    (re.compile(r'admission webhook ("[^"]*") denied the request: ?(.*)'), "webhook {0} refuses it: {1}"),
+    (
+        re.compile(r'failed calling webhook ("[^"]*"): (?:failed to call webhook: )?(.*)'),
+        "webhook {0}, without which no pod is admitted, does not answer: {1}",
+    ),
+)
+"""What the API server says of those that refuse for it (kubernetes: apiserver/pkg/admission/plugin)."""
 
 
 def try_dry(api: Client, run: Run, spec: dict[str, Any]) -> None:
     """Ask the API server, without storing anything, whether such a pod is admitted. Raises RungFailed.
 
-    A webhook with side effects refuses every dry run, which says nothing about the real thing, so that is no refusal.
+    A webhook with side effects refuses every dry run, and a policy may: that says nothing about the real thing, so it is no
+    refusal.
     """
     try:
         api.post(core(run.namespace, "pods"), bare_pod(run, spec), dryRun="All")
     except Exception as error:
         text = str(getattr(error, "message", ""))
         status = getattr(error, "status", 0)
+        if re.search("dry.?run", text, re.I):
+            return
         if (status == 403 and "cannot create resource" not in text) or status == 422:
             raise Refused(refused(error)) from None
         if status in (403, 401):
             return  # no right to create pods: the Job may still be allowed
-        if "dry run" in text:
-            return
         if "webhook" in text:
             raise Refused(refused(error)) from None
         raise
@@ -125,8 +151,19 @@ def pod_of(api: Client, run: Run) -> dict[str, Any] | None:
     return items[0] if items else None
 
 
+_OURS = re.compile(r"(probe|pull|pause|v2|m|t)-\d+")
+
+
 def statuses(pod: dict[str, Any]) -> list[dict[str, Any]]:
-    return list((pod.get("status") or {}).get("containerStatuses") or [])
+    """The states of our containers: admission may have put others beside them."""
+    found = (pod.get("status") or {}).get("containerStatuses") or []
+    return [entry for entry in found if _OURS.fullmatch(entry["name"])]
+
+
+def _forced(pod: dict[str, Any]) -> bool:
+    """Ours ask for images that are there; admission has made it a pull (kubernetes: plugin/pkg/admission/alwayspullimages)."""
+    containers = [c for c in (pod.get("spec") or {}).get("containers") or [] if _OURS.fullmatch(c["name"])]
+    return bool(containers) and all(c.get("imagePullPolicy") == "Always" for c in containers)
 
 
 def _waiting(status: dict[str, Any]) -> str:
@@ -183,6 +220,12 @@ def wait_started(
                 if ran and entry["name"] not in skip and (ended or {}).get("exitCode") != 4:
                     return pod, entry["name"]
             hopeless = why_hopeless(pod)
+            late = time.monotonic() > began + PULLING_SECONDS + pulling
+            if _forced(pod) and (hopeless or late):
+                said = hopeless or f"the pull does not end within {PULLING_SECONDS + pulling:.0f} s"
+                raise Forced(
+                    f"admission sets imagePullPolicy Always, so the node has to pull before any pod runs: {said}"
+                )
             if hopeless:
                 gone = all(_waiting(entry) == "ErrImageNeverPull" for entry in statuses(pod))
                 raise (NotThere if gone else RungFailed)(hopeless)

@@ -8,121 +8,309 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
-from ..model import Observation, Subject, Vantage
-from .follow import POLL, STARTUP_SECONDS, RungFailed, Taken, pod_events, pod_of, start, statuses, try_dry, why_hopeless
+from ..image.registries import kind_of
+from ..model import Observation, Pull, Subject, Vantage
+from .follow import (
+    POLL,
+    STARTUP_SECONDS,
+    Refused,
+    RungFailed,
+    Taken,
+    pod_events,
+    pod_of,
+    start,
+    statuses,
+    try_dry,
+    why_hopeless,
+)
 from .plan import Plan
-from .pod import Question, Run, kubelet_spec
+from .pod import Question, Run, kubelet_spec, named_spec
 from .trail import Client, Trail
 
-PATIENCE = 5
-"""Seconds that the kubelet waits for one answer."""
-MOST_QUESTIONS = 12
+PATIENCE = 12
+"""Seconds that the kubelet waits for one answer: Go gives up on one silent resolver after ten, and says so."""
+IN_A_POD = 3
+"""Questions for one pod. The kubelet sends 25 events about a pod and then one in five minutes (client-go:
+tools/record/events_cache.go); three are spent on the start of each container, and each question is put again and again."""
+SIDE_BY_SIDE = 4
+"""Pods at the same time."""
 ACCEPT = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, */*"
 
 _STATUS = re.compile(r"HTTP probe failed with statuscode: (\d{3})")
-_NO_HOST = re.compile(r"lookup [^ ]+(?: on ([^ ]+))?: no such host")
+_LOOKUP = re.compile(r"lookup ([^ ]+)(?: on ([^ ]+?)(?::53)?)?: ")
+_PARAMETER = re.compile(r'(realm|service)="([^"]*)"')
+_REALM = re.compile(r"https://([a-z0-9.-]+)(?::(\d{1,5}))?(/[A-Za-z0-9._~/%?&=+:-]*)?", re.I)
+_INWARD = re.compile(r"(127|169\.254|0)\.|localhost$|\[")
+REALM_SECONDS = 2.0
+"""How long to wait for what this machine learns of a registry's token host."""
+Server = tuple[str, int, str]
+"""host, port, scheme"""
+Challenges = Callable[[Pull], Sequence[str] | None]
+"""The WWW-Authenticate lines of a registry as another vantage has seen them, None while it has seen nothing."""
 
 
-def questions(plan: Plan) -> list[tuple[Question, str, str]]:
-    """(question, hop, pull id): `/v2/` of each host once, then the manifests."""
-    asked: list[tuple[Question, str, str]] = []
-    hosts = list(dict.fromkeys((p.host, p.port, p.scheme) for p in plan.pulls))
-    for number, (host, port, scheme) in enumerate(hosts):
-        asked.append((Question(f"v2-{number}", host, port, scheme, "/v2/"), "registry", ""))
+@dataclass(frozen=True)
+class Asked:
+    """A question, the hop that its answer is about, the pulls (none: the whole host), and the role of the host."""
+
+    question: Question
+    hop: str
+    pulls: tuple[str, ...] = ()
+    role: str = "registry"
+
+    @property
+    def server(self) -> Server:
+        return self.question.host, self.question.port, self.question.scheme
+
+
+def greetings(plan: Plan) -> list[Asked]:
+    """`/v2/` of each host, once."""
+    servers = dict.fromkeys((p.host, p.port, p.scheme) for p in plan.pulls)
+    return [Asked(Question(f"v2-{number}", *server, "/v2/"), "registry") for number, server in enumerate(servers)]
+
+
+def manifests(plan: Plan, servers: Iterable[Server]) -> list[Asked]:
+    """The manifests of these hosts."""
+    wanted, headers = set(servers), (("Accept", ACCEPT),)
+    asked = []
     for number, pull in enumerate(plan.pulls):
-        path = f"/v2/{pull.repository}/manifests/{pull.asked}"
-        headers = (("Accept", ACCEPT),)
-        asked.append((Question(f"m-{number}", pull.host, pull.port, pull.scheme, path, headers), "manifest", pull.id))
-    return asked[:MOST_QUESTIONS]
+        if (pull.host, pull.port, pull.scheme) in wanted:
+            question = Question(f"m-{number}", pull.host, pull.port, pull.scheme, _path(pull), headers)
+            asked.append(Asked(question, "manifest", (pull.id,)))
+    return asked
+
+
+def tokens(pulls: Sequence[Pull], challenges: Challenges) -> list[Asked]:
+    """The token hosts of these registries, as far as they are known: from a challenge, else from the table of registries."""
+    realms: dict[tuple[str, int, str], list[str]] = {}
+    for pull in pulls:
+        place = _realm(pull, challenges(pull))
+        if place is not None:
+            realms.setdefault(place, []).append(pull.id)
+    return [
+        Asked(Question(f"t-{number}", host, port, "https", path), "auth", tuple(ids), "token")
+        for number, ((host, port, path), ids) in enumerate(realms.items())
+    ]
+
+
+def _realm(pull: Pull, lines: Sequence[str] | None) -> tuple[str, int, str] | None:
+    """Host, port and path of the token request for a pull, None where there is none. The node's own addresses are none."""
+    said = dict(_PARAMETER.findall(next((line for line in lines or () if line[:7].lower() == "bearer "), "")))
+    url = said.get("realm", "")
+    if lines is None:
+        host = "docker.io" if pull.host == "registry-1.docker.io" else pull.host
+        url = kind_of(host).token_realm
+    found = _REALM.fullmatch(url)
+    if found is None or _INWARD.match(found.group(1)):
+        return None
+    path = found.group(3) or "/"
+    query = {"service": said.get("service", ""), "scope": f"repository:{pull.repository}:pull"}
+    path += ("&" if "?" in path else "?") + urlencode({k: v for k, v in query.items() if v})
+    return found.group(1).lower(), int(found.group(2) or 443), path
+
+
+def _path(pull: Pull) -> str:
+    return f"/v2/{pull.repository}/manifests/{pull.asked}"
+
+
+@dataclass
+class _Pod:
+    """A pod that waits for answers. open: questions by id. put: they wait from then on."""
+
+    run: Run
+    open: dict[str, Asked]
+    began: float
+    running: bool = False
+
+
+@dataclass
+class _Asking:
+    api: Client
+    trail: Trail
+    fresh: Callable[[], Run]
+    image: str
+    vantage: Vantage
+    seen: Callable[[Observation], None]
+    patience: int
+    resources: bool = False
+    open_hosts: list[Server] = field(default_factory=list)
+    closed_hosts: list[Server] = field(default_factory=list)
+    _pods: list[_Pod] = field(default_factory=list)
+    _told: set[tuple[str, str, str, str]] = field(default_factory=set)
+
+    def put(self, asked: Sequence[Asked], until: float) -> bool:
+        """Put the questions, a few to a pod, some pods side by side. -> True where all were answered. Raises RungFailed."""
+        groups = [asked[at : at + IN_A_POD] for at in range(0, len(asked), IN_A_POD)]
+        waiting: list[_Pod] = []
+        while (groups or waiting) and time.monotonic() < until:
+            while groups and len(waiting) < SIDE_BY_SIDE:
+                waiting.append(self._start(groups.pop(0)))
+            for pod in waiting:
+                self._look(pod)
+            waiting = [pod for pod in waiting if pod.open]
+            if waiting:
+                time.sleep(POLL * 2)
+        return not groups and not waiting
+
+    def _start(self, asked: Sequence[Asked]) -> _Pod:
+        run = self.fresh()
+        questions = [a.question for a in asked]
+        spec = kubelet_spec(run, self.image, questions, self.patience, self.resources)
+        if not self._pods:
+            try:
+                try_dry(self.api, run, spec)
+            except Refused:  # where there is a quota, every container has to say what it needs
+                self.resources = True
+                spec = kubelet_spec(run, self.image, questions, self.patience, True)
+                try_dry(self.api, run, spec)
+        start(self.trail, run, spec)
+        self._pods.append(_Pod(run, {a.question.id: a for a in asked}, time.monotonic()))
+        return self._pods[-1]
+
+    def _look(self, mine: _Pod) -> None:
+        pod = pod_of(self.api, mine.run)
+        if pod is None:
+            if time.monotonic() > mine.began + STARTUP_SECONDS:
+                raise RungFailed("no pod was made for the kubelet's probes")
+            return
+        hopeless = why_hopeless(pod)
+        if hopeless:
+            raise RungFailed(f"no pause image is on the node under a known name ({hopeless[:120]})")
+        answers = _answers(self.api, mine.run, pod)
+        for entry in statuses(pod):
+            if (entry.get("state") or {}).get("running"):
+                mine.running = True
+                if entry.get("started"):
+                    answers.setdefault(entry["name"], "HTTP probe failed with statuscode: 200")
+        for question in list(mine.open):
+            if question in answers:
+                self._tell(mine.open.pop(question), answers[question])
+        if not mine.running and time.monotonic() > mine.began + STARTUP_SECONDS:
+            raise RungFailed(f"the pod did not start within {STARTUP_SECONDS:.0f} s")
+
+    def _tell(self, asked: Asked, text: str) -> None:
+        for observation in observations(text, asked, self.vantage, self.patience):
+            if observation.hop == "registry":
+                (self.closed_hosts if observation.outcome == "401" else self.open_hosts).append(asked.server)
+            key = (observation.hop, observation.subject.host, observation.outcome, observation.pull)
+            if key not in self._told:
+                self._told.add(key)
+                self.seen(observation)
+
+    @property
+    def pod(self) -> str:
+        """The name of the first pod."""
+        found = pod_of(self.api, self._pods[0].run)
+        return found["metadata"]["name"] if found else self._pods[0].run.name
 
 
 def ask(
     api: Client,
     trail: Trail,
-    run: Run,
+    fresh: Callable[[], Run],
     plan: Plan,
     images: Sequence[str],
     vantage: Vantage,
     seen: Callable[[Observation], None],
+    challenges: Challenges = lambda _: None,
 ) -> Taken:
-    """Put every question to the kubelet; complete where all were answered. Raises RungFailed."""
-    asked = questions(plan)
-    spec = kubelet_spec(run, images, [q for q, _, _ in asked], PATIENCE)
+    """Put every question to the kubelet; complete where all were answered. Raises RungFailed.
+
+    fresh: names a new run; images: names that a pause image may have on the node. A manifest of a registry that wants
+    credentials is not asked for, since the kubelet sends none and gets the same answer for every image: its token host is.
+    """
+    until = time.monotonic() + plan.budget
+    image = images[0] if len(images) == 1 else _there(api, trail, fresh(), images)
+    asking = _Asking(api, trail, fresh, image, vantage, seen, min(PATIENCE, max(5, int(plan.budget) - 8)))
+    first = greetings(plan)
+    if len(plan.pulls) == 1:
+        _await(challenges, plan.pulls)
+        # in one pod: what is behind the door is known or nearly so
+        then = tokens(plan.pulls, challenges) or manifests(plan, [first[0].server])
+        complete = asking.put([*first, *then], until)
+    else:
+        complete = asking.put(first, until)
+        closed = [p for p in plan.pulls if (p.host, p.port, p.scheme) in asking.closed_hosts]
+        then = [*manifests(plan, asking.open_hosts), *tokens(closed, challenges)]
+        complete = asking.put(then, until) and complete
+    return Taken(image, asking.pod, complete)
+
+
+def _await(challenges: Challenges, pulls: Sequence[Pull]) -> None:
+    """Wait a little for what another vantage learns of these registries."""
+    deadline = time.monotonic() + REALM_SECONDS
+    while any(challenges(pull) is None for pull in pulls) and time.monotonic() < deadline:
+        time.sleep(POLL)
+
+
+def _there(api: Client, trail: Trail, run: Run, images: Sequence[str]) -> str:
+    """Which of these names is a pause image on the node: the first that runs in a pod of all of them. Raises RungFailed."""
+    spec = named_spec(run, images)
     try_dry(api, run, spec)
     start(trail, run, spec)
-    open_questions = {q.id: (q, hop, pull) for q, hop, pull in asked}
-    told: set[tuple[str, str, str, str]] = set()
-    began = time.monotonic()
-    image = ""
-    while open_questions and time.monotonic() < began + plan.budget:
+    deadline = time.monotonic() + STARTUP_SECONDS
+    while time.monotonic() < deadline:
         pod = pod_of(api, run)
-        if pod is None:
-            if time.monotonic() > began + STARTUP_SECONDS:
-                raise RungFailed("no pod was made for the kubelet's probes")
-            time.sleep(POLL)
-            continue
-        hopeless = why_hopeless(pod)
+        for entry in statuses(pod) if pod else ():
+            if (entry.get("state") or {}).get("running"):
+                found: str = images[int(entry["name"].rpartition("-")[2])]
+                return found
+        hopeless = why_hopeless(pod) if pod else ""
         if hopeless:
             raise RungFailed(f"no pause image is on the node under a known name ({hopeless[:120]})")
-        answers = _answers(api, run, pod)
-        for entry in statuses(pod):
-            question = entry["name"].rpartition("-")[0]
-            if (entry.get("state") or {}).get("running"):
-                image = entry["image"]
-                if entry.get("started"):
-                    answers.setdefault(question, "HTTP probe failed with statuscode: 200")
-        for question, text in answers.items():
-            if question not in open_questions:
-                continue
-            q, hop, pull = open_questions.pop(question)
-            for observation in observations(text, q, hop, pull, vantage):
-                key = (observation.hop, observation.subject.host, observation.outcome, observation.pull)
-                if key not in told:
-                    told.add(key)
-                    seen(observation)
-        if not image and time.monotonic() > began + STARTUP_SECONDS:
-            raise RungFailed(f"the pod did not start within {STARTUP_SECONDS:.0f} s")
-        time.sleep(POLL * 2)
-    pod = pod_of(api, run)
-    return Taken(image, pod["metadata"]["name"] if pod else run.name, not open_questions)
+        time.sleep(POLL)
+    raise RungFailed(f"the pod did not start within {STARTUP_SECONDS:.0f} s")
 
 
 def _answers(api: Client, run: Run, pod: dict[str, Any]) -> dict[str, str]:
     """The kubelet's words by question id, from the pod's Unhealthy and ProbeWarning events."""
     found = {}
     for event in pod_events(api, run, pod["metadata"]["name"]):
-        field = str((event.get("involvedObject") or {}).get("fieldPath") or "")
-        if event.get("reason") in ("Unhealthy", "ProbeWarning") and field.startswith("spec.containers{"):
-            question = field[len("spec.containers{") : -1].rpartition("-")[0]
-            found[question] = str(event.get("message") or "")
+        field_path = str((event.get("involvedObject") or {}).get("fieldPath") or "")
+        if event.get("reason") in ("Unhealthy", "ProbeWarning") and field_path.startswith("spec.containers{"):
+            found[field_path[len("spec.containers{") : -1]] = str(event.get("message") or "")
     return found
 
 
-def observations(text: str, question: Question, hop: str, pull: str, vantage: Vantage) -> Iterator[Observation]:
+def observations(text: str, asked: Asked, vantage: Vantage, patience: int = PATIENCE) -> Iterator[Observation]:
     """What the kubelet's words say about each hop up to the one that they end at.
 
-    Texts as Go's net and net/http write them; a time-out does not tell the resolver's silence from the host's.
+    Texts as Go's net and net/http write them; a time-out does not tell the resolver's silence from the host's, where that has
+    several.
     """
+    hops = list(_hops(text, asked, vantage, patience))
+    yield from hops
+    if asked.role == "token" and hops[-1].hop != "auth":
+        for pull in asked.pulls:
+            subject = hops[-1].subject
+            yield Observation("auth", subject, vantage, "not-reached", f"{subject.host} cannot be spoken to", {}, pull)
+
+
+def _hops(text: str, asked: Asked, vantage: Vantage, patience: int) -> Iterator[Observation]:
+    question = asked.question
     authority = question.host if question.port == 443 else f"{question.host}:{question.port}"
-    subject = Subject("registry", authority)
+    subject = Subject(asked.role, authority)
 
     def at(name: str, outcome: str, summary: str, about: str = "", **data: Any) -> Observation:
         return Observation(name, subject, vantage, outcome, summary, {**data, "kubelet": text[:600]}, about)
 
     status = _STATUS.search(text)
-    missing = _NO_HOST.search(text)
-    if missing:
-        server = (missing.group(1) or "").removesuffix(":53")
-        yield at("dns", "nxdomain", f"{server or 'the resolver'} says that the name does not exist", servers=[])
-        return
-    if "lookup " in text:
-        outcome = "timeout" if "i/o timeout" in text else "server-failure"
-        yield at(
-            "dns", outcome, "the resolver does not answer" if outcome == "timeout" else "the resolver fails", servers=[]
-        )
+    lookup = _LOOKUP.search(text)
+    if lookup:
+        server = lookup.group(2) or ""
+        outcome = "nxdomain" if "no such host" in text else "timeout" if "i/o timeout" in text else "server-failure"
+        said = {
+            "nxdomain": "says that the name does not exist",
+            "timeout": "does not answer",
+            "server-failure": "fails",
+        }
+        servers = [{"server": server, "name": lookup.group(1), "outcome": outcome}] if server else []
+        yield at("dns", outcome, f"{server or 'the resolver'} {said[outcome]}", servers=servers)
         return
     endings = (
         ("connect: connection refused", "refused", "connection refused"),
@@ -136,7 +324,7 @@ def observations(text: str, question: Question, hop: str, pull: str, vantage: Va
             yield at("connect", outcome, summary, tried=[])
             return
     if not status and ("context deadline exceeded" in text or "Client.Timeout" in text):
-        yield at("connect", "no-answer", f"no answer within {PATIENCE} s (resolver, host or a proxy in between)")
+        yield at("connect", "no-answer", f"no answer within {patience} s (resolver, host or a proxy in between)")
         return
     yield at("dns", "ok", "resolves")
     yield at("connect", "open", "answers")
@@ -151,4 +339,8 @@ def observations(text: str, question: Question, hop: str, pull: str, vantage: Va
         yield at("tls", "not-verified", "handshake done, certificate not checked")
     code = status.group(1) if status else "3xx"
     words = "redirects" if code == "3xx" else "HTTP 2xx" if code == "200" else f"HTTP {code}"
-    yield at(hop, code, words, pull, status=int(code) if code.isdigit() else 0, via="anonymous", errors=[])
+    outcome = "token" if asked.hop == "auth" and code == "200" else code
+    if asked.hop == "auth":
+        words += " for the token of an anonymous pull"
+    for pull in asked.pulls or ("",):
+        yield at(asked.hop, outcome, words, pull, status=int(code) if code.isdigit() else 0, via="anonymous", errors=[])

@@ -11,7 +11,7 @@ from ..model import Observation, Place, ProbeRun, ReadError, Vantage
 from . import follow as running
 from . import kubelet_asks, rehearsal
 from .bundle import as_arguments, bundle, script
-from .follow import NoConfigMap, NotThere, Refused, RungFailed, Taken
+from .follow import Forced, NoConfigMap, NotThere, Refused, RungFailed, Taken
 from .frames import FrameReader
 from .plan import Plan
 from .pod import HOST, MOUNT, Run, Shape, literal, probe_spec
@@ -22,8 +22,9 @@ RUNGS = ("host-python", "image-python", "shell", "kubelet")
 """Best first."""
 VIA = (*RUNGS, "rehearsal", "api-only")
 CANDIDATES = 2
-WIDE = 3
-"""Candidates where only some images will have what is looked for: each adds some 1.3 kB to every stored version."""
+WIDE = 2
+"""Candidates side by side where nothing says which image has what is looked for: each adds some 1.3 kB to every version of Job
+and Pod that is stored, of which there are eight or so."""
 PULLING = 45.0
 """Seconds for the node to pull an image that was named for the probes."""
 HAVE_PYTHON = ("python", "django", "flask", "airflow", "jupyter", "ansible", "superset", "ceph", "cloud-sdk", "aws-cli")
@@ -71,7 +72,7 @@ class Wanted:
 
     via: this rung and no other; image: for the probes, pulled if it is not on the node, with pull secret `secret`;
     namespace: where the pod is made ("": the failing pod's own); kept: the pod of the rung that worked stays; try_pull:
-    rehearse the pull as well.
+    rehearse the pull as well; challenges: what another vantage knows of the registries.
     """
 
     via: str = ""
@@ -81,6 +82,7 @@ class Wanted:
     host_network: bool = True
     kept: bool = False
     try_pull: bool = False
+    challenges: kubelet_asks.Challenges = lambda _: None
 
     @property
     def rehearses(self) -> bool:
@@ -129,10 +131,11 @@ class _Climb:
     def __init__(
         self, api: Client, trail: Trail, asked: NodeAsked, plan: Plan, seen: Seen, wanted: Wanted, place: Place
     ) -> None:
-        self._api, self._trail, self._asked, self._plan, self._seen = api, trail, asked, plan, seen
+        self._api, self._trail, self._asked, self._plan, self._seen = api, trail, asked, plan, _once(seen)
         self._wanted, self._place = wanted, place
         self._why_not: list[str] = []
         self._cannot: list[str] = []
+        self._own_tools, self._forced = True, False
 
     def climb(self) -> tuple[ProbeRun, list[ReadError]]:
         asked, wanted = self._asked, self._wanted
@@ -143,7 +146,8 @@ class _Climb:
         if wanted.via == "api-only":
             self._why_not.append("no pod was asked for")
         elif asked.os != "linux":
-            self._why_not.append(f"{asked.name} runs {asked.os}: no probe pod can run there")
+            what = "no probe pod can run there, so names, ports and certificates are not seen from it"
+            self._why_not.append(f"{asked.name} runs {asked.os}: {what}")
         elif not asked.ready:
             why = f"{asked.name} is not ready, so its kubelet starts no probe pod ({asked.why_not_ready})"
             self._why_not.append(why[:300])
@@ -155,6 +159,8 @@ class _Climb:
                     if not taken.complete:
                         errors.append(_late())
                     break
+                if self._forced:
+                    break
             if wanted.rehearses:
                 taken = self._rehearse()
                 if taken is not None and not done.created:
@@ -163,8 +169,8 @@ class _Climb:
         done = dataclasses.replace(
             done,
             seconds=round(time.monotonic() - started, 2) if done.created else 0.0,
-            why_not=tuple(self._why_not),
-            cannot_see=(*cannot, *self._elsewhere(done.rung)),
+            why_not=_merged(self._why_not),
+            cannot_see=tuple(dict.fromkeys((*cannot, *self._elsewhere(done.rung)))),
         )
         return done, errors
 
@@ -177,7 +183,10 @@ class _Climb:
             pod=taken.pod,
             image=taken.image,
             created=True,
-            cannot_see=(*CANNOT_SEE[rung], *self._cannot),
+            cannot_see=(
+                *CANNOT_SEE[rung if rung != "shell" or self._own_tools else "shell of an image"],
+                *self._cannot,
+            ),
         )
 
     @property
@@ -203,6 +212,7 @@ class _Climb:
         except RungFailed as error:
             self._why_not.append(f"{rung}: {error}")
             self._trail.clear(failed=True)
+            self._forced = isinstance(error, Forced)
             return None
 
     def _rehearse(self) -> Taken | None:
@@ -225,23 +235,26 @@ class _Climb:
         return self._with_own_tools("host-python", HOST_PYTHON)
 
     def _image_python(self) -> Taken:
-        return self._on_either_network("image-python", self._in_image(HAVE_PYTHON), "python3")
+        return self._in_image("image-python", HAVE_PYTHON, "python3")
 
     def _shell(self) -> Taken:
         """The host's own tools where they can be borrowed, else those of an image."""
         if not self._wanted.image:
             try:
                 return self._with_own_tools("shell", HOST_SHELL)
+            except Forced:
+                raise
             except RungFailed as error:
                 self._why_not.append(f"shell of the host: {error}")
                 self._trail.clear(failed=True)
-        return self._on_either_network("shell", self._in_image(HAVE_SHELL), "sh")
+        self._own_tools = False
+        return self._in_image("shell", HAVE_SHELL, "sh")
 
     def _kubelet(self) -> Taken:
-        listed = [i for i in self._images() if "pause" in i]
-        images = listed[:2] or list(PAUSE_NAMES)
+        images = [i for i in self._images() if "pause" in i][:1] or list(PAUSE_NAMES)
         vantage = vantage_of("kubelet", self._asked.name, place=self._place)
-        return kubelet_asks.ask(self._api, self._trail, self._run(), self._plan, images, vantage, self._seen)
+        known = self._wanted.challenges
+        return kubelet_asks.ask(self._api, self._trail, self._run, self._plan, images, vantage, self._seen, known)
 
     # ---- their pods -----------------------------------------------------------------------------------------------
 
@@ -273,15 +286,28 @@ class _Climb:
                 self._trail.clear(failed=True)
         raise AssertionError("the last try returns or raises")
 
-    def _in_image(self, likely: Sequence[str]) -> Shape:
-        """Images that may have the tool: the one that was named, else all that might. Raises RungFailed for none."""
+    def _in_image(self, rung: str, likely: Sequence[str], tool: str) -> Taken:
+        """In an image that has the tool: the one that was named, else one whose name promises it, alone, and then some of the
+        others. Raises RungFailed."""
         wanted = self._wanted
         usable = [i for i in self._images() if "pause" not in i]
-        ranked = sorted(usable, key=lambda image: not any(word in image for word in likely))
-        images = [wanted.image] if wanted.image else ranked[:WIDE]
-        if not images:
+        promising = [image for image in usable if any(word in image for word in likely)]
+        others = [image for image in usable if image not in promising[:1]][:WIDE]
+        tries = [images for images in (promising[:1], others) if images]
+        if wanted.image:
+            tries = [[wanted.image]]
+        if not tries:
             raise RungFailed("no image that could have it is known to be on the node (--probe-image names one)")
-        return Shape(tuple(images), wanted.host_network, (), wanted.image, wanted.secret)
+        for number, images in enumerate(tries, 1):
+            shape = Shape(tuple(images), wanted.host_network, (), wanted.image, wanted.secret)
+            try:
+                return self._on_either_network(rung, shape, tool)
+            except RungFailed as error:
+                if isinstance(error, (Refused, Forced)) or number == len(tries):
+                    raise
+                self._why_not.append(f"{rung}: {error}")
+                self._trail.clear(failed=True)
+        raise AssertionError("the last try returns or raises")
 
     def _on_either_network(self, rung: str, shape: Shape, tool: str) -> Taken:
         """On the host's network where the namespace allows it, else on the pod's."""
@@ -341,6 +367,29 @@ class _Climb:
             contents = {"probes.pyz": bundle(), "plan.json": plan.encode()}
             return [tool, "-I", f"{MOUNT}/probes.pyz", f"{MOUNT}/plan.json"], contents
         return [tool, "-I", "-c", *as_arguments(plan)], {}
+
+
+def _merged(lines: Sequence[str]) -> tuple[str, ...]:
+    """The same, with ways out that fail for one reason in one line: "host-python, shell: why"."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        who, colon, why = line.partition(": ")
+        found.setdefault(why if colon else line, []).append(who if colon else "")
+    return tuple(f"{', '.join(dict.fromkeys(who))}: {why}" if any(who) else why for why, who in found.items())
+
+
+def _once(seen: Seen) -> Seen:
+    """The same, without what is told again of a host: a shell asks hosts side by side, and several may lead to one."""
+    told: set[tuple[object, ...]] = set()
+
+    def first(observation: Observation) -> None:
+        o = observation
+        key = (o.hop, o.subject, o.outcome, o.data.get("attempt"), o.vantage.rung)
+        if o.pull or key not in told:
+            told.add(key)
+            seen(o)
+
+    return first
 
 
 def _late() -> ReadError:

@@ -23,16 +23,20 @@ class Login:
 
 @dataclass(frozen=True)
 class Plan:
-    """Pulls to ask for, within budget seconds. logins: credentials by pull id; they go nowhere but standard input."""
+    """Pulls to ask for, within budget seconds. logins: credentials by pull id; they go nowhere but standard input. runtime,
+    kubelet: of the node, as its status says: which configuration there is to read."""
 
     pulls: tuple[Pull, ...]
     budget: float
     logins: dict[str, tuple[Login, ...]] = field(default_factory=dict, repr=False)
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
+    runtime: str = ""
+    kubelet: str = ""
 
     def for_node(self, root: str, lock: str) -> str:
         """The JSON that lies in a ConfigMap: without any credential."""
-        return json.dumps({**self._common(), "place": "node", "root": root, "lock": lock, "pulls": self._pulls({})})
+        node = {"place": "node", "root": root, "lock": lock, "runtime": self.runtime, "kubelet": self.kubelet}
+        return json.dumps({**self._common(), **node, "pulls": self._pulls({})})
 
     def for_shell(self, root: str, lock: str) -> list[str]:
         """The arguments of probe.sh: nonce, seconds, root, lock, then six words for each pull."""
@@ -59,6 +63,7 @@ class Plan:
                 "scheme": pull.scheme,
                 "repository": pull.repository,
                 "asked": pull.asked,
+                "short": pull.short,
             }
             if known:
                 entry["logins"] = [

@@ -222,7 +222,7 @@ def rehearsal_spec(run: Run, images: Mapping[str, str], secrets: Sequence[str], 
 
 @dataclass(frozen=True)
 class Question:
-    """One URL for the kubelet to ask. about: what the answer is for, e.g. ("registry", host, pull id)."""
+    """One URL for the kubelet to ask. id: also the name of the container whose probe it is."""
 
     id: str
     host: str
@@ -232,22 +232,31 @@ class Question:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def kubelet_spec(run: Run, images: Sequence[str], questions: Sequence[Question], patience: int) -> dict[str, Any]:
-    """Containers that only wait, each with a startup probe that makes the kubelet ask one question.
+def kubelet_spec(run: Run, image: str, questions: Sequence[Question], patience: int, resources: bool) -> dict[str, Any]:
+    """Containers of a pause image, each with a startup probe that makes the kubelet ask one question.
 
-    images: names that a pause image may have on the node; each question is put once for each of them, since only those
-    whose image is there will run. patience: seconds that the kubelet waits for an answer.
+    patience: seconds that the kubelet waits for an answer; resources: say what they need, which is next to nothing and makes
+    every stored version of the pod a tenth larger. The more questions, the less often each is put again: every time
+    is an event, of which a pod has few (see `kubelet_asks.IN_A_POD`).
     """
     containers = []
+    every = 1 if len(questions) < 3 else len(questions)
     for question in questions:
-        for number, image in enumerate(images):
-            http = {
-                "scheme": question.scheme.upper(),
-                "host": question.host,
-                "port": question.port,
-                "path": question.path,
-                "httpHeaders": [{"name": name, "value": value} for name, value in question.headers],
-            }
-            probe = {"httpGet": http, "periodSeconds": 1, "timeoutSeconds": patience, "failureThreshold": 1000}
-            containers.append(_container(f"{question.id}-{number}", image, startupProbe=probe))
+        http = {
+            "scheme": question.scheme.upper(),
+            "host": question.host,
+            "port": question.port,
+            "path": question.path,
+            **({"httpHeaders": [{"name": n, "value": v} for n, v in question.headers]} if question.headers else {}),
+        }
+        probe = {"httpGet": http, "periodSeconds": every, "timeoutSeconds": patience, "failureThreshold": 1000}
+        containers.append(_container(question.id, image, startupProbe=probe))
+        if not resources:
+            del containers[-1]["resources"]
+    return {**_common(run), "dnsPolicy": "Default", "containers": containers}
+
+
+def named_spec(run: Run, images: Sequence[str]) -> dict[str, Any]:
+    """A container for each of these names of a pause image: those that are on the node run."""
+    containers = [_container(f"pause-{number}", image) for number, image in enumerate(images)]
     return {**_common(run), "dnsPolicy": "Default", "containers": containers}

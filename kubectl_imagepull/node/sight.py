@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ..model import HOPS
 
 CANNOT_SEE: Mapping[str, tuple[str, ...]] = {
-    "host-python": ("the environment of the runtime's process, and mirrors of CRI-O and k3s",),
+    "host-python": ("the environment of the runtime's process: its unit's files are read",),
     "image-python": (
         "the node's own CA bundle, hosts file, proxy settings and mirrors",
         "the host's resolver (the kubelet's is asked)",
     ),
     "shell": (
-        "the runtime's proxy settings and mirrors",
-        "hosts that blobs are redirected to",
+        "the environment of the runtime's process, and mirrors of CRI-O and k3s",
+        "more than the tools that were found can tell",
+    ),
+    "shell of an image": (
+        "the node's own CA bundle, hosts file, proxy settings and mirrors",
+        "the host's resolver (the kubelet's is asked)",
         "more than the tools that were found can tell",
     ),
     "kubelet": (
@@ -39,7 +44,8 @@ SEES: Mapping[str, Mapping[str, str]] = {
         "manifest": "anonymously",
         "platform": "anonymously",
         "blobs": "anonymously",
-        "runtime": "containerd's files",
+        "storage": "little room beside /etc",
+        "runtime": "the files of containerd, k3s, RKE2, CRI-O",
     },
     "image-python": {
         "dns": "kubelet's resolver",
@@ -56,21 +62,23 @@ SEES: Mapping[str, Mapping[str, str]] = {
     "shell": {
         "dns": "with nslookup; else found or not",
         "connect": YES,
-        "tls": "with curl, wget or openssl",
+        "tls": "with curl, GNU wget or openssl",
         "registry": YES,
-        "auth": "with curl or GNU wget",
-        "rate": NO,
+        "auth": "anonymously, with curl or GNU wget",
+        "rate": "with curl or GNU wget",
         "manifest": "open ones; others with curl or GNU wget",
-        "runtime": NO,
+        "platform": "anonymously",
+        "blobs": "anonymously",
+        "runtime": "containerd's plain files",
     },
     "kubelet": {
-        "dns": YES,
+        "dns": "unless a proxy may be set",
         "connect": "unless a proxy may be set",
         "tls": "handshake only",
         "registry": "status",
         "auth": "status",
         "rate": "status 429",
-        "manifest": "open registries",
+        "manifest": "status, of open registries",
         "runtime": NO,
     },
     "rehearsal": dict.fromkeys(
@@ -84,9 +92,117 @@ EVERYWHERE = ("reference", "policy", "credentials")
 """Hops that the API server answers, whichever rung is taken."""
 
 
+CONFIRMED, LIKELY, POSSIBLE, UNSEEN = "confirmed", "likely", "possible", ""
+COLUMNS = ("host-python", "image-python", "shell", "shell with busybox alone", "kubelet")
+"""The rungs that look out by themselves, in the order in which a `Fault` lists them."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault of the path and what each rung of COLUMNS makes of it alone, without a word of the runtime's.
+
+    said: the row of the table; cause: what it is named, "" for a path that is in order; role: of the host that is broken; sure:
+    how sure each rung is of that, UNSEEN where it sees nothing wrong; takes_for: what a rung takes it for that cannot tell.
+    """
+
+    said: str
+    cause: str
+    sure: tuple[str, str, str, str, str]
+    role: str = "registry"
+    takes_for: Mapping[str, str] = field(default_factory=dict)
+
+    def expected(self, rung: str) -> tuple[str, str]:
+        """(cause, confidence) of the one finding, ("", "") for none."""
+        sure = self.sure[COLUMNS.index(rung)]
+        return (self.takes_for.get(rung, self.cause), sure) if sure else ("", "")
+
+
+_EVERYWHERE = (CONFIRMED, CONFIRMED, CONFIRMED, CONFIRMED, LIKELY)
+_RESOLVER = (CONFIRMED, LIKELY, CONFIRMED, LIKELY, LIKELY)
+_BY_TOOLS = (CONFIRMED, CONFIRMED, CONFIRMED, UNSEEN, UNSEEN)
+_BY_FILES = (CONFIRMED, LIKELY, CONFIRMED, LIKELY, LIKELY)
+_NOTHING_BY_FILES = (UNSEEN, LIKELY, UNSEEN, LIKELY, LIKELY)
+_PAST_THE_MIRROR = dict.fromkeys((COLUMNS[1], COLUMNS[3], COLUMNS[4]), "dns.nxdomain")
+"""Who cannot read the node's files asks the registry itself, which has no address in these rows."""
+_ONE_404 = {COLUMNS[3]: "image.tag_unknown", "kubelet": "image.tag_unknown"}
+_NO_ROUTE = {COLUMNS[2]: "net.unreachable", COLUMNS[3]: "net.unreachable", "kubelet": "net.unreachable"}
+FAULTS: Mapping[str, Fault] = {
+    "nxdomain": Fault("the name does not exist", "dns.nxdomain", _RESOLVER),
+    "servfail": Fault("the resolver fails", "dns.server_failure", _RESOLVER, "dns-server"),
+    "silent": Fault("the resolver is silent", "dns.timeout", _RESOLVER, "dns-server"),
+    "ipv6": Fault(
+        "an address of a family without a route",
+        "dns.no_usable_address",
+        (CONFIRMED, LIKELY, CONFIRMED, CONFIRMED, LIKELY),
+        takes_for=_NO_ROUTE,
+    ),
+    "refused": Fault("connections are refused", "net.refused", _EVERYWHERE),
+    "dropped": Fault("packets are dropped", "net.timeout", (CONFIRMED, CONFIRMED, CONFIRMED, POSSIBLE, POSSIBLE)),
+    "noroute": Fault("no route to the host", "net.unreachable", _EVERYWHERE),
+    "unknownca": Fault("an unknown CA", "tls.unknown_authority", (CONFIRMED, POSSIBLE, CONFIRMED, UNSEEN, UNSEEN)),
+    "expired": Fault("an expired certificate", "tls.expired", _BY_TOOLS),
+    "wrongname": Fault("a certificate for another name", "tls.hostname_mismatch", _BY_TOOLS),
+    "plain": Fault("plain HTTP", "tls.http_on_https", _EVERYWHERE),
+    "basic": Fault("credentials asked for", "auth.no_credentials", _BY_TOOLS),
+    "throttled": Fault("a rate limit behind a token", "rate.registry_limit", _BY_TOOLS),
+    "token-nxdomain": Fault(
+        "the token host's name does not exist", "dns.nxdomain", (CONFIRMED, LIKELY, CONFIRMED, UNSEEN, LIKELY), "token"
+    ),
+    "tag": Fault("a tag that is not there", "image.tag_unknown", _EVERYWHERE),
+    "repository": Fault(
+        "a repository that is not there",
+        "image.name_unknown",
+        (CONFIRMED, CONFIRMED, CONFIRMED, LIKELY, LIKELY),
+        takes_for=_ONE_404,
+    ),
+    "tag-bearer": Fault("the same behind a token", "image.tag_unknown", _BY_TOOLS),
+    "private-bearer": Fault("an image that no anonymous token reads", "auth.denied_or_missing", _BY_TOOLS),
+    "platform": Fault(
+        "no image for the node's platform",
+        "image.platform_mismatch",
+        (CONFIRMED, CONFIRMED, CONFIRMED, CONFIRMED, UNSEEN),
+    ),
+    "mirror": Fault("a dead mirror and nothing else", "net.refused", _BY_FILES, "mirror", _PAST_THE_MIRROR),
+    "mirror-works": Fault(
+        "none: a mirror stands in for a registry that is not there", "", _NOTHING_BY_FILES, takes_for=_PAST_THE_MIRROR
+    ),
+    "own-ca": Fault("none: a CA of the registry's own file", "", _NOTHING_BY_FILES, takes_for=_PAST_THE_MIRROR),
+    "hosts-file": Fault(
+        "a registry's file that does not parse",
+        "runtime.config_invalid",
+        _BY_FILES,
+        "node",
+        {**_PAST_THE_MIRROR, "shell": "dns.nxdomain"},
+    ),
+    "healthy": Fault("all in order", "", (UNSEEN,) * 5),
+    "healthy-token": Fault("all in order behind a token", "", (UNSEEN,) * 5),
+}
+"""What is made on a cluster and compared with what each rung says of it."""
+
+
 def table() -> str:
     """The table of docs/limits.md: a row a hop, a column a rung."""
     rows = [["hop", *SEES], ["---"] * (len(SEES) + 1)]
     for hop in HOPS:
         rows.append([hop, *("API" if hop in EVERYWHERE else sees.get(hop, NO) for sees in SEES.values())])
+    return _lines(rows)
+
+
+def faults() -> str:
+    """The second table of docs/limits.md: a row a fault, a column a rung, how sure it is of it alone."""
+    rows = [["fault", *COLUMNS], ["---"] * (len(COLUMNS) + 1)]
+    for fault in FAULTS.values():
+        if any(fault.sure):
+            cells = [_cell(fault, *fault.expected(rung)) for rung in COLUMNS]
+            rows.append([f"{fault.said} (`{fault.cause}`)" if fault.cause else fault.said, *cells])
+    return _lines(rows)
+
+
+def _cell(fault: Fault, cause: str, sure: str) -> str:
+    if not sure:
+        return NO if fault.cause else "no finding"
+    return sure if cause == fault.cause else f"{sure}, as `{cause}`"
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)

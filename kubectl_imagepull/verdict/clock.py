@@ -11,8 +11,20 @@ MOST = 300.0
 """Seconds that a clock may be off: no certificate is made so that less matters."""
 
 
-def wrong_clock(seen: Observation) -> bool:
-    """True where a certificate is refused for its dates and would be good by the server's own clock (its Date header)."""
+def wrong_clock(case: Case, seen: Observation) -> bool:
+    """True where a certificate is refused for its dates and would be good by the server's own clock (its Date header).
+
+    Not where this machine's clock agrees with the node's: then it is the server's that is alone.
+    """
+    return by_date(seen) and not any(
+        by_date(o) and abs(o.data["skew"] - seen.data["skew"]) < MOST
+        for o in case.seen("tls", place="workstation")
+        if o.subject == seen.subject
+    )
+
+
+def by_date(seen: Observation) -> bool:
+    """True where the refused certificate would be good by the server's own clock."""
     skew = seen.data.get("skew")
     chain = seen.data.get("chain") or [{}]
     if seen.outcome not in ("expired", "not-yet-valid") or not isinstance(skew, (int, float)) or abs(skew) < MOST:
@@ -39,7 +51,7 @@ def skewed(case: Case) -> Iterator[Finding]:
     The Date comes over a connection that nobody vouches for, so this is sure only where this machine accepts the certificate.
     """
     for seen in case.seen("tls", place="node"):
-        if not wrong_clock(seen):
+        if not wrong_clock(case, seen):
             continue
         good_here = any(o.outcome == "ok" and o.subject == seen.subject for o in case.seen("tls", place="workstation"))
         skew = seen.data["skew"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..image.messages import classify
+from ..image.messages import Classified, classify
 from ..model import Case, Confidence, Finding, Observation, PullSecret, Subject
 from .evidence import decisive, found, rule, where
 
@@ -112,8 +112,25 @@ def nothing_sent(case: Case) -> Iterator[Finding]:
         yield found(case, "auth.secret_added_late", subject, "auth", text, refused, at_most=at_most)
     elif _tells_apart(refused):
         yield found(case, "auth.no_credentials", subject, "auth", f"{reason}; the pod has no pull secret", refused)
+    elif refused and (words := _by_words(refused)) is not None:
+        sure: Confidence = "likely" if words.also else "confirmed"
+        text = f"{reason}; the pod has no pull secret"
+        yield found(case, words.cause, subject, "auth", text, refused, words.also, sure)
     elif refused:
         yield found(case, "auth.denied_or_missing", subject, "auth", f"{reason}; the pod has no pull secret", refused)
+
+
+def _by_words(refused: list[Observation]) -> Classified | None:
+    """What a registry's 403 means by its own words, read as the runtime's are; None for what says no more than "no"."""
+    for seen in refused:
+        if seen.outcome == "403" and seen.subject.role == "registry":
+            told = [e for e in seen.data.get("errors") or [] if isinstance(e, dict)]
+            words = "".join(f"\n{str(e.get('code', '')).lower()}: {e.get('message', '')}" for e in told[:1])
+            read = classify(f"unexpected status from HEAD request to https://{seen.subject.host}: 403 Forbidden{words}")
+            plain = read.cause != "auth.forbidden" or not told or len(read.also) < 2
+            if plain and read.cause in ("auth.forbidden", "auth.expired", "auth.no_credentials"):
+                return read
+    return None
 
 
 def _reached_auth(case: Case) -> bool:
@@ -153,6 +170,10 @@ def sent_and_refused(case: Case) -> Iterator[Finding]:
         codes = {str(e.get("code")) for o in denied for e in o.data.get("errors") or []}
         cause = "auth.forbidden" if denied[0].outcome == "403" or "DENIED" in codes else "auth.denied_or_missing"
         reason = f"{where(denied[0])}, with the credentials of {names}: {denied[0].summary}"
+        words = _by_words(denied)
+        if words is not None and words.cause == "auth.expired":
+            yield found(case, words.cause, registry_subject(case), "auth", reason, denied, words.also)
+            return
         yield found(case, cause, registry_subject(case), "auth", reason, denied, ["image.name_unknown"], "likely")
     elif not tried and refusals(case):
         message = classify(case.facts.said) if case.facts.said else None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from .. import catalogue
 from ..image.messages import Classified, classify
 from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, HopLine, RuledOut, Subject, Verdict
 
 # the rule modules register themselves
-from . import blobs, clock, credentials, network, path, platform, registry, rehearsal, state  # noqa: F401
+from . import blobs, clock, credentials, network, path, platform, registry, rehearsal, state, storage  # noqa: F401
 from .actor import actor_of, works_elsewhere
 from .credentials import contrary_to_the_secrets
 from .evidence import RULES, decisive, where
@@ -24,7 +24,7 @@ from .path import settle
 def judge(case: Case) -> Verdict:
     """The verdict on one container's pull. Pure: the same Case gives the same Verdict."""
     found = settle(case, [f for rule in RULES for f in rule.look(case)])
-    findings = tuple(sorted(rehearsal.settled(case, found), key=_rank))
+    findings = tuple(sorted(_asked(case, rehearsal.settled(case, found)), key=_rank))
     hops = hop_lines(case)
     chosen = next((f for f in findings if f.level == "error"), None)
     # a runtime may try for minutes before it says anything: then what the node sees is ahead of it
@@ -76,6 +76,13 @@ def judge(case: Case) -> Verdict:
         alternatives=_alternatives(case, chosen, message, ruled_out),
         passed=is_past,
     )
+
+
+def _asked(case: Case, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """The same findings; where the pull policy is Never nobody was asked, so what others would answer stops nothing."""
+    for finding in findings:
+        beside = case.facts.reason == "ErrImageNeverPull" and finding.hop not in ("reference", "policy")
+        yield dataclasses.replace(finding, level="warning") if beside and finding.level == "error" else finding
 
 
 def _rank(finding: Finding) -> tuple[int, int, int]:

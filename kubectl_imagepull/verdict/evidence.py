@@ -106,7 +106,7 @@ def found(
     level: Level = "error",
 ) -> Finding:
     """A finding, as sure as the strongest of its observations allows (an API fact where there are none)."""
-    strongest: Confidence = min((proof(o) for o in because), key=CONFIDENCES.index, default="confirmed")
+    strongest: Confidence = min((_proven(case, o) for o in because), key=CONFIDENCES.index, default="confirmed")
     return Finding(
         cause=cause,
         subject=subject,
@@ -117,6 +117,15 @@ def found(
         also=tuple(also),
         level=level,
     )
+
+
+def _proven(case: Case, seen: Observation) -> Confidence:
+    """What an observation proves in this case: the kubelet's probes go by no proxy, so what they meet on the way is sure only
+    where the runtime's own words show that it goes the same way."""
+    direct = "dial tcp" in case.facts.said and "proxyconnect" not in case.facts.said
+    if seen.vantage.rung == "kubelet" and seen.hop in ("dns", "connect", "tls") and not direct:
+        return weakest((proof(seen), "likely"))
+    return proof(seen)
 
 
 def where(observation: Observation) -> str:

@@ -9,7 +9,7 @@ from .platform import mismatch
 PASS = {
     "dns": frozenset({"ok", "literal", "hosts-file"}),
     "connect": frozenset({"open", "tunnel"}),
-    "tls": frozenset({"ok"}),
+    "tls": frozenset({"ok", "plain"}),
     "registry": frozenset({"200", "401"}),
     "auth": frozenset({"not-needed", "token", "accepted"}),
     "rate": frozenset({"ok"}),
@@ -28,18 +28,22 @@ def status_of(case: Case, seen: Observation) -> Status:
     if seen.outcome in PASS.get(seen.hop, ()):
         tried = seen.data.get("tried") or []
         some_fail = any(t.get("outcome") != "open" for t in tried if isinstance(t, dict))
+        servers = [s for s in seen.data.get("servers") or [] if isinstance(s, dict)]
+        some_fail = some_fail or any(s.get("outcome") not in ("ok", "nxdomain", "no-data") for s in servers)
         if seen.hop == "platform" and mismatch(case, seen):
             return "warn" if seen.data.get("single") else "fail"
         return "warn" if some_fail else "pass"
     if seen.outcome == "unknown-authority" and seen.vantage.trust == "image":
         return "unknown"  # what an image trusts says little about what its node trusts
     if seen.outcome in ("not-verified", "not-asked", "not-tried", "no-answer", "unfinished") or (
-        seen.hop == "runtime" and seen.outcome not in ("invalid", "failed")
+        seen.hop == "runtime" and seen.outcome not in ("invalid", "failed", "blocked", "short-name")
     ):
         return "unknown"
     if seen.outcome == "not-reached":
         return "not-reached"
-    if seen.outcome == "low":
+    if seen.outcome == "by-proxy":
+        return "skipped"
+    if seen.outcome in ("low", "differs"):
         return "warn"
     anonymous = not seen.data.get("secret") and seen.data.get("via", "anonymous") == "anonymous"
     if seen.hop in ("auth", "manifest") and anonymous and sent(case) and seen.outcome in ("basic", "401", "403"):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..model import Case, Finding, Observation, Subject
-from .clock import wrong_clock
+from .. import catalogue
+from ..image.messages import classify
+from ..model import HOPS, Case, Confidence, Finding, Level, Observation, Subject
+from .clock import by_date, wrong_clock
 from .evidence import decisive, found, rule, where
 
 DNS = {
@@ -25,11 +27,29 @@ def resolving(case: Case) -> Iterator[Finding]:
         cause = DNS.get(seen.outcome)
         if cause is None or seen.subject.role == "proxy":
             continue
+        other = _other_resolver(case, seen.subject.host)
+        beside = f"; {other.summary}" if other is not None else ""
         subject = seen.subject
         servers = sorted({str(s.get("server")) for s in seen.data.get("servers") or [] if isinstance(s, dict)})
         if cause in ("dns.timeout", "dns.server_failure") and servers:
             subject = Subject("dns-server", ", ".join(servers))
-        yield found(case, cause, subject, "dns", f"{where(seen)}, {seen.subject.host}: {seen.summary}", [seen])
+        yield found(case, cause, subject, "dns", f"{where(seen)}, {seen.subject.host}: {seen.summary}{beside}", [seen])
+
+
+def _other_resolver(case: Case, host: str) -> Observation | None:
+    """Where the kubelet's resolver, which pods get, says otherwise of a host than the node's own, which the runtime asks."""
+    name = host.rpartition(":")[0] or host
+    differing = (o for o in case.seen("dns", "dns-server", "node") if o.outcome == "differs")
+    return next((o for o in differing if o.data.get("name") in (name, host)), None)
+
+
+@rule(*dict.fromkeys(DNS.values()), hop="dns")
+def other_resolver(case: Case) -> Iterator[Finding]:
+    """The runtime resolves a name that pods of the same node do not: no trouble of the pull, and good to know."""
+    for seen in case.seen("dns", "dns-server", "node"):
+        cause = DNS.get(str(seen.data.get("outcome")))
+        if seen.outcome == "differs" and cause is not None:
+            yield found(case, cause, seen.subject, "dns", f"{where(seen)}, {seen.summary}", [seen], level="warning")
 
 
 CONNECT = {
@@ -55,7 +75,9 @@ def connecting(case: Case) -> Iterator[Finding]:
             )
         elif seen.outcome in CONNECT:
             also = ["net.refused", "net.unreachable"] if seen.outcome == "mixed" else []
-            reason = f"{where(seen)}, {seen.subject.host}: {seen.summary}"
+            hint = _proxy_not_set(case)
+            also += ["net.proxy"] if hint else []
+            reason = f"{where(seen)}, {seen.subject.host}: {seen.summary}{hint}"
             yield found(case, CONNECT[seen.outcome], seen.subject, "connect", reason, [seen], also)
 
 
@@ -70,17 +92,33 @@ def proxying(case: Case) -> Iterator[Finding]:
             continue
         name = "" if seen.subject.host in seen.summary else f" {seen.subject.host}"
         reason = f"{where(seen)}, proxy{name}: {seen.summary}"
-        yield found(
-            case,
-            "net.proxy",
-            seen.subject,
-            "connect",
-            reason,
-            [seen],
-            (),
-            "possible" if seen.outcome == "407" else "confirmed",
-        )
+        withheld = seen.outcome == "407" and seen.data.get("login") is True
+        # settings that the runtime has not been started with yet are read from the files all the same
+        got_past = _spoken_hop(case) > HOPS.index("connect")
+        if withheld:
+            reason += "; the runtime's own credentials for it stay on the node"
+        elif seen.outcome == "407":
+            reason += "; the runtime's settings hold no credentials for it"
+        sure: Confidence = "possible" if withheld or got_past else "confirmed"
+        level: Level = "warning" if got_past else "error"
+        yield found(case, "net.proxy", seen.subject, "connect", reason, [seen], (), sure, level)
         return
+
+
+def _spoken_hop(case: Case) -> int:
+    """Where on the path the runtime's own words say that it failed, -1 where they do not say."""
+    hop = catalogue.entry(classify(case.facts.said).cause).hop if case.facts.said else ""
+    return HOPS.index(hop) if hop in HOPS else -1
+
+
+def _proxy_not_set(case: Case) -> str:
+    """What is said where the node's own programs use a proxy and its runtime does not."""
+    for seen in case.seen("runtime", "node", "node"):
+        proxy = seen.data.get("proxy")
+        other = proxy.get("elsewhere") if isinstance(proxy, dict) else None
+        if isinstance(other, dict):
+            return f"; {other.get('file')} names the proxy {other.get('proxy')}, the runtime's unit names none"
+    return ""
 
 
 TLS = {
@@ -101,7 +139,7 @@ def shaking_hands(case: Case) -> Iterator[Finding]:
     """A certificate that the node does not accept, or no TLS at all."""
     for seen in decisive(case, "tls"):
         cause = TLS.get(seen.outcome)
-        if cause is not None and not wrong_clock(seen):
+        if cause is not None and not wrong_clock(case, seen):
             yield found(
                 case,
                 cause,
@@ -110,10 +148,12 @@ def shaking_hands(case: Case) -> Iterator[Finding]:
                 f"{where(seen)}, {seen.subject.host}: {seen.summary}",
                 [seen],
                 _also(seen),
+                "likely" if by_date(seen) else "confirmed",
             )
 
 
 def _also(seen: Observation) -> list[str]:
     """Further things wrong with the same certificate."""
     others = [TLS[p] for p in seen.data.get("problems") or [] if p in TLS and p != seen.outcome]
+    others += ["node.clock_skew"] if by_date(seen) else []
     return [*others, "net.reset"] if seen.outcome == "reset" else others

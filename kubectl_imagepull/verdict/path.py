@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from ..image.messages import classify
 from ..model import HOPS, Case, Finding, Observation, Subject
 from .evidence import found, rule, where
 
 
 def attempt_of(case: Case, finding: Finding) -> str:
     """The mirror whose attempt a finding is about, "" for the registry's own."""
-    marks = (str(case.observations[i].data.get("attempt") or "") for i in finding.because)
+    marks = (_mark(case.observations[i]) for i in finding.because)
     return next((m for m in marks if m), "")
 
 
@@ -21,9 +22,10 @@ def settle(case: Case, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     An endpoint that works makes the others' trouble a warning. Where all are broken one repair is enough: of the endpoint
     that got furthest, the registry itself among equals.
     """
-    if any(o.subject.role == "proxy" for o in case.observations if o.vantage.place == "node"):
-        findings = [_beside_proxy(f) for f in findings]
-    seen = {str(o.data.get("attempt") or "") for o in case.observations if o.vantage.place == "node" and o.hop == "dns"}
+    node = [o for o in case.observations if o.vantage.place == "node"]
+    seen = {_mark(o) for o in node if o.hop == "dns" and o.subject.role != "dns-server"}
+    # where the runtime shows more than a probe can, nothing is known of how it fares
+    seen -= {_mark(o) for o in node if o.outcome == "not-verified"}
     if len(seen) < 2:
         return tuple(findings)
     broken: dict[str, int] = {}
@@ -43,12 +45,8 @@ def settle(case: Case, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple(out)
 
 
-def _beside_proxy(finding: Finding) -> Finding:
-    """The runtime goes through a proxy, the probes do not: what they meet on the direct way is no more than a hint."""
-    if finding.hop not in ("dns", "connect", "tls") or finding.cause in ("net.proxy", "node.clock_skew"):
-        return finding
-    also = tuple(dict.fromkeys((*finding.also, "net.proxy")))
-    return dataclasses.replace(finding, level="warning", confidence="possible", also=also)
+def _mark(seen: Observation) -> str:
+    return str(seen.data.get("attempt") or "")
 
 
 @rule("auth.no_credentials", hop="auth")
@@ -71,7 +69,8 @@ def unusable(case: Case) -> Iterator[Finding]:
     """Registry configuration that the runtime cannot use.
 
     A hosts.toml that does not parse is logged and left out, so the registry is asked directly: that breaks the pull only
-    where the registry cannot be reached. A CA file that is missing breaks every pull (containerd: docs/hosts.md).
+    where the registry cannot be reached. So it is with registries.yaml of k3s, which is read at its start only. A CA or a
+    client key that is missing breaks every pull (containerd: docs/hosts.md), as does whatever is wrong in registries.conf.
     """
     for seen in case.seen("runtime", "node", "node"):
         problems = [p for p in seen.data.get("problems") or [] if isinstance(p, dict)]
@@ -87,3 +86,62 @@ def unusable(case: Case) -> Iterator[Finding]:
 def _reached(case: Case) -> list[Observation]:
     """Answers to /v2/ from the node: the path to that endpoint is open."""
     return [o for o in case.seen("registry", place="node") if o.outcome.isdigit()]
+
+
+REFUSED = {"blocked": ("policy.registry_blocked", "policy"), "short-name": ("reference.short_name", "reference")}
+
+
+@rule("policy.registry_blocked", "reference.short_name", hop="policy")
+def asks_nobody(case: Case) -> Iterator[Finding]:
+    """The runtime's configuration lets it ask nobody: a blocked registry, or a short name that it does not complete.
+
+    Of short names there is one more list, which the runtime keeps for itself (/var/cache/containers), and a file that was
+    changed since the node's boot may not be in force yet.
+    """
+    for seen in case.seen("runtime", "node", "node"):
+        if seen.outcome not in REFUSED:
+            continue
+        cause, hop = REFUSED[seen.outcome]
+        subject = Subject("node", case.target.node or seen.vantage.name)
+        sure = cause == "policy.registry_blocked" and "since the node's boot" not in seen.summary
+        yield found(
+            case,
+            cause,
+            subject,
+            hop,
+            f"{where(seen)}, {seen.summary}",
+            [seen],
+            at_most="confirmed" if sure else "likely",
+        )
+
+
+@rule("runtime.config_invalid", hop="tls")
+def bundle_not_loaded(case: Case) -> Iterator[Finding]:
+    """The runtime says "unknown authority" of a certificate that the node's bundle vouches for, and the bundle is newer than
+    the node's boot: a Go program loads it once (crypto/x509), so this one has the old bundle until it is started anew.
+
+    When the runtime started cannot be seen from a pod; that it is not older than the kernel is sure.
+    """
+    message = classify(case.facts.said) if case.facts.said else None
+    if message is None or message.cause != "tls.unknown_authority":
+        return
+    host = message.host or (case.pull.authority if case.pull else "")
+    for seen in case.seen("runtime", "node", "node"):
+        bundle, changed, booted = (seen.data.get(k) for k in ("bundle", "bundle_changed", "booted"))
+        if not isinstance(changed, (int, float)) or not isinstance(booted, (int, float)) or changed <= booted:
+            continue
+        good = [
+            o
+            for o in case.seen("tls", place="node")
+            if o.outcome == "ok" and o.subject.host in (host, f"{host}:443") and o.data.get("trust") == bundle
+        ]
+        if good:
+            when = "before" if case.facts.said_at and changed <= case.facts.said_at else "after"
+            reason = (
+                f"{where(seen)}, {bundle} vouches for {host}; it was changed {when} the last failure and after the node's "
+                f"boot, and the runtime loads it at its start only"
+            )
+            subject = Subject("node", case.target.node or seen.vantage.name)
+            also = ["tls.unknown_authority"]
+            yield found(case, "runtime.config_invalid", subject, "runtime", reason, [seen, good[0]], also, "likely")
+            return

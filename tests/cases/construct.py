@@ -282,12 +282,13 @@ def seen(cause: str, answer: Answer) -> CaseFile:
 
 @dataclass(frozen=True)
 class FromOne(Look):
-    """From one hop on, for a pod that is healthy on the lab. both: this machine sees the same."""
+    """From one hop on, for a pod that is healthy on the lab. both: this machine sees the same; image: of the pod, if another."""
 
     role: str = "registry"
     host: str = "registry.lab.test"
     both: bool = True
     facts: Mapping[str, Any] = field(default_factory=dict)
+    image: str = ""
 
 
 DIGEST = "sha256:9e7937b22618f63a8fa5b5bbbf8dcebf8a81772728082ac5bda56492ad3ffda7"
@@ -340,6 +341,21 @@ LOOKS = {
         {"problems": [{"file": "/etc/containerd/certs.d/registry.lab.test/hosts.toml",
                        "problem": "its CA /etc/ssl/corp.crt does not exist", "fatal": "yes"}]},
         "node", "node2", False,
+    ),
+    "policy.registry_blocked-seen": FromOne(
+        "runtime", "blocked", "/etc/containers/registries.conf.d/50-corp.conf: registry.lab.test is blocked",
+        "pinging container registry registry.lab.test: registry registry.lab.test is blocked in "
+        "/etc/containers/registries.conf or /etc/containers/registries.conf.d",
+        "containers/image: docker/docker_image_src.go (is blocked in)",
+        {"problems": [{"file": "/etc/containers/registries.conf.d/50-corp.conf", "problem": "registry.lab.test is blocked"}]},
+        "node", "node2", False, {"node": {"runtime": "cri-o://1.31.3"}},
+    ),
+    "reference.short_name-seen": FromOne(
+        "runtime", "short-name", "/etc/containers/registries.conf: no alias for team/app and no search registries",
+        'short-name "team/app:1.0" did not resolve to an alias and no unqualified-search registries are defined in '
+        '"/etc/containers/registries.conf"', "containers/image: pkg/shortnames/shortnames.go (did not resolve to an alias)",
+        {"problems": [{"file": "/etc/containers/registries.conf", "problem": "no alias for team/app and no search registries"}]},
+        "node", "node2", False, {"node": {"runtime": "cri-o://1.31.3"}}, "team/app:1.0",
     ),
     "node.clock_skew": FromOne(
         "tls", "expired", "the certificate expired on 2027-11-23 04:06 UTC",
@@ -402,6 +418,11 @@ def looked(look: FromOne) -> CaseFile:
         **{k: v for k, v in look.facts.items() if k != "node"},
     )  # fmt: skip
     target = replace(base.target, pod="web-6d5f9c7b8d-x2x7k", owner=Owner("Deployment", "web"))
+    if look.image:
+        reference, pull = pull_of(look.image, base.pull.id if base.pull else "p0")
+        base = replace(base, pull=pull)
+        facts, target = replace(facts, reference=reference), replace(target, image=look.image)
+        kept = [o for o in kept if o.vantage.place == "node"]
     source = look.source if "none.json" in look.source else f"{look.source}; tests/cases/none.json with another answer"
     made = replace(base, target=target, facts=facts, observations=tuple(kept))
     return CaseFile((made,), {"provenance": "constructed", "source": source})

@@ -120,7 +120,7 @@ SCENARIOS = (
 )
 
 
-def objects(cluster: Cluster) -> Iterator[dict[str, Any]]:
+def objects(cluster: Cluster, namespace: str = NAMESPACE) -> Iterator[dict[str, Any]]:
     """The secrets and accounts that the pods name."""
     entry = cluster.lab.docker_config("private.lab.test", None)
     kinds = {
@@ -150,6 +150,11 @@ def objects(cluster: Cluster) -> Iterator[dict[str, Any]]:
             ".dockerconfigjson",
             '{"auths":{"private.lab.test":{}},"credsStore":"desktop"}',
         ),
+        "stale": (
+            "kubernetes.io/dockerconfigjson",
+            ".dockerconfigjson",
+            cluster.lab.docker_config("stale.lab.test", None),
+        ),
         "opaque": ("Opaque", ".dockerconfigjson", entry),
     }
     for name, (kind, key, text) in kinds.items():
@@ -157,10 +162,10 @@ def objects(cluster: Cluster) -> Iterator[dict[str, Any]]:
             "apiVersion": "v1",
             "kind": "Secret",
             "type": kind,
-            "metadata": {"name": name, "namespace": NAMESPACE},
+            "metadata": {"name": name, "namespace": namespace},
             "stringData": {key: text},
         }
-    yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "late", "namespace": NAMESPACE}}
+    yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "late", "namespace": namespace}}
 
 
 def pod_of(scenario: Scenario) -> dict[str, Any]:

@@ -43,3 +43,16 @@ def test_mirror(
     assert (verdict["cause"], verdict["subject"]["role"], code) == (cause, role, 1), json.dumps(found, indent=1)
     assert found["probe"]["rung"] == "host-python"
     assert said_beside in {"", *(f["cause"] for f in found["findings"])}
+
+
+def test_an_authority_that_the_runtime_has_not_loaded(cluster: Cluster, namespace: str) -> None:
+    """The node's bundle vouches for the registry since a moment ago, its containerd has the bundle of before. Beside it the
+    resolver of the node's pods is dead, which is none of the runtime's business.
+    """
+    cluster.apply(pod(namespace, "m-late-ca", "node2", "unknownca.lab.test/team/app:1.0"))
+    cluster.wait_failing(namespace, ["m-late-ca"])
+    with faults.vouches_late(cluster.lab, "node2", "unknown-ca"), faults.dns_dead(cluster.lab, "node2", "kubelet"):
+        code, found = cluster.why("m-late-ca", "-n", namespace)
+    verdict, beside = found["verdict"], {f["cause"]: f["level"] for f in found["findings"]}
+    assert (verdict["cause"], verdict["confidence"], code) == ("runtime.config_invalid", "likely", 1), json.dumps(found)
+    assert beside.get("dns.timeout") == "warning", json.dumps(found["findings"])

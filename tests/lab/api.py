@@ -110,6 +110,8 @@ class Lab:
                 None,
             )
             found[name] = Registry(name, registries.fqdn(name), self.segment.host(name), serving)
+        for name in settings.ODD:
+            found[name] = Registry(name, registries.fqdn(name), self.segment.host(name), "odd")
         return found
 
     def address(self, host: str) -> str:
@@ -128,6 +130,12 @@ class Lab:
         if pid is not None:
             os.kill(pid, signal.SIGHUP)
 
+    def end_stalls(self) -> None:
+        """End the transfers of odd.lab.test that stand still or creep."""
+        pid = self.service("odd").pid
+        if pid is not None:
+            os.kill(pid, signal.SIGHUP)
+
     def healthy(self) -> bool:
         """Whether all machines and services run and both nodes are Ready."""
         return (
@@ -142,6 +150,9 @@ class Lab:
         for name in settings.NODES:
             machine = self.machine(name)
             node.etc_files(machine, node.standard_files(name, self.segment))
+            node.disk(machine, None)
+            if node.put_back(machine):
+                node.restart(machine, "containerd", "kubelet")
             for entry in machine.path("/etc/containerd/certs.d").iterdir():
                 if entry.is_dir():
                     node.hosts_toml(machine, entry.name, None)

@@ -60,6 +60,36 @@ int main(void) {
 }
 """
 
+CLOCK_C = r"""
+/* Preloaded: the wall clock is off by LAB_CLOCK seconds, for programs that ask libc. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t which, struct timespec *t) {
+    int failed = syscall(SYS_clock_gettime, which, t);
+    const char *off = getenv("LAB_CLOCK");
+    if (!failed && off && (which == CLOCK_REALTIME || which == CLOCK_REALTIME_COARSE)) t->tv_sec += atol(off);
+    return failed;
+}
+time_t time(time_t *p) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    if (p) *p = t.tv_sec;
+    return t.tv_sec;
+}
+int gettimeofday(struct timeval *restrict p, void *restrict zone) {
+    struct timespec t;
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &t);
+    p->tv_sec = t.tv_sec;
+    p->tv_usec = t.tv_nsec / 1000;
+    return 0;
+}
+"""
+
 
 @dataclass(frozen=True)
 class Module:
@@ -124,6 +154,7 @@ def build() -> None:
     """
     packages()
     pause()
+    clock()
     for module in MODULES:
         programs(module)
 
@@ -166,14 +197,23 @@ def _no_daemons() -> Iterator[None]:
 
 def pause() -> Path:
     """The waiting program, static: process 1 of each machine and the only file of the pause image."""
-    binary = settings.cache() / "bin" / "pause"
-    source = settings.cache() / "src" / "pause.c"
-    if not (binary.exists() and source.exists() and source.read_text() == PAUSE_C):
-        part = binary.with_suffix(".part")
+    return _compiled("pause", PAUSE_C, "-static")
+
+
+def clock() -> Path:
+    """The library that shows programs another time than the computer's."""
+    return _compiled("clock.so", CLOCK_C, "-shared", "-fPIC")
+
+
+def _compiled(name: str, code: str, *flags: str) -> Path:
+    binary = settings.cache() / "bin" / name
+    source = settings.cache() / "src" / f"{name}.c"
+    if not (binary.exists() and source.exists() and source.read_text() == code):
+        part = binary.with_suffix(f".{os.getpid()}.part")
         part.parent.mkdir(parents=True, exist_ok=True)
-        run(["gcc", "-static", "-Os", "-s", "-Wall", "-x", "c", "-", "-o", str(part)], stdin=PAUSE_C)
+        run(["gcc", *flags, "-Os", "-s", "-Wall", "-x", "c", "-", "-o", str(part)], stdin=code)
         part.replace(binary)
-        write(source, PAUSE_C)
+        write(source, code)
     return binary
 
 

@@ -36,6 +36,7 @@ def define(core: Machine, segment: Segment) -> list[Service]:
         f"--server=/servfail.{domain}/{segment[settings.DNS_SERVFAIL]}",
         f"--host-record=v6only.{domain},{settings.V6ONLY_ADDRESS}",
         *(f"--host-record={name}.{domain},{segment[octet]}" for name, octet in settings.HOSTS.items()),
+        f"--host-record={','.join(f'{name}.{domain}' for name in settings.ODD)},{segment.host('odd')}",
         *(f"--host-record={node}.{domain},{segment.node(node)}" for node in settings.NODES),
     ]
     return [Service("dns", core.state).define(core, argv, listens=f"{listen[0]}:53")]

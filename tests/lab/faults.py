@@ -9,10 +9,11 @@ of a killed test.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from types import TracebackType
 
-from tests.lab import dns, network, node, settings
+from tests.lab import build, dns, network, node, settings
 from tests.lab.api import Lab
 from tests.lab.common import LabError, wait_for
 
@@ -125,3 +126,96 @@ def hosts_toml(lab: Lab, name: str, host: str, text: str) -> Fault:
     """A node has certs.d/HOST/hosts.toml with this text; containerd reads it with every pull."""
     machine = lab.machine(name)
     return Fault(lambda: node.hosts_toml(machine, host, text), lambda: node.hosts_toml(machine, host, None))
+
+
+def vouches_late(lab: Lab, name: str, authority: str) -> Fault:
+    """A node's CA bundle has one of the lab's authorities more: a containerd that has looked at a certificate before does not
+    know it, for it loads the bundle once.
+    """
+    bundle = lab.machine(name).path(f"/etc/{node.BUNDLE}")
+    more = b"\n" + (lab.state / "pki" / f"{authority}.crt").read_bytes()
+
+    def on() -> None:
+        bundle.write_bytes(bundle.read_bytes() + more)
+
+    def off() -> None:
+        bundle.write_bytes(bundle.read_bytes().replace(more, b""))
+
+    return Fault(on, off)
+
+
+def mirror(lab: Lab, name: str, host: str, *urls: str, alone: bool = False) -> Fault:
+    """A node asks these before ``host``; ``alone``: the first of them in the place of ``host``."""
+    text = f'server = "{urls[0]}"\n' if alone else "".join(f'[host."{url}"]\n' for url in urls)
+    return hosts_toml(lab, name, host, text)
+
+
+def _changed(
+    lab: Lab, name: str, files: Mapping[str, str], env: Mapping[str, str] | None, *programs: str
+) -> Fault:
+    """A node with other files and the programs restarted that read them; back when its node is Ready."""
+    machine = lab.machine(name)
+
+    def on() -> None:
+        node.change(machine, files, env)
+        node.restart(machine, *programs)
+        lab.wait_ready()
+
+    def off() -> None:
+        if node.put_back(machine):
+            node.restart(machine, *programs)
+            lab.wait_ready()
+
+    return Fault(on, off)
+
+
+def proxy(lab: Lab, name: str, url: str, without: str = "") -> Fault:
+    """A node's containerd has this proxy in its environment, and a systemd drop-in says so, as on a real node.
+
+    ``without``: the value of NO_PROXY. A proxy that lives is http://proxy.lab.test:3128.
+    """
+    env = {"HTTPS_PROXY": url, "HTTP_PROXY": url, **({"NO_PROXY": without} if without else {})}
+    lines = "".join(f'Environment="{key}={value}"\n' for key, value in env.items())
+    files = {"systemd/system/containerd.service.d/http-proxy.conf": f"[Service]\n{lines}"}
+    return _changed(lab, name, files, env, "containerd")
+
+
+def kubelet_config(lab: Lab, name: str, **wanted: object) -> Fault:
+    """A node's kubelet has other settings (KubeletConfiguration), such as ``serializeImagePulls=True``."""
+    text = lab.machine(name).path("/etc/kubernetes/kubelet.yaml").read_text()
+    files = {"kubernetes/kubelet.yaml": json.dumps({**json.loads(text), **wanted}, indent=1)}
+    return _changed(lab, name, files, None, "kubelet")
+
+
+def pull_timeout(lab: Lab, duration: str) -> Fault:
+    """The second node's containerd gives up a pull without progress after ``duration`` (default 5m0s)."""
+    name = settings.NODES[1]
+    text = lab.machine(name).path("/etc/containerd/config.toml").read_text()
+    section = '[plugins."io.containerd.cri.v1.images"]\n'
+    changed = text.replace(section, f'{section}  image_pull_progress_timeout = "{duration}"\n')
+    return _changed(lab, name, {"containerd/config.toml": changed}, None, "containerd")
+
+
+def disk_full(lab: Lab, name: str, room: int = 1_000_000) -> Fault:
+    """A node has ``room`` bytes left for images and all else: enough for a pod, not for a layer."""
+    machine = lab.machine(name)
+    return Fault(lambda: node.disk(machine, room), lambda: node.disk(machine, None))
+
+
+def right_clock() -> dict[str, str]:
+    """Environment of a workstation whose clock goes with that of skewed.lab.test: the nodes' is SKEW ahead of both."""
+    return {"LD_PRELOAD": str(build.clock()), "LAB_CLOCK": f"-{settings.SKEW}"}
+
+
+def together(*faults: Fault) -> Fault:
+    """Several faults as one."""
+
+    def off() -> None:
+        for fault in reversed(faults):
+            fault.off()
+
+    def on() -> None:
+        for fault in faults:
+            fault.on()
+
+    return Fault(on, off)

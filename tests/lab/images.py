@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import platform
+import random
 import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -172,6 +173,22 @@ def multi() -> Image:
 def foreign_only() -> Image:
     """An index without anything for the nodes' architecture (the repository is called ``armonly``)."""
     return _index((FOREIGN, busybox("foreign", FOREIGN)))
+
+
+def filler(label: str) -> Image:
+    """An image of 1 MiB that does not compress, different for each label; there is nothing to run in it."""
+    layer = _tar({"filler": random.Random(label).randbytes(1 << 20)}, {}, ())
+    return _image(layer, {"Cmd": ["none"], "Labels": {"lab": label}}, NATIVE)
+
+
+def index() -> Image:
+    """An index with nothing in it."""
+    return _index()
+
+
+def not_a_tar() -> Image:
+    """An image whose layer is what its digest says, and no archive."""
+    return _image(b"this is not a layer\n" * 512, {"Cmd": ["sleep"]}, NATIVE)
 
 
 def archive(name: str, image: Image) -> bytes:

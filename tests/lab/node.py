@@ -21,6 +21,7 @@ from tests.lab.machine import CLEAN_ENV, Machine, Service
 from tests.lab.network import Segment
 from tests.lab.pki import Authority, kubeconfig
 
+ROOM = "8g"  # of a node's memory file system
 PAUSE = "registry.k8s.io/pause:3.10"
 SOCKET = "/run/containerd/containerd.sock"
 BUNDLE = "ssl/certs/ca-certificates.crt"
@@ -218,7 +219,7 @@ def define(machine: Machine, segment: Segment, ca: Authority, registry_ca: Autho
     )
     machine.own_etc(
         files,
-        size="8g",
+        size=ROOM,
         more=f"""
         mkdir -p "$1/var" "$1/var.work" "$1/containerd" "$1/kubelet" "$1/sysctl"
         mount -t overlay -o "lowerdir=/var,upperdir=$1/var,workdir=$1/var.work" overlay /var
@@ -250,6 +251,7 @@ def define(machine: Machine, segment: Segment, ca: Authority, registry_ca: Autho
                 "--v=1",
             ],
             env=path,
+            listens=f"{address}:10250",
             grace=5,
         ),
     ]
@@ -342,6 +344,58 @@ def hosts_toml(machine: Machine, host: str, text: str | None) -> None:
         write(directory / "hosts.toml", text)
     elif directory.exists():
         shutil.rmtree(directory)
+
+
+def _before(machine: Machine) -> Path:
+    """Where the files that a fault has changed are kept, as they were."""
+    return machine.state / "machines" / f"{machine.name}.before.json"
+
+
+def change(machine: Machine, files: Mapping[str, str], env: Mapping[str, str] | None = None) -> None:
+    """Change files below the machine's own /etc until ``put_back``; ``env``: what containerd has more in its environment
+    from its next start on.
+    """
+    kept = json.loads(_before(machine).read_text()) if _before(machine).exists() else {}
+    for name in files:
+        path = machine.path(f"/etc/{name}")
+        kept.setdefault(name, path.read_text() if path.exists() else None)
+    write(_before(machine), json.dumps(kept), 0o600)
+    etc_files(machine, files)
+    if env:
+        Service(f"containerd-{machine.name}", machine.state).with_more(env)
+
+
+def put_back(machine: Machine) -> bool:
+    """Undo every ``change``. -> whether there was any."""
+    if not _before(machine).exists():
+        return False
+    for name, text in json.loads(_before(machine).read_text()).items():
+        if text is None:
+            machine.path(f"/etc/{name}").unlink(missing_ok=True)
+        else:
+            etc_files(machine, {name: text})
+    Service(f"containerd-{machine.name}", machine.state).with_more({})
+    _before(machine).unlink()
+    return True
+
+
+def restart(machine: Machine, *programs: str) -> None:
+    """Restart ``containerd``, ``kubelet`` or both; returns when they accept connections."""
+    found = [Service(f"{program}-{machine.name}", machine.state) for program in programs]
+    for service in reversed(found):
+        service.stop()
+    for service in found:
+        service.start()
+        service.await_ready()
+
+
+def disk(machine: Machine, room: int | None) -> None:
+    """Leave ``room`` bytes free in the file system that has images, containers and the kubelet's files; None: as ever."""
+    size = ROOM
+    if room is not None:
+        found = os.statvfs(machine.path("/var/lib/containerd"))
+        size = str((found.f_blocks - found.f_bfree) * found.f_frsize + room)
+    machine.enter(["mount", "-o", f"remount,size={size}", "/var/lib/containerd"])
 
 
 def etc_files(machine: Machine, files: Mapping[str, str]) -> None:

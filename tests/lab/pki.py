@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from tests.lab.common import write
 
@@ -46,7 +46,8 @@ def signing_key(path: Path) -> Pair:
 class Authority:
     """A CA that lives in memory and writes what it issues below one directory."""
 
-    def __init__(self, directory: Path, name: str) -> None:
+    def __init__(self, directory: Path, name: str, above: Authority | None = None) -> None:
+        """``above``: the authority that this one's certificate is signed by; none for a root."""
         self.directory, self.name = directory, name
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -56,15 +57,15 @@ class Authority:
         self._cert = (
             x509.CertificateBuilder()
             .subject_name(self._subject)
-            .issuer_name(self._subject)
+            .issuer_name(above._subject if above else self._subject)
             .public_key(self._key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - 400 * DAY)
             .not_valid_after(now + 3650 * DAY)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0 if above else 1), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .add_extension(x509.KeyUsage(True, False, False, False, False, True, True, False, False), critical=True)
-            .sign(self._key, hashes.SHA256())
+            .sign(above._key if above else self._key, hashes.SHA256())
         )
         self.crt = write(directory / f"{name}.crt", self.pem)
 
@@ -80,10 +81,13 @@ class Authority:
         organisation: str = "",
         dns: Sequence[str] = (),
         addresses: Sequence[str] = (),
-        expired: bool = False,
+        valid: tuple[float, float] = (-1, 365),
+        published: str = "",
         use_rsa: bool = False,
     ) -> Pair:
-        """A certificate for servers and clients; ``expired`` makes one that ended ten days ago."""
+        """A certificate for servers and clients. ``valid``: days from now; ``published``: the address at which the
+        issuer's own certificate is said to be had.
+        """
         key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey = (
             rsa.generate_private_key(65537, 2048) if use_rsa else ec.generate_private_key(ec.SECP256R1())
         )
@@ -91,7 +95,7 @@ class Authority:
         if organisation:
             subject.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation))
         now = datetime.datetime.now(datetime.timezone.utc)
-        start, end = (now - 100 * DAY, now - 10 * DAY) if expired else (now - DAY, now + 365 * DAY)
+        start, end = (now + days * DAY for days in valid)
         builder = (
             x509.CertificateBuilder()
             .subject_name(x509.Name(subject))
@@ -115,6 +119,11 @@ class Authority:
         names += [x509.IPAddress(ipaddress.ip_address(item)) for item in addresses]
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        if published:
+            access = x509.AccessDescription(
+                AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(published)
+            )
+            builder = builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
         cert = builder.sign(self._key, hashes.SHA256())
         return Pair(
             write(self.directory / f"{name}.crt", cert.public_bytes(serialization.Encoding.PEM)),

@@ -16,6 +16,7 @@ from tests.lab.network import Segment
 from tests.lab.pki import Authority, Pair
 
 ISSUER = "lab token server"
+EXPIRED, FUTURE = (-100, -10), (10, 100)
 
 
 def fqdn(name: str) -> str:
@@ -52,14 +53,45 @@ def _distribution(
     )
 
 
-def _ours(core: Machine, kind: str, name: str, config: Mapping[str, object], port: int = 443) -> Service:
+def _ours(
+    core: Machine, kind: str, name: str, config: Mapping[str, object], port: int = 443, module: str = "servers"
+) -> Service:
     path = write(core.state / "registries" / name / "config.json", json.dumps(config), 0o600)
     return Service(name, core.state).define(
         core,
-        [sys.executable, "-m", "tests.lab.servers", kind, str(path)],
+        [sys.executable, "-m", f"tests.lab.{module}", *([kind] if kind else []), str(path)],
         env={"PYTHONPATH": str(settings.REPOSITORY_ROOT), "PYTHONUNBUFFERED": "1"},
         listens=f"{config['address']}:{port}",
     )
+
+
+def _odd(core: Machine, segment: Segment, trusted: Authority) -> Service:
+    """The server of all the names in ``settings.ODD`` and of the hosts that fail by TLS."""
+    between = Authority(trusted.directory, "intermediate-ca", trusted)
+    pairs = {
+        "odd": trusted.issue(fqdn("odd"), fqdn("odd"), dns=[f"*.{settings.DOMAIN}"]),
+        "future": trusted.issue(fqdn("future"), fqdn("future"), dns=[fqdn("future")], valid=FUTURE),
+        # By the computer's clock it has expired; by that of the server, SKEW behind, it is good.
+        "skewed": trusted.issue(
+            fqdn("skewed"), fqdn("skewed"), dns=[fqdn("skewed")], valid=(-30, -settings.SKEW / 2 / 86400)
+        ),
+        "lone": between.issue(
+            fqdn("lone"), fqdn("lone"), dns=[fqdn("lone")], published="http://ca.lab.test/intermediate.crt"
+        ),
+    }
+    ways = {"alert": "alert", "hush": "hush", "cutoff": "reset"}
+    servers = [
+        {
+            "address": segment.host(name),
+            "way": ways.get(name, ""),
+            "certificate": str(pairs.get(name, pairs["odd"]).crt),
+            "key": str(pairs.get(name, pairs["odd"]).key),
+        }
+        for name in (*pairs, *ways)
+    ]
+    hosts = {fqdn(name): segment.host(name) for name in (*settings.HOSTS, *settings.ODD)}
+    config = {"address": segment.host("odd"), "proxy": segment.host("proxy"), "hosts": hosts, "servers": servers}
+    return _ours(core, "", "odd", config, module="odd")
 
 
 def fill(state: Path) -> None:
@@ -134,7 +166,7 @@ def define(core: Machine, segment: Segment, trusted: Authority, unknown: Authori
             core,
             segment,
             "expired",
-            trusted.issue(fqdn("expired"), fqdn("expired"), dns=[fqdn("expired")], expired=True),
+            trusted.issue(fqdn("expired"), fqdn("expired"), dns=[fqdn("expired")], valid=EXPIRED),
         ),
         _distribution(
             core,
@@ -171,5 +203,6 @@ def define(core: Machine, segment: Segment, trusted: Authority, unknown: Authori
                 "key": str(hub.key),
             },
         ),
+        _odd(core, segment, trusted),
         _ours(core, "servfail", "dns-servfail", {"address": segment[settings.DNS_SERVFAIL]}, port=53),
     ]

@@ -31,11 +31,39 @@ HOSTS = {
     "expired": 31,
     "wrongname": 32,
     "plain": 33,
+    "future": 34,
+    "lone": 35,
+    "skewed": 36,
     "refused": 40,
     "dropped": 41,
+    "odd": 50,
+    "alert": 51,
+    "hush": 52,
+    "cutoff": 53,
+    "proxy": 54,
     "noroute": 250,
 }
 NOBODY_HAS = ("noroute",)
+STATUSES = ("e403", "e404", "e429", "e500", "e502", "e503", "website")
+# Further names of the address of `odd`: what each does stands in odd.py.
+ODD = (
+    *STATUSES,
+    "reset",
+    "stale",
+    # Registries that tests put a failing mirror in front of.
+    *(f"behind-{name}" for name in ("ghost", "refused", "dropped", "expired", "e503")),
+    *(
+        f"{kind}-{name}"
+        for kind in ("token", "blobs")
+        for name in (
+            *("ghost", "silent", "refused", "dropped", "expired", "unknownca", "plain", "hush"),
+            *("e403", "e404", "e429", "e500", "e503", "odd"),
+        )
+    ),
+)
+PROXY_PORT = 3128
+SKEW = 12 * 3600
+# Seconds by which the clock of `skewed` is behind: its certificate has expired by the computer's clock, and not by its own.
 # Names that exist on no address: what asking for them shows.
 V6ONLY_ADDRESS = "fd00:1ab::20"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.probes.hosts import host
 from tests.probes.walking import authority, walker
 
-__all__ = ["authority", "walker"]
+__all__ = ["authority", "host", "walker"]

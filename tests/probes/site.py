@@ -191,11 +191,11 @@ class Resolver:
     """A DNS server over UDP. answers: name without the last dot -> addresses, or an outcome in capitals (NXDOMAIN, SERVFAIL,
     SILENCE, NODATA, JUNK). Names that it does not know do not exist."""
 
-    def __init__(self, answers: Mapping[str, list[str] | str], address: str = "127.0.0.1") -> None:
+    def __init__(self, answers: Mapping[str, list[str] | str], address: str = "127.0.0.1", port: int = 0) -> None:
         self.answers, self.address = answers, address
         self.asked: list[str] = []
         self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._sock.bind((address, 0))
+        self._sock.bind((address, port))
         self.port: int = self._sock.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()

@@ -134,7 +134,7 @@ class TestPort:
     def test_reset_over_plain_http(self, walker: Walker) -> None:
         with Server(healthy, greet=reset) as server:
             walked = walker.walk(server.port, scheme="http")
-        assert walked.named == [("transfer.interrupted", "registry", f"{HERE}:{server.port}")]
+        assert walked.named == [("net.reset", "registry", f"{HERE}:{server.port}")]
 
 
 def leaf_without_its_intermediate(authority: trustme.CA, folder: Any) -> ssl.SSLContext:
@@ -268,6 +268,8 @@ class TestRegistry:
             (answering(error(404, "MANIFEST_UNKNOWN"), tags=http(200, {"tags": ["1.1"]})), "image.tag_unknown"),
             (answering(error(404, "NAME_UNKNOWN")), "image.name_unknown"),
             (answering(error(403, "DENIED", "requested access is denied")), "auth.denied_or_missing"),
+            (answering(http(403, b"")), "auth.forbidden"),
+            (answering(error(403, "DENIED", 'Permission "artifactregistry.x" denied on resource "y"')), "auth.forbidden"),
             (answering(error(429, "TOOMANYREQUESTS", headers=RATE)), "rate.registry_limit"),
             (answering(error(429, "TOOMANYREQUESTS")), "rate.registry_limit"),
             (lambda r: error(429, "TOOMANYREQUESTS", headers={"Retry-After": "5"}), "rate.registry_limit"),
@@ -276,7 +278,8 @@ class TestRegistry:
         ],
         ids=[
             "500", "502-page", "503", "404-page", "captive-portal", "not-http", "closed", "bare-401", "empty-realm",
-            "garbage-challenge", "basic", "manifest-500", "manifest-503", "tag", "name", "denied", "429-headers", "429",
+            "garbage-challenge", "basic", "manifest-500", "manifest-503", "tag", "name", "denied", "403", "permission",
+            "429-headers", "429",
             "429-everywhere", "circle", "odd-redirect",
         ],
     )  # fmt: skip

@@ -28,10 +28,11 @@ from kubectl_imagepull.node.frames import FrameReader
 from kubectl_imagepull.verdict import judge
 from probes import dns_lookup
 from probes.__main__ import Frames
+from probes.asked import Pull
 from probes.host_files import ResolvConf
 from probes.seen import Deadline
 from probes.tls_handshake import trusting
-from probes.walk import Place, Pull, Walk
+from probes.walk import Place, Walk
 
 NONCE = "0123456789abcdef"
 HOST_PYTHON = Vantage("node", "host", "host", "host", "unknown", "host-python", "node-1")
@@ -80,6 +81,8 @@ class Walker:
         scheme: str = "https",
         node: NodeFacts | None = None,
         place: Place | None = None,
+        short: str = "",
+        said: str = "",
         **more: Any,
     ) -> Walked:
         """Walk to team/app at host:port and judge what was seen."""
@@ -93,11 +96,11 @@ class Walker:
         started = time.monotonic()
         with contextlib.redirect_stdout(written):
             frames = Frames(NONCE)
-            pull = Pull("p1", host, port, scheme, "team/app", asked)
+            pull = Pull("p1", host, port, scheme, "team/app", asked, short)
             Walk(place, frames.emit, Deadline(budget)).run([pull], **more)
         seconds = time.monotonic() - started
         log = written.getvalue()
-        case = case_of(observations_of(log), host, port, asked, scheme, node)
+        case = case_of(observations_of(log), host, port, asked, scheme, node, said)
         verdict = judge(case)
         return Walked(case, log, seconds, verdict, verdict.findings)
 
@@ -116,8 +119,9 @@ def case_of(
     asked: str = "1.0",
     scheme: str = "https",
     node: NodeFacts | None = None,
+    said: str = "",
 ) -> Case:
-    """A pod on node-1 whose pull fails without a word, and what the node saw."""
+    """A pod on node-1 whose pull fails with these words or none, and what the node saw."""
     authority = host if port == 443 else f"{host}:{port}"
     image = f"{authority}/team/app:{asked}"
     facts = Facts(
@@ -125,6 +129,8 @@ def case_of(
         state="waiting",
         reason="ErrImagePull",
         failing=True,
+        said=said,
+        said_at=time.time(),
         policy="IfNotPresent",
         reference=ReferenceFacts(image, True, authority, f"{authority}/team/app", asked, image),
         node=node or NodeFacts("node-1", os="linux", arch="amd64", runtime="containerd://2.2.1"),

@@ -29,9 +29,11 @@ NODE = Vantage("node", "host", "host", "host", "unknown", "shell", "n1")
 
 def test_limits_are_written_down() -> None:
     """docs/limits.md has the table that the code has; every rung has its words."""
-    assert sight.table() in (DOCS / "limits.md").read_text()
+    written = (DOCS / "limits.md").read_text()
+    assert sight.table() in written and sight.faults() in written
     assert set(sight.SEES) == set(VIA)
-    assert {*RUNGS, "rehearsal", ""} == set(sight.CANNOT_SEE)
+    assert {*RUNGS, "shell of an image", "rehearsal", ""} == set(sight.CANNOT_SEE)
+    assert {column.split()[0] for column in sight.COLUMNS} == set(RUNGS)
 
 
 def test_arguments_carry_the_probes() -> None:
@@ -180,7 +182,7 @@ def test_rehearsal_settles() -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (NodeAsked("n1", "ns", os="windows"), "n1 runs windows: no probe pod can run there"),
+        (NodeAsked("n1", "ns", os="windows"), "n1 runs windows: no probe pod can run there, so names"),
         (NodeAsked("n1", "ns", ready=False, why_not_ready="stopped"), "n1 is not ready"),
     ],
 )

@@ -1,0 +1,63 @@
+"""Rules for storage: whether the image fits where the node unpacks images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..image.messages import classify
+from ..model import Case, Confidence, Finding, Level, Subject
+from .evidence import found, rule
+
+UNPACKED = 2.5
+"""How much larger layers are once they are unpacked: an estimate, for manifests say only what is sent. The runtimes need room
+for both while they pull."""
+GIB = float(1 << 30)
+
+
+def _size_of(case: Case) -> int:
+    """Bytes of the image's layers as they are sent, 0 where no manifest for one platform was read."""
+    sizes = (o.data.get("size") for o in case.seen("blobs") if o.outcome == "ok")
+    return max((s for s in sizes if isinstance(s, int)), default=0)
+
+
+@rule("storage.no_space", hop="storage")
+def room(case: Case) -> Iterator[Finding]:
+    """The file system of the images has less room than the image takes, or none at all.
+
+    The kubelet's garbage collection may make some, and layers that the node has already need none: sure only where the runtime
+    has run out of it and there is little now.
+    """
+    if case.facts.pulled:
+        return
+    said = classify(case.facts.said).cause if case.facts.said else ""
+    level: Level = "error" if said.startswith("storage.") else "warning"
+    size = _size_of(case)
+    for seen in case.seen("storage"):
+        free, inodes = seen.data.get("free_bytes"), seen.data.get("inodes_free")
+        if not isinstance(free, int):
+            continue
+        sure: Confidence = "likely"
+        if said == "storage.no_space" and seen.outcome == "low":
+            # the kubelet means the images' own file system; a probe can only look beside the files that it sees
+            sure = "confirmed" if seen.vantage.place == "api" else "likely"
+            reason = "the runtime ran out of it"
+        elif inodes == 0:
+            reason = "no inode is left there"
+        elif size and free < size:
+            reason = f"the image's layers are {_amount(size)} as they are sent"
+        elif size and free < size * (1 + UNPACKED):
+            sure = "possible"
+            reason = (
+                f"the image's layers are {_amount(size)} as they are sent, "
+                f"and need about {_amount(size * (1 + UNPACKED))} until they are unpacked (an estimate)"
+            )
+        else:
+            continue
+        subject = Subject("node", case.target.node or seen.subject.host)
+        text = f"{subject.host}: {seen.summary}; {reason}"
+        yield found(case, "storage.no_space", subject, "storage", text, [seen], at_most=sure, level=level)
+        return
+
+
+def _amount(size: float) -> str:
+    return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size / (1 << 20):.0f} MiB"

@@ -1,0 +1,66 @@
+"""What the probes are asked for: an image, and what is known of the node it is pulled to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Tuple
+
+from .token import Login
+
+HUB = "docker.io"
+HUB_HOST = "registry-1.docker.io"
+"""Where docker.io is really asked (containerd: core/remotes/docker DefaultHost; containers/image: docker/docker_client.go)."""
+
+
+@dataclass(frozen=True)
+class Pull:
+    """One image to ask for. short: its name as it is written, where no registry stands in front; logins: credentials in the
+    kubelet's order, only ever set on the workstation."""
+
+    id: str
+    host: str
+    port: int
+    scheme: str
+    repository: str
+    asked: str
+    short: str = ""
+    logins: Tuple[Login, ...] = ()
+
+    @property
+    def by_digest(self) -> bool:
+        return ":" in self.asked
+
+    @property
+    def domain(self) -> str:
+        """The registry as runtimes write it in their configuration: docker.io, or host with the port where it is not 443."""
+        if self.host == HUB_HOST:
+            return HUB
+        return self.host if self.port == 443 else f"{self.host}:{self.port}"
+
+    @property
+    def reference(self) -> str:
+        """domain/repository:tag or @digest."""
+        return f"{self.domain}/{self.repository}{'@' if self.by_digest else ':'}{self.asked}"
+
+
+@dataclass(frozen=True)
+class Node:
+    """runtime, kubelet: as the node's status says, e.g. cri-o://1.34.1 and v1.34.2+k3s1; "" where it is not known."""
+
+    runtime: str = ""
+    kubelet: str = ""
+
+    @property
+    def family(self) -> str:
+        """containerd | k3s | rke2 | cri-o | docker | "" for unknown."""
+        name = self.runtime.partition("://")[0]
+        if name == "containerd":
+            return next((f for f in ("k3s", "rke2") if f"+{f}" in self.kubelet), name)
+        return name if name in ("cri-o", "docker") else ""
+
+    @property
+    def version(self) -> Tuple[int, int]:
+        """Major and minor version of the runtime, (0, 0) where it is not known."""
+        found = re.search(r"://v?(\d{1,4})\.(\d{1,4})", self.runtime)
+        return (int(found[1]), int(found[2])) if found else (0, 0)

@@ -1,0 +1,157 @@
+"""The places that a node's runtime asks for an image, as its configuration lists them.
+
+Nothing of it holds a credential when it leaves: of headers, keys and logins no more than names and the fact are kept.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+from urllib.parse import urlsplit
+
+from .asked import Pull
+from .host_files import below
+from .seen import Seen, printable
+
+MOST_ENDPOINTS = 8
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One place that the runtime asks.
+
+    prefix: the path before the repository; ns: the registry that a mirror is told it stands in for; ca: files on the host, ()
+    for the system's bundle; resolve, pull: whether it is asked for tags, digests; repository: where it has another name there;
+    plain: plain HTTP is taken where the port speaks no TLS; client: pairs of certificate and key ("": in one file); headers:
+    names of headers that the runtime adds; login: the node has credentials of its own for it.
+    """
+
+    role: str
+    scheme: str
+    host: str
+    port: int
+    prefix: str = "/v2"
+    ns: str = ""
+    ca: Tuple[str, ...] = ()
+    skip_verify: bool = False
+    resolve: bool = True
+    pull: bool = True
+    repository: str = ""
+    plain: bool = False
+    client: Tuple[Tuple[str, str], ...] = ()
+    headers: Tuple[str, ...] = ()
+    login: bool = False
+
+    @property
+    def label(self) -> str:
+        return self.host if self.port == 443 else f"{self.host}:{self.port}"
+
+    @property
+    def answers_differ(self) -> bool:
+        """True where the runtime shows the endpoint something that the probe does not have."""
+        return self.login or bool(self.client) or any(h.lower() in ("authorization", "cookie") for h in self.headers)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found for one image. endpoints: in the runtime's order, the registry itself among them unless another stands
+    for it. outcome: default | configured | invalid | unreadable | unknown | blocked | short-name; problems: what cannot be used
+    or is refused, by file, with "fatal" where it breaks every pull; note: what a reader has to know beside it."""
+
+    outcome: str
+    endpoints: Tuple[Endpoint, ...]
+    source: str = ""
+    problems: Tuple[Dict[str, str], ...] = ()
+    note: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def seen(self) -> Seen:
+        """The same as an observation."""
+        listed = [
+            {
+                "role": e.role,
+                "host": e.label,
+                "scheme": e.scheme,
+                "prefix": e.prefix,
+                "skip_verify": e.skip_verify,
+                "ca": list(e.ca),
+                "resolve": e.resolve,
+                "pull": e.pull,
+                **({"repository": e.repository} if e.repository else {}),
+                **({"plain": True} if e.plain else {}),
+                **({"client_certificate": True} if e.client else {}),
+                **({"headers": [printable(h, 60) for h in e.headers]} if e.headers else {}),
+                **({"login": True} if e.login else {}),
+            }
+            for e in self.endpoints
+        ]
+        said = {
+            "default": "no mirror is configured for it",
+            "configured": f"{self.source}: {', then '.join(_words(e) for e in self.endpoints)}",
+            "unreadable": f"{self.source} cannot be read by the probe, so mirrors are unknown",
+            "unknown": f"{self.source or 'no configuration of the runtime'} was not found, so mirrors are unknown",
+        }.get(self.outcome, "")
+        if self.problems:
+            said = "; ".join(f"{p['file']}: {p['problem']}" for p in self.problems[:3])
+        if self.note:
+            said = f"{said}; {self.note}" if said else self.note
+        data = {"endpoints": listed, "source": self.source, "problems": list(self.problems), **self.facts}
+        return Seen(self.outcome, printable(said, 500), data)
+
+
+def _words(endpoint: Endpoint) -> str:
+    return f"{endpoint.label}/{endpoint.repository}" if endpoint.repository else endpoint.label
+
+
+def of_registry(pull: Pull) -> Endpoint:
+    """The registry itself, as it is asked where nothing is configured."""
+    return Endpoint("registry", pull.scheme, pull.host, pull.port)
+
+
+def split_url(text: str) -> Optional[Tuple[str, str, int, str]]:
+    """(scheme, host, port, path without a slash at its end) of an http or https URL; None for anything else."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port or (80 if parts.scheme == "http" else 443)
+        host = parts.hostname or ""
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host):
+        return None
+    return parts.scheme, host, port, parts.path.rstrip("/")
+
+
+def good_host(host: str) -> bool:
+    """True for what may be a host name or an address: it becomes part of requests."""
+    return bool(_HOST.fullmatch(host))
+
+
+def problem(file: str, text: str, fatal: bool = False) -> Dict[str, str]:
+    """One entry of Found.problems."""
+    return {"file": printable(file, 200), "problem": printable(text, 200), **({"fatal": "yes"} if fatal else {})}
+
+
+def missing_files(root: str, file: str, endpoints: Sequence[Endpoint]) -> Tuple[Dict[str, str], ...]:
+    """Authorities and client keys that the configuration names and that surely are not there."""
+    named = [("ca", path) for e in endpoints for path in e.ca]
+    named += [("client", path) for e in endpoints for pair in e.client for path in pair if path]
+    return tuple(
+        problem(file, f"{kind} {path} does not exist", fatal=True)
+        for kind, path in dict.fromkeys(named)
+        if surely_absent(root, path)
+    )
+
+
+def surely_absent(root: str, path: str) -> bool:
+    """True only where the folder that it would be in can be looked into: most of the host is not mounted."""
+    where = below(root, path)
+    if where is None or os.path.lexists(where):
+        return False
+    top = root + "/" + path.strip("/").split("/")[0]
+    parent = os.path.dirname(where)
+    while not os.path.lexists(parent):
+        parent = os.path.dirname(parent)
+    return os.path.isdir(top) and os.access(parent, os.X_OK)
