@@ -209,6 +209,7 @@ def test_one_acts(cause: str, hop: str, node: str, here: str, role: str, actor: 
     [
         ("failed to register layer: Container ID 243184 cannot be mapped to a host ID", "you"),
         ("failed to extract layer: lchown /x: invalid argument", "you"),
+        ("failed to extract layer: archive/tar: invalid tar header", "you"),
         ("failed to extract layer: setxattr /x: permission denied", "cluster"),
     ],
 )
