@@ -607,7 +607,8 @@ class Walk:
         self._tell(one, "manifest", Seen(str(head.status or head.trouble), said, data, head.ms))
         rate = manifests.rate_data(head) or manifests.rate_data(reply)
         if rate or head.status == 429:
-            left = f"{rate['remaining']} of {rate.get('limit', '?')} pulls left" if "remaining" in rate else "throttled"
+            bare = "throttled" if head.status == 429 else "asks to wait before the next try"
+            left = f"{rate['remaining']} of {rate.get('limit', '?')} pulls left" if "remaining" in rate else bare
             source = f" for {rate['source']}" if rate.get("source") else ""
             limited = head.status == 429 or rate.get("remaining") == 0
             rate.update(via=via, status=head.status, errors=reply.errors)

@@ -80,6 +80,8 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "from-pod": "if the pod names it itself",
         "public": "if the image is public",
         "other-image": "",
+        "silent": "",
+        "answered": "",
         "token-host": "if it is the token server",
         "not-looked": "",
         "not-compared": "",

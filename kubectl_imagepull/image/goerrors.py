@@ -804,6 +804,12 @@ _cause(
     sure=False,
     also=("auth.denied_or_missing", "image.tag_unknown"),
 )
+_cause(
+    "image.blob_unknown",
+    3,
+    r"could not fetch content descriptor \S{1,200} \([^)\s]{0,80}\.(?:layer|rootfs|config|container\.image)\.[^)\s]{0,80}\)",
+    sure=False,
+)
 _cause("image.digest_unknown", 3, r"could not fetch content descriptor", sure=False)
 _cause(
     "content.corrupt",

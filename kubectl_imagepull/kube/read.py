@@ -360,7 +360,8 @@ def _pulling(state: Mapping[str, Any], events: Sequence[Event], image: str, now:
     retry = None
     if reason == "ImagePullBackOff" and last:
         back_off = min(BACK_OFF_MOST, BACK_OFF_FIRST * 2 ** min(10, max(0, attempts - 1)))
-        retry = max(0.0, round(last + back_off - now, 1))
+        # an event of a node whose clock is ahead lies in the future
+        retry = min(back_off, max(0.0, round(last + back_off - now, 1)))
     in_flight = bool(starts) and starts[-1].last > max([last, *(e.last for e in pulled)], default=0.0)
     return {
         "state": kind,

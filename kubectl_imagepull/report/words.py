@@ -16,6 +16,8 @@ ACTORS = {
 ROLES = {"token": "token server", "blob": "blob store", "dns-server": "name server"}
 MOST_NAMES = 6
 MOST_OTHERS = 3
+LONGEST_WAIT = 300.0
+"""Seconds (kubernetes: pkg/kubelet/kubelet.go, the image back-off); what is said to be longer comes of two clocks that differ."""
 
 
 def groups(both: Sequence[tuple[Case, Verdict]]) -> list[list[tuple[Case, Verdict]]]:
@@ -68,10 +70,10 @@ def state(case: Case) -> str:
     """How the pull stands: reason, since when, how often, when again."""
     facts = case.facts
     text = facts.reason or ("Running" if facts.state == "running" else facts.phase) or "unknown"
-    if facts.failing and facts.since:
+    if facts.failing and 0 < facts.since <= facts.read_at:
         text += f" for {ago(facts.read_at - facts.since)}"
         details = [f"{facts.attempts} attempts" if facts.attempts > 1 else ""]
-        if facts.next_retry is not None:
+        if facts.next_retry is not None and facts.next_retry <= LONGEST_WAIT:
             details.append(f"next in about {ago(facts.next_retry)}" if facts.next_retry >= 1 else "next any moment")
         joined = ", ".join(d for d in details if d)
         text += f" ({joined})" if joined else ""

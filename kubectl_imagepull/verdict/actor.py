@@ -10,9 +10,9 @@ from .clouds import node_fixes
 from .hops import status_of
 
 IN_THE_IMAGE = re.compile(
-    r"cannot be mapped to a host ID|lchown .*: invalid argument|operation not permitted|too large"
+    r"cannot be mapped to a host ID|lchown .*: invalid argument|operation not permitted|too large|invalid tar header"
 )
-"""Words of an unpacking that fails on what is in the layer: its numbers of users, its kinds of file."""
+"""Words of an unpacking that fails on what is in the layer: its numbers of users, its kinds of file, its archive."""
 
 
 def actor_of(case: Case, finding: Finding) -> str:
@@ -28,9 +28,7 @@ def actor_of(case: Case, finding: Finding) -> str:
     if finding.cause == "net.refused":
         return "network" if works_elsewhere(case, finding) else "registry"
     if finding.cause == "tls.handshake":
-        seen = {case.observations[i].outcome for i in finding.because}
-        silent = bool(seen & {"timeout", "reset", "closed"}) or (not seen and "timeout" in case.facts.said)
-        return "network" if silent or works_elsewhere(case, finding) else "registry"
+        return "network" if silent(case, finding) or works_elsewhere(case, finding) else "registry"
     if finding.cause == "storage.extract_failed":
         return "you" if IN_THE_IMAGE.search(case.facts.said) else "cluster"
     return actor.partition(" or ")[0]
@@ -41,3 +39,9 @@ def works_elsewhere(case: Case, finding: Finding) -> bool:
     others = [o for o in case.seen(finding.hop) if o.vantage.place in ("workstation", "peer-node")]
     asked = {case.observations[i].subject.host for i in finding.because} | {finding.subject.host}
     return any(o.subject.host in asked and status_of(case, o) == "pass" for o in others)
+
+
+def silent(case: Case, finding: Finding) -> bool:
+    """Whether a handshake fails without a word from the other side."""
+    seen = {case.observations[i].outcome for i in finding.because}
+    return bool(seen & {"timeout", "reset", "closed"}) or (not seen and "timeout" in case.facts.said)

@@ -133,7 +133,19 @@ def _message_wins(chosen: Finding, spoken: Finding) -> bool:
     return stronger and spoken.cause != chosen.cause
 
 
+TOLD_AS = {
+    # any web server says "not found"
+    "registry.not_a_registry": ("image.tag_unknown", "image.name_unknown"),
+    # the runtime asks for it as for a blob, by its digest
+    "image.format_unsupported": ("image.digest_unknown", "image.blob_unknown"),
+    "image.blob_unknown": ("image.digest_unknown",),
+}
+"""Cause -> what the runtime's words for it read like: no contradiction."""
+
+
 def _agree(chosen: Finding, spoken: Finding) -> bool:
+    if spoken.cause in TOLD_AS.get(chosen.cause, ()):
+        return True
     both_refusals = spoken.cause.startswith("auth.") and chosen.cause.startswith("auth.")
     return both_refusals or spoken.cause in (chosen.cause, *chosen.also) or chosen.cause in spoken.also
 

@@ -13,7 +13,7 @@ from typing import Any
 from .. import catalogue
 from ..catalogue import Mend
 from ..model import HOPS, Applicability, Case, Finding, Fix
-from .actor import actor_of
+from .actor import actor_of, silent
 from .clouds import node_fixes
 from .credentials import sent
 from .hops import status_of
@@ -93,6 +93,8 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
         and not _image_fixes(case, finding)
         and not node_fixes(case, finding.cause)
     ),
+    "silent": silent,
+    "answered": lambda case, finding: not silent(case, finding),
     "token-host": lambda case, finding: finding.subject.role == "token",
     "not-looked": lambda case, finding: not _looked(case, finding),
     "not-compared": lambda case, finding: (

@@ -150,9 +150,7 @@ def mirror(lab: Lab, name: str, host: str, *urls: str, alone: bool = False) -> F
     return hosts_toml(lab, name, host, text)
 
 
-def _changed(
-    lab: Lab, name: str, files: Mapping[str, str], env: Mapping[str, str] | None, *programs: str
-) -> Fault:
+def _changed(lab: Lab, name: str, files: Mapping[str, str], env: Mapping[str, str] | None, *programs: str) -> Fault:
     """A node with other files and the programs restarted that read them; back when its node is Ready."""
     machine = lab.machine(name)
 

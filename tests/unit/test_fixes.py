@@ -209,6 +209,7 @@ def test_one_acts(cause: str, hop: str, node: str, here: str, role: str, actor: 
     [
         ("failed to register layer: Container ID 243184 cannot be mapped to a host ID", "you"),
         ("failed to extract layer: lchown /x: invalid argument", "you"),
+        ("failed to extract layer: archive/tar: invalid tar header", "you"),
         ("failed to extract layer: setxattr /x: permission denied", "cluster"),
     ],
 )
@@ -386,3 +387,12 @@ def test_every_condition_is_told() -> None:
     assert set(CONDITIONS) == set(catalogue.WHEN)
     used = {condition for entry in catalogue.load().values() for way in entry.mend for condition in way.when}
     assert used == set(catalogue.WHEN)
+
+
+@pytest.mark.parametrize("kind", ["Job", "CronJob"])
+def test_deleting_a_jobs_pod_is_not_harmless(kind: str) -> None:
+    fix = fixes_for(case(Owner(kind, "web")), finding("auth.secret_added_late"))[0]
+    assert "delete pod web-1" in fix.commands[0] and fix.applicability == "review"
+    assert fix.note == f"a deleted pod counts as a failed try of {kind.lower()}/web"
+    other = fixes_for(case(), finding("auth.secret_added_late"))[0]
+    assert (other.applicability, other.note) == ("safe", "")

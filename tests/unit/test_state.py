@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kubectl_imagepull.image.messages import classify
 from kubectl_imagepull.kube.read import _concerns, _containers, _pulling, _sandbox_image
 from kubectl_imagepull.model import (
     Case,
@@ -236,3 +237,35 @@ def test_the_second_vantage(here: str, told: str) -> None:
     found = judge(case((GOOD[0], node, local), failing=True, said=REFUSED))
     lines = [line for line in found.explanation if line.startswith("this machine")]
     assert lines == [] if not told else lines[0].startswith(told)
+
+
+def test_a_web_servers_not_found_contradicts_nothing() -> None:
+    """What answers "not found" to everything reads like a missing tag in the runtime's words."""
+    page = seen("registry", "404", api_version="", content_type="text/html", errors=[])
+    looked = (*GOOD[:3], page, seen("manifest", "404", errors=[], via="anonymous"))
+    found = judge(case(looked, failing=True, said=f"failed to resolve image: {HOST}/web:1.0: not found"))
+    assert found.cause == "registry.not_a_registry"
+    assert not [line for line in found.explanation if "reports that" in line]
+
+
+@pytest.mark.parametrize(
+    ("media_type", "cause"),
+    [
+        ("application/vnd.oci.image.layer.v1.tar+gzip", "image.blob_unknown"),
+        ("application/vnd.docker.image.rootfs.diff.tar.gzip", "image.blob_unknown"),
+        ("application/vnd.oci.image.config.v1+json", "image.blob_unknown"),
+        ("application/vnd.docker.container.image.v1+json", "image.blob_unknown"),
+        ("application/vnd.oci.image.manifest.v1+json", "image.digest_unknown"),
+        ("application/vnd.docker.distribution.manifest.v2+json", "image.digest_unknown"),
+    ],
+)
+def test_what_could_not_be_fetched_by_its_digest(media_type: str, cause: str) -> None:
+    said = f"failed to copy: httpReadSeeker: failed open: could not fetch content descriptor sha256:{'0' * 64} ({media_type})"
+    assert classify(f"{said} from remote: not found").cause == cause
+
+
+def test_a_node_whose_clock_is_ahead_waits_no_longer() -> None:
+    """Its events lie in the future."""
+    failed = Event("Warning", "Failed", 'Failed to pull image "a:1": no', 3, 43_200.0, 43_200.0)
+    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "a:1"'}}
+    assert _pulling(waiting, (failed,), "a:1", 0.0)["next_retry"] <= 300.0
