@@ -247,6 +247,16 @@ class ProbeRun:
     why_not: tuple[str, ...] = ()
     cannot_see: tuple[str, ...] = ()
 
+    @property
+    def removal(self) -> str:
+        """The command that removes what was kept: the Job takes its pod and ConfigMap along."""
+        job, _, tail = self.pod.rpartition("-")
+        if self.rung == "kubelet" or not job:
+            return f"kubectl imagepull cleanup -n {self.namespace}"  # one pod or several
+        # the name of a Job's pod ends with five characters more, that of a run with six
+        kind, name = ("job", job) if len(tail) == 5 else ("pod", self.pod)
+        return f"kubectl delete {kind} {name} -n {self.namespace}"
+
 
 @dataclass(frozen=True)
 class Pull:

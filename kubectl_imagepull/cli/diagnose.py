@@ -21,7 +21,7 @@ from ..report.style import Style, clean
 from ..verdict import judge
 from ..verdict.hops import api_lines, line_of
 from . import apply, targets
-from .look import Looked, Where, look, peer_of, rehearsal_of
+from .look import Looked, Where, about, look, peer_of, rehearsal_of
 from .options import UsageError, flags_of, style_of, wanted_of
 from .watch import End, Followed, follow, known_events
 
@@ -262,14 +262,7 @@ def _case(container: ContainerRead, alias: dict[str, str], looked: Looked, error
     pull = container.pull
     observations: tuple[Observation, ...] = ()
     if pull is not None:
-        mine = alias[pull.id]
-        # a host may be the registry of one image and the mirror of another
-        hosts = {_met(o) for o in looked.observations if o.pull == mine} | {(pull.authority, "")}
-        observations = tuple(
-            o
-            for o in looked.observations
-            if o.pull == mine or (not o.pull and (o.subject.role == "node" or _met(o) in hosts))
-        )
+        observations = about(looked.observations, alias[pull.id], pull.authority)
     return Case(
         target=container.target,
         facts=container.facts,
@@ -278,11 +271,6 @@ def _case(container: ContainerRead, alias: dict[str, str], looked: Looked, error
         probe=looked.probe,
         errors=(*errors, *looked.errors),
     )
-
-
-def _met(seen: Observation) -> tuple[str, str]:
-    """The host that an observation is about, and in whose attempt it was met."""
-    return seen.subject.host, str(seen.data.get("attempt") or "")
 
 
 def _save(file: str, text: str) -> None:

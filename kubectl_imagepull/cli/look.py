@@ -70,6 +70,21 @@ def peer_of(
     return Where(facts, where.namespace, running, listed, wanted), ()
 
 
+def about(observations: Sequence[Observation], pull: str, authority: str) -> tuple[Observation, ...]:
+    """Those that concern the pull of this id and the hosts on its path.
+
+    A host may be the registry of one image and the mirror of another, so it counts in whose attempt it was met.
+    """
+
+    def met(seen: Observation) -> tuple[str, str]:
+        return seen.subject.host, str(seen.data.get("attempt") or "")
+
+    hosts = {met(o) for o in observations if o.pull == pull} | {(authority, "")}
+    return tuple(
+        o for o in observations if o.pull == pull or (not o.pull and (o.subject.role == "node" or met(o) in hosts))
+    )
+
+
 @dataclass
 class _Result:
     observations: list[Observation] = field(default_factory=list)
