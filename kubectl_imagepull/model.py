@@ -151,7 +151,7 @@ class PullSecret:
 
     state: used (gives credentials) | unused (applies to other images, or is skipped) | missing | forbidden (we may not
     read it) | malformed. cause: the auth.* id that explains why it is not used, or "". usernames and registry_keys: of
-    the entries that match.
+    the entries that match; entries: how many it has in all, 0 where that is not known.
     """
 
     name: str
@@ -161,6 +161,7 @@ class PullSecret:
     usernames: tuple[str, ...] = ()
     registry_keys: tuple[str, ...] = ()
     from_service_account: bool = False
+    entries: int = 0
 
 
 @dataclass(frozen=True)
@@ -335,13 +336,18 @@ class HopLine:
 
 @dataclass(frozen=True)
 class RuledOut:
-    cause: str
+    """What was seen working, and the causes that it rules out (a star stands for any word). host: where, "" for the verdict's
+    own."""
+
+    causes: tuple[str, ...]
     why: str
+    host: str = ""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is wrong, how sure, who must act. cause "none": nothing; "unknown.insufficient": cannot tell."""
+    """What is wrong, how sure, who must act. cause "none": nothing; "unknown.insufficient": cannot tell; passed: the pull
+    failed so, and would work now."""
 
     cause: str
     confidence: Confidence
@@ -355,6 +361,7 @@ class Verdict:
     fixes: tuple[Fix, ...] = ()
     ruled_out: tuple[RuledOut, ...] = ()
     alternatives: tuple[str, ...] = ()
+    passed: bool = False
 
     @property
     def exit_code(self) -> int:

@@ -21,33 +21,78 @@ import yaml
 
 from ..model import HOPS, Applicability
 
-FIELDS = frozenset(
+FIELDS: Mapping[str, str] = MappingProxyType(
     {
-        "namespace",
-        "pod",
-        "owner_kind",
-        "owner_name",
-        "container",
-        "image",
-        "repository",
-        "registry",
-        "host",
-        "port",
-        "node",
-        "secret",
-        "service_account",
+        name: f"<{name}>"
+        for name in (
+            "namespace",
+            "pod",
+            "owner_kind",
+            "owner_name",
+            "container",
+            "image",
+            "repository",
+            "registry",
+            "host",
+            "port",
+            "node",
+            "secret",
+            "service_account",
+            "tag",
+            "username",
+            # one that the image has
+            "architecture",
+            # the node's, as os/architecture
+            "platform",
+        )
+    }
+    | {
         # what `kubectl create secret docker-registry` wants: Docker Hub's key is not its host
-        "server",
-        "username",
-        # one that the image has
-        "architecture",
-        # the node's, as os/architecture
-        "platform",
+        "server": "<registry>",
+        # the host with its port, also where that is 443
+        "endpoint": "<host>:<port>",
+        # the repository without its registry; and what follows it in the image, with its mark
+        "path": "<repository>",
+        "suffix": ":<tag>",
+        # the registry as the image names it: docker.io, not the host that is asked for it
+        "domain": "<registry>",
+        # the image with everything that the runtime adds
+        "normalised": "docker.io/library/<name>:<tag>",
+        # the key of the pull secret's entry
+        "entry": "<registry>",
+        # those that the image has, and the node's
+        "platforms": "<platforms>",
+        # the runtime's unit
+        "service": "containerd",
     }
 )
-"""The names that may stand in braces."""
-OPTIONAL = frozenset({"username", "architecture", "platform"})
-"""Those that a command shows as <name> where they are not known; without any other it is left out."""
+"""The names that may stand in braces, and what is shown for one that is not known."""
+OPTIONAL = frozenset({"username", "architecture", "platform", "platforms", "service"})
+"""Those whose stand-in may be shown in a command; without any other a command is left out."""
+WHEN: Mapping[str, str] = MappingProxyType(
+    {
+        # for `explain` and the docs, where a report has something more exact
+        "explain": "",
+        "pull-secret": "unless it is a cloud's own registry",
+        "one-entry": "if this is the secret's only entry",
+        "several-entries": "if the secret has entries for other registries, which stay",
+        "from-account": "if the service account names it",
+        "from-pod": "if the pod names it itself",
+        "public": "if the image is public",
+        "other-image": "",
+        "token-host": "if it is the token server",
+        "not-looked": "",
+        "not-compared": "",
+        "not-rehearsed": "",
+        "containerd": "",
+        "containerd-1": "",
+        "containerd-2.1": "",
+        "cri-o": "",
+        "docker": "",
+    }
+)
+"""What a way to mend may be tied to, and how that is said where it is not known whether it holds; `verdict.fixes` says when each
+does."""
 ACTORS = frozenset({"you", "cluster", "network", "registry", "nobody"})
 """Who can mend it; an entry may name two, joined by "or"."""
 
@@ -59,11 +104,18 @@ class CatalogueError(ValueError):
 @dataclass(frozen=True)
 class Mend:
     """One way to mend it. commands: format strings, in order; applicability: safe, review (look before), or
-    manual."""
+    manual; actor: who does it, "" for whom the verdict names; when: conditions, all of which have to hold."""
 
     text: str
     commands: tuple[str, ...]
     applicability: Applicability
+    actor: str = ""
+    when: tuple[str, ...] = ()
+
+    @property
+    def condition(self) -> str:
+        """When it is a way, in words, for a reader without a case; "" where the text says it."""
+        return ", ".join(filter(None, (WHEN[condition] for condition in self.when)))
 
 
 @dataclass(frozen=True)
@@ -155,17 +207,23 @@ def parse(cause: str, fields: Any, where: str) -> Entry:
 
 
 def _mend(way: Any, at: str) -> Mend:
-    _keys(way, {"text", "commands", "applicability"}, at)
+    _keys(way, {"text", "commands", "applicability"}, at, {"actor", "when"})
     if way["applicability"] not in get_args(Applicability):
         raise CatalogueError(f"{at}: applicability {way['applicability']!r}")
     commands = tuple(_template(one, f"{at}: command") for one in _list(way["commands"], at))
-    return Mend(_template(way["text"], f"{at}: text"), commands, way["applicability"])
+    actor = _text(way.get("actor", ""), f"{at}: actor")
+    if actor and actor not in ACTORS:
+        raise CatalogueError(f"{at}: actor {actor!r} is not of {', '.join(sorted(ACTORS))}")
+    when = tuple(_text(one, f"{at}: when") for one in _list(way.get("when", []), at))
+    if set(when) - set(WHEN):
+        raise CatalogueError(f"{at}: when: {', '.join(sorted(set(when) - set(WHEN)))} is no condition")
+    return Mend(_template(way["text"], f"{at}: text"), commands, way["applicability"], actor, when)
 
 
-def _keys(fields: Any, names: set[str], at: str) -> None:
+def _keys(fields: Any, names: set[str], at: str, optional: set[str] | frozenset[str] = frozenset()) -> None:
     if not isinstance(fields, dict):
         raise CatalogueError(f"{at}: no mapping")
-    for wrong, what in ((names - set(fields), "missing"), (set(fields) - names, "unknown")):
+    for wrong, what in ((names - set(fields), "missing"), (set(fields) - names - optional, "unknown")):
         if wrong:
             raise CatalogueError(f"{at}: {what}: {', '.join(sorted(map(str, wrong)))}")
 
@@ -188,12 +246,11 @@ def _template(value: Any, at: str) -> str:
         names = {name for _, name, spec, conversion in string.Formatter().parse(text) if name is not None}
     except ValueError as error:
         raise CatalogueError(f"{at}: {error}: {text!r}") from error
-    if names - FIELDS:
-        raise CatalogueError(f"{at}: {', '.join(sorted(names - FIELDS))} is no field: {text!r}")
+    if names - set(FIELDS):
+        raise CatalogueError(f"{at}: {', '.join(sorted(names - set(FIELDS)))} is no field: {text!r}")
     return text
 
 
 def fill(template: str, values: Mapping[str, str] | None = None) -> str:
-    """A template for reading: known names in place, the others as <name>."""
-    names = {name: f"<{name}>" for name in FIELDS}
-    return template.format_map({**names, **(values or {})})
+    """A template for reading: known names in place, for the others what FIELDS shows."""
+    return template.format_map({**FIELDS, **(values or {})})

@@ -9,9 +9,7 @@ from pathlib import Path
 
 from . import Entry, fill, load
 
-NOTE = (
-    "<!-- Written by `python -m kubectl_imagepull.catalogue.docs` from kubectl_imagepull/catalogue/*.yaml -->"
-)
+NOTE = "<!-- Written by `python -m kubectl_imagepull.catalogue.docs` from kubectl_imagepull/catalogue/*.yaml -->"
 
 
 def pages() -> dict[str, str]:
@@ -44,7 +42,10 @@ def _lines(entry: Entry) -> Iterator[str]:
     if entry.mend:
         yield from ("## What to do", "")
     for number, way in enumerate(entry.mend, 1):
-        yield from (f"{number}. {_cell(fill(way.text))} ({way.applicability})", "")
+        yield from (
+            f"{number}. {_cell(fill(way.text))} ({', '.join(filter(None, (way.condition, way.applicability)))})",
+            "",
+        )
         if way.commands:
             yield from ("   ```sh", *(f"   {fill(command)}" for command in way.commands), "   ```", "")
     if entry.prevention:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -17,11 +18,15 @@ from ..kube.read import _managers
 from ..kube.workloads import path_of
 from ..model import Case, Finding, Verdict
 from ..report.style import clean
-from ..verdict.fixes import RESOURCES, better_image, works_now
+from ..verdict.fixes import set_image, works_now
+from ..verdict.names import RESOURCES
+from ..verdict.other_image import better_image, existing_tags
 
 GITOPS = ("Argo CD", "Flux")
 MANAGER = "kubectl-imagepull"
 NOISE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
+COUNTING = ("Job", "CronJob")
+"""Kinds that count a deleted pod as failed (kubernetes: pkg/controller/job/job_controller.go, isPodFailed)."""
 LACKS_SECRET = ("auth.no_credentials", "auth.denied_or_missing")
 
 
@@ -32,7 +37,8 @@ class Refused(Exception):
 @dataclass(frozen=True)
 class Change:
     """One change to the cluster. path and patch: of the object that is changed, "" for none; pod: the pod that is deleted
-    afterwards, so that its owner makes a new one; same: it changes no meaning, so it may be made with nobody watching."""
+    afterwards, so that its owner makes a new one; same: it changes no meaning, so it may be made with nobody watching; later:
+    what is left to do where no pod of now is mended by it, "" where the pod can be waited for."""
 
     what: str
     same: bool
@@ -40,6 +46,7 @@ class Change:
     patch: Mapping[str, Any] | None = None
     kind: str = "strategic-merge-patch"
     pod: str = ""
+    later: str = ""
 
 
 def plan(api: Api, case: Case, verdict: Verdict, tag: str) -> Change:
@@ -60,18 +67,28 @@ def plan(api: Api, case: Case, verdict: Verdict, tag: str) -> Change:
     if tag:
         return _other_image(case, verdict, _tagged(case, verdict, tag), f"tag {tag}, as asked for", True)
     if works_now(case, finding):
-        return Change(
-            f"what failed works now: delete pod {target.pod}, so that its owner tries again", True, pod=target.pod
-        )
+        return _new_pod(case, f"what failed works now: delete pod {target.pod}, so that its owner tries again")
     new = better_image(case, finding)
     if new is not None:
         return _other_image(case, verdict, new.image, new.why, new.same)
     if verdict.cause == "auth.secret_added_late":
-        what = f"delete pod {target.pod}: the new one gets the service account's pull secret"
-        return Change(what, True, pod=target.pod)
+        return _new_pod(case, f"delete pod {target.pod}: the new one gets the service account's pull secret")
     if verdict.cause in LACKS_SECRET and not case.facts.pull_secret_names and not case.facts.account_secrets:
         return _account(api, case)
+    tags = existing_tags(case) if verdict.cause == "image.tag_unknown" else []
+    if tags:
+        asked = case.facts.reference.asked
+        raise Refused(f"no tag is near to {asked}; --tag TAG chooses one (there are {', '.join(tags)})")
     raise Refused(f"{verdict.cause} is not mended by a change that could be made from here")
+
+
+def _new_pod(case: Case, what: str) -> Change:
+    owner = case.target.owner
+    if owner is not None and owner.kind in COUNTING:
+        raise Refused(
+            f"a pod of {owner.slash} that is deleted counts as a failed try; the kubelet tries again by itself"
+        )
+    return Change(what, True, pod=case.target.pod)
 
 
 def _tagged(case: Case, verdict: Verdict, tag: str) -> str:
@@ -93,13 +110,22 @@ def _other_image(case: Case, verdict: Verdict, image: str, why: str, same: bool)
     group = {"container": "containers", "init": "initContainers", "sidecar": "initContainers"}.get(target.role)
     if group is None:
         raise Refused(f"the image of {target.role} {target.container} cannot be changed from here")
-    if owner.kind in ("Job", "CronJob"):
-        raise Refused(f"the pods of {owner.slash} cannot be changed any more: see the commands above for a new one")
-    template = {"spec": {"template": {"spec": {group: [{"name": target.container, "image": image}]}}}}
+    if owner.kind == "Job":
+        anew = "".join(set_image(case, shlex.quote(image)))
+        raise Refused(f"the pod template of {owner.slash} never changes; this makes the job anew: {anew}")
+    template: dict[str, Any] = {"spec": {"template": {"spec": {group: [{"name": target.container, "image": image}]}}}}
+    later = ""
+    if owner.kind == "CronJob":
+        template = {"spec": {"jobTemplate": template}}
+        where, name = f"kubectl -n {target.namespace}", owner.name
+        later = (
+            f"the next run of {owner.slash} has the change, the job of now keeps its template; "
+            f"to run it at once: {where} create job {name}-now --from=cronjob/{name}"
+        )
     # a StatefulSet waits for its broken pod for ever, a ReplicaSet only changes new ones
     pod = target.pod if owner.kind in ("StatefulSet", "ReplicaSet") else ""
     path = path_of(owner.kind, target.namespace, owner.name)
-    return Change(f"{owner.slash}, container {target.container}: {why}", same, path, template, pod=pod)
+    return Change(f"{owner.slash}, container {target.container}: {why}", same, path, template, pod=pod, later=later)
 
 
 def _account(api: Api, case: Case) -> Change:
@@ -123,6 +149,9 @@ def _account(api: Api, case: Case) -> Change:
     if lords:
         raise Refused(f"service account {name} is managed by {' and '.join(lords)}: change it in Git")
     kept = list(account.get("imagePullSecrets") or [])
+    owner = target.owner
+    if owner is not None and owner.kind in COUNTING:
+        raise Refused(f"only new pods get it, and a pod of {owner.slash} that is deleted counts as a failed try")
     what = f"service account {name} gets pull secret {fitting[0]}, and pod {target.pod} is made anew with it"
     return Change(what, False, path, {"imagePullSecrets": [*kept, {"name": fitting[0]}]}, "merge-patch", target.pod)
 
@@ -134,10 +163,15 @@ def _fits(secret: Mapping[str, Any], image: str) -> bool:
         return False
 
 
-def make(api: Api, case: Case, change: Change, yes: bool, out: TextIO, err: TextIO, stdin: TextIO) -> None:
+def make(api: Api, case: Case, change: Change, yes: bool, say: TextIO, stdin: TextIO) -> None:
     """Show the change as the server would make it, ask, make it. Raises Refused and KubeError."""
-    say = err
     say.write(clean(f"change: {change.what}") + "\n")
+    owner = case.target.owner
+    if change.patch is not None and owner is not None and owner.managed_by:
+        say.write(
+            clean(f"note: {owner.slash} is managed by {', '.join(owner.managed_by)}: change it there as well, ")
+            + "or the next upgrade reverts it\n"
+        )
     pod = path_of("Pod", case.target.namespace, change.pod) if change.pod else ""
     if change.patch is not None:
         before = api.get(change.path)
@@ -160,6 +194,8 @@ def make(api: Api, case: Case, change: Change, yes: bool, out: TextIO, err: Text
     if pod:
         api.delete(pod)
     say.write("applied\n")
+    if change.later:
+        say.write(clean(change.later) + "\n")
     say.flush()
 
 

@@ -1,4 +1,4 @@
-"""What `why` does with a cluster: read, look from both vantages, judge, report; then stay with the pull or mend it."""
+"""One diagnosis: read, look from both vantages, judge, report."""
 
 from __future__ import annotations
 
@@ -9,94 +9,21 @@ from dataclasses import replace
 from typing import TextIO
 
 from ..case import CaseFile, dump
-from ..image.messages import classify
 from ..kube.client import Api
 from ..kube.read import ContainerRead, PodRead
 from ..kube.workloads import what_changed
-from ..model import Case, HopLine, Observation, Pull, ReadError, Verdict, worst_exit
+from ..model import Case, HopLine, Observation, Pull, ReadError, Verdict
 from ..node.plan import Login
 from ..report import text
 from ..report.formats import render
-from ..report.style import Style, clean
+from ..report.style import Style
 from ..verdict import judge
 from ..verdict.hops import api_lines, line_of
-from . import apply, targets
-from .look import Looked, Where, about, look, peer_of, rehearsal_of
-from .options import UsageError, flags_of, style_of, wanted_of
-from .watch import End, Followed, follow, known_events
+from . import targets
+from .look import Job, Looked, Where, about, look_side_by_side, peer_of, rehearsal_of
+from .options import UsageError, style_of, wanted_of
 
 LOGINLESS = ("", "anonymous", None)
-
-
-def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
-    """Diagnose what is asked about. -> 0 no pull problem, 1 cause named, 3 cause not determined."""
-    asked = targets.parse(args.pod, args.selector, args.all_namespaces, args.filename, stdin)
-    if args.timeout <= 0:
-        raise UsageError("error: --timeout must be more than 0 (for example 30s)")
-    if (args.yes or args.tag) and not args.apply:
-        raise UsageError("error: --yes and --tag are for --apply")
-    if (args.watch or args.apply) and len(asked.named) != 1:
-        raise UsageError("error: --watch and --apply want one pod or one workload (NAME or KIND/NAME)")
-    if (wanted_of(args).try_pull or args.compare_node) and len(asked.named) != 1:
-        raise UsageError("error: --try-pull and --compare-node want one pod or one workload (NAME or KIND/NAME)")
-    if args.save_case is not None:
-        _save(args.save_case, "")  # what cannot be written is better known before a pod is started
-    api = Api(flags_of(args), getattr(args, "verbosity", 0) or 0)
-    known = known_events(api, asked.named[0].namespace or api.namespace) if args.watch or args.apply else {}
-    both = diagnose(api, asked, args, out, err)
-    code = worst_exit(v.exit_code for _, v in both)
-    open_end = [(c, v) for c, v in both if v.exit_code or v.cause in ("pull.in_progress", "pull.queued")]
-    if args.apply and code:
-        return _mend(api, [(c, v) for c, v in both if v.exit_code], args, out, err, stdin)
-    if args.watch and open_end:
-        return _watch(api, asked, *open_end[0], known, args, out, err)
-    return code
-
-
-def _watch(
-    api: Api,
-    asked: targets.Asked,
-    case: Case,
-    verdict: Verdict,
-    known: dict[str, int],
-    args: argparse.Namespace,
-    out: TextIO,
-    err: TextIO,
-) -> int:
-    """Stay with the pull. -> 0 pulled, else the exit code of the verdict that it ends with."""
-    pod = case.target.pod if asked.pod else ""
-    followed = Followed(case.target.namespace, pod, case.target.owner)
-    cause = classify(case.facts.said).cause if case.facts.said else verdict.cause
-    end = follow(api, followed, known, cause, False, out if args.output == "text" else err)
-    return _ended(api, case, end, args, out, err)
-
-
-def _ended(api: Api, case: Case, end: End, args: argparse.Namespace, out: TextIO, err: TextIO) -> int:
-    if end.gone:
-        print(f"pod {case.target.pod} does not exist any more", file=err)
-        return 1
-    if not end.pod:
-        return 0
-    again = targets.Asked((targets.Named("Pod", end.pod, case.target.namespace),))
-    return worst_exit(v.exit_code for _, v in diagnose(api, again, args, out, err))
-
-
-def _mend(
-    api: Api, both: Sequence[tuple[Case, Verdict]], args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO
-) -> int:
-    """Offer the change that mends it, make it, and stay until the pod runs or fails again. -> 0 it runs."""
-    case, verdict = both[0]
-    try:
-        if len({(c.target.owner or c.target.pod, c.target.container, c.target.image) for c, _ in both}) > 1:
-            raise apply.Refused("several containers fail: mend them one by one, by hand")
-        change = apply.plan(api, case, verdict, args.tag)
-        known = known_events(api, case.target.namespace)
-        apply.make(api, case, change, args.yes, out, err, stdin)
-    except apply.Refused as refusal:
-        print(clean(f"not applied: {refusal}"), file=err)
-        return verdict.exit_code
-    end = follow(api, Followed(case.target.namespace, "", case.target.owner), known, "", True, err)
-    return _ended(api, case, end, args, out, err)
 
 
 def diagnose(
@@ -121,7 +48,7 @@ def diagnose(
     cases += found.refused
     both = [(case, judge(case)) for case in cases]
     if args.save_case is not None:
-        _save(args.save_case, dump(CaseFile(tuple(cases))))
+        save(args.save_case, dump(CaseFile(tuple(cases))))
     if shown is not None:
         shown.finish(*both[0])
     else:
@@ -149,7 +76,7 @@ def _looked_at(
     args: argparse.Namespace,
     seen: Callable[[Observation], None],
 ) -> list[Case]:
-    """The Cases of these containers: the same trouble is looked at once, each node through one probe pod, in turn."""
+    """The Cases of these containers: the same trouble is looked at once, each node through one probe pod."""
     first: dict[tuple[object, ...], ContainerRead] = {}
     for container in chosen:
         first.setdefault(targets.same_trouble(container), container)
@@ -162,27 +89,14 @@ def _looked_at(
     for container in numbered.values():
         by_node.setdefault(container.target.node, []).append(container)
     errors = {(r.namespace, r.name): r.errors for r in reads}
-    tried: set[tuple[str, str, str]] = set()
+    groups = list(by_node.values())
+    asked = [_distinct(containers) for containers in groups]
+    if args.no_probe:
+        looks = [Looked() for _ in groups]
+    else:
+        looks = _from_all_nodes(api, reads, groups, asked, args, seen)
     cases: dict[tuple[object, ...], Case] = {}
-    for node, containers in by_node.items():
-        read = next(
-            r for r in reads if (r.namespace, r.name) == (containers[0].target.namespace, containers[0].target.pod)
-        )
-        pulls, alias = _distinct(containers)
-        logins = {} if args.no_credentials else _logins(containers, alias, tried)
-        where = Where(
-            None if args.no_probe or not node else read.node,
-            read.namespace,
-            read.images_running,
-            read.images_listed,
-            wanted_of(args),
-            rehearsal_of(containers, alias),
-        )
-        looked = Looked()
-        if not args.no_probe:
-            peer, troubles = peer_of(api, args.compare_node, where, containers)
-            looked = look(api, replace(where, peer=peer), pulls, logins, args.timeout, seen)
-            looked = replace(looked, errors=(*looked.errors, *troubles))
+    for containers, (_, alias), looked in zip(groups, asked, looks, strict=True):
         for container in containers:
             container = _with_history(api, read_of(reads, container), container)
             pod_errors = errors.get((container.target.namespace, container.target.pod), ())
@@ -194,6 +108,35 @@ def _looked_at(
         history = case.facts.since_revision if case.target.owner == container.target.owner else ""
         out.append(replace(case, target=container.target, facts=replace(container.facts, since_revision=history)))
     return out
+
+
+def _from_all_nodes(
+    api: Api,
+    reads: Sequence[PodRead],
+    groups: Sequence[Sequence[ContainerRead]],
+    asked: Sequence[tuple[list[Pull], dict[str, str]]],
+    args: argparse.Namespace,
+    seen: Callable[[Observation], None],
+) -> list[Looked]:
+    """What is seen from the node of each group, and from here for its pulls."""
+    tried: set[tuple[str, str, str]] = set()
+    jobs, troubles = [], []
+    for containers, (pulls, alias) in zip(groups, asked, strict=True):
+        read = read_of(reads, containers[0])
+        where = Where(
+            read.node if containers[0].target.node else None,
+            read.namespace,
+            read.images_running,
+            read.images_listed,
+            wanted_of(args),
+            rehearsal_of(containers, alias),
+        )
+        peer, trouble = peer_of(api, args.compare_node, where, containers)
+        troubles.append(trouble)
+        logins = {} if args.no_credentials else _logins(containers, alias, tried)
+        jobs.append(Job(replace(where, peer=peer), pulls, logins))
+    looks = look_side_by_side(api, jobs, args.timeout, seen)
+    return [replace(one, errors=(*one.errors, *more)) for one, more in zip(looks, troubles, strict=True)]
 
 
 def read_of(reads: Sequence[PodRead], container: ContainerRead) -> PodRead:
@@ -273,13 +216,17 @@ def _case(container: ContainerRead, alias: dict[str, str], looked: Looked, error
     )
 
 
-def _save(file: str, text: str) -> None:
+def save(file: str, text: str) -> None:
     """Write a file. Raises UsageError where it cannot be written."""
     try:
         with pathlib.Path(file).open("a" if not text else "w", encoding="utf-8") as opened:
             opened.write(text)
     except OSError as error:
         raise UsageError(f"error: {file}: {error.strerror or error}") from None
+
+
+def _told(line: HopLine) -> tuple[object, ...]:
+    return line.hop, line.subject, line.vantage, line.summary
 
 
 class _Shown:
@@ -302,8 +249,10 @@ class _Shown:
     def finish(self, case: Case, verdict: Verdict) -> None:
         """What has not been printed yet: hops not reached, this machine's view, verdict and fixes."""
         node = [line for line in verdict.hops if line.vantage not in ("api", "workstation")]
+        # what a later observation made milder (a mirror whose fallback works) is not told twice
+        told = {_told(line) for line in self._printed}
         for line in node:
-            if line not in self._printed:
+            if _told(line) not in told:
                 self._hop(line)
         local = [line for line in verdict.hops if line.vantage == "workstation"]
         if local:

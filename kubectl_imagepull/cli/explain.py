@@ -268,7 +268,8 @@ def _of_entry(
     if entry.mend:
         yield from ("", "What to do")
     for number, way in enumerate(entry.mend, 1):
-        note = "" if way.applicability == "safe" else f" ({way.applicability})"
+        notes = [way.condition, "" if way.applicability == "safe" else way.applicability]
+        note = f" ({', '.join(filter(None, notes))})" if any(notes) else ""
         yield from _hanging(f"{number}.", catalogue.fill(way.text, values) + note, 2, 3)
         for command in way.commands:
             # never wrapped: it is there to be copied

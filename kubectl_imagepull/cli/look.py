@@ -7,6 +7,7 @@ import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from ..kube.client import Api
@@ -24,6 +25,8 @@ MOST_BUDGET = 120.0
 """Seconds for the probes of one vantage, for whoever asks for more than the usual time-out."""
 STARTING = 5.0
 """Seconds of the time-out that are for starting and clearing up."""
+SIDE_BY_SIDE = 4
+"""Nodes that are looked at at the same time: each is a pod there and a few threads here."""
 
 
 @dataclass(frozen=True)
@@ -92,34 +95,94 @@ class _Result:
     errors: list[ReadError] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Job:
+    """What one node is asked for. logins: of a pull, by its id."""
+
+    where: Where
+    pulls: Sequence[Pull]
+    logins: Mapping[str, tuple[Login, ...]] = field(default_factory=dict)
+
+
+class Halt:
+    """Ends looks that run in other threads: each says how it is stopped, also one that begins too late."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stops: list[Callable[[], None]] = []
+        self._over = False
+
+    def by(self, stop: Callable[[], None]) -> None:
+        with self._lock:
+            self._stops.append(stop)
+            over = self._over
+        if over:
+            stop()
+
+    def now(self) -> None:
+        with self._lock:
+            self._over, stops = True, list(self._stops)
+        for stop in stops:
+            stop()
+
+
+def look_side_by_side(
+    api: Api, jobs: Sequence[Job], timeout: float, seen: Callable[[Observation], None]
+) -> list[Looked]:
+    """`look` for several nodes, a few at a time. -> one Looked a job, in their order. `seen` is told of a single job only."""
+    if len(jobs) == 1:
+        return [look(api, jobs[0].where, jobs[0].pulls, jobs[0].logins, timeout, seen)]
+    halt = Halt()
+    pool = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE)
+    begun = [pool.submit(look, api, j.where, j.pulls, j.logins, timeout, lambda _: None, halt) for j in jobs]
+    try:
+        return [future.result() for future in begun]
+    finally:
+        # after an interruption or an error the others must leave nothing behind, a second Ctrl-C or not
+        before = _deaf(True)
+        pool.shutdown(wait=False, cancel_futures=True)
+        halt.now()
+        pool.shutdown()
+        _deaf(False, before)
+
+
 def look(
     api: Api,
     where: Where,
     pulls: Sequence[Pull],
-    logins: dict[str, tuple[Login, ...]],
+    logins: Mapping[str, tuple[Login, ...]],
     timeout: float,
     seen: Callable[[Observation], None],
+    halt: Halt | None = None,
 ) -> Looked:
     """Ask for the pulls from the node and from here; `seen` gets each observation in this thread as it comes.
 
-    Objects made in the cluster are gone when this returns or raises, KeyboardInterrupt included.
+    Objects made in the cluster are gone when this returns or raises, KeyboardInterrupt included. halt: for a caller in another
+    thread, to end it.
     """
     if not pulls:
         return Looked()
     budget = min(MOST_BUDGET, max(3.0, timeout - STARTING))
-    results: queue.SimpleQueue[Observation | None] = queue.SimpleQueue()
+    results: queue.SimpleQueue[Observation | Exception | None] = queue.SimpleQueue()
     gathered = _Result()
     trail, beside, here = Trail(api), Trail(api), Here()
 
+    def stop() -> None:
+        here.stop()
+        trail.clear(close=True)
+        beside.clear(close=True)
+
     @contextlib.contextmanager
-    def in_the_cluster() -> Iterator[None]:
-        """What may end a thread that works in the cluster: an interruption, or an API server that went away."""
+    def ending() -> Iterator[None]:
+        """What may end one of the threads: an interruption, an API server that went away, or a bug, which is for the caller."""
         try:
             yield
         except Interrupted:
             pass
         except KubeError as error:
             gathered.errors.append(ReadError("node", str(error)))
+        except Exception as error:
+            results.put(error)
         finally:
             results.put(None)
 
@@ -131,7 +194,7 @@ def look(
         return None
 
     def from_node() -> None:
-        with in_the_cluster():
+        with ending():
             if where.node is not None:
                 wanted = replace(where.wanted, challenges=challenges)
                 probe, errors = climb(
@@ -143,19 +206,16 @@ def look(
                 gathered.errors += errors
 
     def from_here() -> None:
-        try:
-            trouble = here.run(Plan(tuple(pulls), budget, logins), results.put)
+        with ending():
+            try:
+                trouble = here.run(Plan(tuple(pulls), budget, dict(logins)), results.put)
+            except OSError as error:
+                trouble = f"the probes could not be started on this machine: {error}"
             if trouble:
                 gathered.errors.append(ReadError("workstation", trouble))
-        except OSError as error:
-            gathered.errors.append(
-                ReadError("workstation", f"the probes could not be started on this machine: {error}")
-            )
-        finally:
-            results.put(None)
 
     def from_peer(peer: Where, node: NodeFacts) -> None:
-        with in_the_cluster():
+        with ending():
             plan = Plan(tuple(pulls), budget)
             probe, errors = climb(api, beside, _asked(peer, node), plan, results.put, peer.wanted, "peer-node")
             errors += beside.clear()
@@ -165,17 +225,17 @@ def look(
             gathered.errors += errors
 
     def from_kubelet() -> None:
-        try:
+        with ending():
             if where.node is not None and where.node.found:
                 troubles = stats.ask(api, where.node.name, results.put)
                 if where.wanted.via == "api-only":  # beside a probe pod it is an extra, and its absence no news
                     gathered.errors += troubles
-        finally:
-            results.put(None)
 
     threads = [threading.Thread(target=work, daemon=True) for work in (from_node, from_here, from_kubelet)]
     if where.peer is not None and where.peer.node is not None:
         threads.append(threading.Thread(target=from_peer, args=(where.peer, where.peer.node), daemon=True))
+    if halt is not None:
+        halt.by(stop)
     try:
         for thread in threads:
             thread.start()
@@ -184,15 +244,15 @@ def look(
             item = results.get()
             if item is None:
                 running -= 1
+            elif isinstance(item, Exception):
+                raise item
             else:
                 gathered.observations.append(item)
                 seen(item)
     finally:
         # a second Ctrl-C must not leave a pod behind
         before = _deaf(True)
-        here.stop()
-        trail.clear(close=True)
-        beside.clear(close=True)
+        stop()
         _deaf(False, before)
     return Looked(tuple(gathered.observations), gathered.probe, tuple(gathered.errors))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -23,35 +23,71 @@ OBSERVING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
 PULLED_REASONS = NOT_PULLING - {"ContainerCreating", "PodInitializing"}
 
 
-@dataclass
-class Followed:
-    """What is followed: a pod, and in its stead the pods of its owner once it is gone; or the owner from the start."""
+@dataclass(frozen=True)
+class One:
+    """A pod, and in its stead the pods of its owner once it is gone; or, without a name, the pods of the owner from the start."""
 
-    namespace: str
     pod: str
     owner: Owner | None
 
+    @property
+    def renewed(self) -> bool:
+        """Whether an owner makes a pod anew that is gone."""
+        return self.owner is not None and self.owner.kind in RESOURCES
+
+
+@dataclass
+class Followed:
+    """What is followed in a namespace."""
+
+    namespace: str
+    each: list[One]
+
     def pods(self, api: Api) -> list[Mapping[str, Any]]:
-        """The pods of now; [] while there are none. Raises ApiError where a pod is gone that nobody makes anew."""
-        if self.pod:
+        """The pods of now, [] while one of those that are followed has none.
+
+        Pods that are gone and that nobody makes anew are not followed any longer. Raises ApiError where none is left.
+        """
+        found: dict[str, Mapping[str, Any]] = {}
+        waiting, left, gone = False, [], None
+        for one in self.each:
             try:
-                pod = api.get(path_of("Pod", self.namespace, self.pod))
-                if not pod["metadata"].get("deletionTimestamp"):
-                    return [pod]
+                one, pods = self._of(api, one)
             except ApiError as error:
-                if not error.gone or self.owner is None or self.owner.kind not in RESOURCES:
+                if not error.gone:
                     raise
-            if self.owner is None or self.owner.kind not in RESOURCES:
-                return []
-            self.pod = ""
-        assert self.owner is not None
-        found = read_workload(api, self.namespace, self.owner.kind, self.owner.name)
+                gone = error
+                continue
+            left.append(one)
+            waiting = waiting or not pods
+            found.update({p["metadata"]["uid"]: p for p in pods})
+        self.each = left
+        if gone is not None and not left:
+            raise gone
+        return [] if waiting else list(found.values())
+
+    def _of(self, api: Api, one: One) -> tuple[One, list[Mapping[str, Any]]]:
+        if one.pod:
+            try:
+                pod = api.get(path_of("Pod", self.namespace, one.pod))
+                if not pod["metadata"].get("deletionTimestamp"):
+                    return one, [pod]
+                if not one.renewed:
+                    return one, []
+            except ApiError as error:
+                if not error.gone or not one.renewed:
+                    raise
+        assert one.owner is not None
+        return One("", one.owner), self._made_by(api, one.owner)
+
+    def _made_by(self, api: Api, owner: Owner) -> list[Mapping[str, Any]]:
+        found = read_workload(api, self.namespace, owner.kind, owner.name)
         status = found.object.get("status") or {}
         generation = int((found.object.get("metadata") or {}).get("generation") or 0)
-        if self.owner.kind in OBSERVING and int(status.get("observedGeneration") or 0) < generation:
+        if owner.kind in OBSERVING and int(status.get("observedGeneration") or 0) < generation:
             return []  # its controller has not seen the change yet
         newest = status.get("updateRevision")
-        return [p for p in found.current if self.owner.kind != "StatefulSet" or _revision(p) in (newest, None)]
+        return [p for p in found.current if owner.kind != "StatefulSet" or _revision(p) in (newest, None)]
 
 
 def _revision(pod: Mapping[str, Any]) -> Any:
@@ -60,9 +96,11 @@ def _revision(pod: Mapping[str, Any]) -> Any:
 
 @dataclass(frozen=True)
 class End:
-    """How it ended. pod: whose pull failed with another cause; "" where every image is there."""
+    """How it ended. failed: the pod whose pull failed with another cause, "" for none; pods: those that have their images;
+    gone: nothing is left to follow."""
 
-    pod: str = ""
+    failed: str = ""
+    pods: tuple[str, ...] = ()
     gone: bool = False
 
 
@@ -74,11 +112,13 @@ def known_events(api: Api, namespace: str) -> dict[str, int]:
         return {}
 
 
-def follow(api: Api, followed: Followed, known: dict[str, int], same_cause: str, running: bool, say: TextIO) -> End:
+def follow(
+    api: Api, followed: Followed, known: Mapping[str, int], causes: Collection[str], running: bool, say: TextIO
+) -> End:
     """Tell what happens until the pods have their images (running: until they run), or a pull fails otherwise.
 
-    known: events that are no news; same_cause: the failure that is known, whose next attempts are told and waited out ("":
-    any failure ends it). Ctrl-C raises KeyboardInterrupt.
+    known: events that are no news; causes: the failures that are known, whose next attempts are told and waited out; any other
+    ends it. Ctrl-C raises KeyboardInterrupt.
     """
     told = dict(known)
     pods: dict[str, Mapping[str, Any]] = {}
@@ -104,11 +144,11 @@ def follow(api: Api, followed: Followed, known: dict[str, int], same_cause: str,
                     continue
                 told[uid] = _count(one)
                 cause = _tell(one, say)
-                if cause and cause != same_cause:
-                    return End(str(one["involvedObject"].get("name")))
+                if cause and cause not in causes:
+                    return End(failed=str(one["involvedObject"].get("name")))
             pending = [e for e in pending if e["involvedObject"].get("uid") not in pods][-200:]
             if pods and all(_runs(p) if running else _has_images(p) for p in pods.values()):
-                return End()
+                return End(pods=tuple(p["metadata"]["name"] for p in pods.values()))
 
 
 def _when(event: Mapping[str, Any]) -> str:

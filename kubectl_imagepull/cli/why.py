@@ -43,7 +43,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--case", metavar="FILE", help="judge a saved case; no cluster is asked (- reads standard input)"
     )
-    parser.add_argument("-w", "--watch", action="store_true", help="stay until the image is pulled, or fails otherwise")
+    parser.add_argument(
+        "-w",
+        "--watch",
+        action="store_true",
+        help="stay until the image is pulled, or fails otherwise; in a format other than text: one document at the end",
+    )
     parser.add_argument("--apply", action="store_true", help="offer the change that mends it; make it when you say yes")
     parser.add_argument(
         "--yes", action="store_true", help="with --apply: do not ask where the change alters no meaning"
@@ -62,9 +67,9 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
     """Diagnose what is asked about. -> 0 no pull problem, 1 cause named, 3 cause not determined."""
     if args.case is not None:
         return _offline(args, out, stdin)
-    from . import diagnose  # not above: a saved case is judged without the Kubernetes client
+    from . import stay  # not above: a saved case is judged without the Kubernetes client
 
-    return diagnose.run(args, out, err, stdin)
+    return stay.run(args, out, err, stdin)
 
 
 def _offline(args: argparse.Namespace, out: TextIO, stdin: TextIO) -> int:

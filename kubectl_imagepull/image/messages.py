@@ -443,9 +443,7 @@ class _Reader:
         directly = before is not None and before.rule.kind == "url" and layer.start - before.end <= 4
         if directly and self.chain.url.startswith("https:"):
             word = self.text[layer.start : layer.end].split(maxsplit=1)[0].lower()
-            also = {"forbidden": "auth.forbidden", "service": "registry.unavailable"}.get(
-                word, "registry.server_error"
-            )
+            also = {"forbidden": "auth.forbidden", "service": "registry.unavailable"}.get(word, "registry.server_error")
             self.name("net.proxy", (also,), 3, False, layer)
 
     def on_errno(self, layer: Layer) -> None:
@@ -526,9 +524,7 @@ class _Reader:
         self.pulling = True
         if rule.name == "manifest unknown":
             kind = _kind_asked(self.chain)
-            digest = kind == "digest" or (
-                kind == "" and any("@sha256:" in image for _, image in self.images[:1])
-            )
+            digest = kind == "digest" or (kind == "" and any("@sha256:" in image for _, image in self.images[:1]))
             self.name("image.digest_unknown" if digest else "image.tag_unknown", (), 3, True, layer)
         elif rule.cause:
             self.name(rule.cause, rule.also, rule.weight, rule.sure, layer)
@@ -667,9 +663,7 @@ class _Reader:
         """A network error of another program: nothing speaks of a pull, and the URL or the port is no
         registry's."""
         chain = best.chain
-        if self.pulling or not best.cause.startswith(
-            ("net.", "dns.", "tls.", "transfer.", "registry.", "auth.")
-        ):
+        if self.pulling or not best.cause.startswith(("net.", "dns.", "tls.", "transfer.", "registry.", "auth.")):
             return False
         return bool(chain.url) or chain.address.rpartition(":")[2] in _NO_REGISTRY_PORT
 
@@ -744,9 +738,7 @@ class _Reader:
         if chain.url:
             role = _role_of(chain.url, of_image)
             return host, "blob" if role == "registry" and chain.stage in ("blob", "content") else role
-        if chain.of == "mirror" or (
-            chain.registry and of_image and not _same_registry(chain.registry, of_image)
-        ):
+        if chain.of == "mirror" or (chain.registry and of_image and not _same_registry(chain.registry, of_image)):
             return host, "blob" if chain.stage in ("blob", "copy") else "mirror"
         if cause == "content.corrupt" or (
             chain.stage in ("blob", "copy", "content") and not cause.startswith("image.")
@@ -947,9 +939,7 @@ _URL = re.compile(
     r"https?://(?:[^/?#\s@]{0,255}@)?([^/?#\s]{0,300})([^?#\s]{0,2000})(?:\?([^#\s]{0,4000}))?", re.IGNORECASE
 )
 # The paths of registries, and of the stores that they send a client to for a blob.
-_OF_A_PULL = re.compile(
-    r"^/v[012](?:/|$)|/registry/v2/|/blobs/|sha256|/artifacts-downloads/|^/?$", re.IGNORECASE
-)
+_OF_A_PULL = re.compile(r"^/v[012](?:/|$)|/registry/v2/|/blobs/|sha256|/artifacts-downloads/|^/?$", re.IGNORECASE)
 # Databases, queues, the API server, kubelets: a connection to these is never a pull.
 _NO_REGISTRY_PORT = frozenset(
     ["1433", "1521", "2379", "2380", "3306", "5432", "5672", "6379", "6443", "9042", "9092", "9200", "10250"]
@@ -975,11 +965,7 @@ def _path_of(url: str) -> str:
 def _registry_of(image: str) -> str:
     """The host in an image as a pull would use it, with a leniency for images that do not parse."""
     first, slash, _ = image.partition("/")
-    if (
-        slash
-        and ("." in first or ":" in first or first == "localhost")
-        and not any(c in first for c in " @<{")
-    ):
+    if slash and ("." in first or ":" in first or first == "localhost") and not any(c in first for c in " @<{"):
         return "docker.io" if first == "index.docker.io" else first
     return "" if any(c in image for c in " <>{}*") or image.strip(".") == "" else "docker.io"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kubectl_imagepull.image import _go
 from kubectl_imagepull.image.keyring import (
@@ -47,7 +47,7 @@ class SecretUse:
 
     applies: the kubelet takes a user name and password from it. cause: an id of the vocabulary, None where it
     applies or is only not needed. why: one sentence. registry_keys: the entries that match, or all where none
-    does, as written but for a password in one; usernames: one for each of them.
+    does, as written but for a password in one; usernames: one for each of them; entries: how many the secret has.
     """
 
     secret: str
@@ -56,6 +56,7 @@ class SecretUse:
     why: str
     registry_keys: tuple[str, ...] = ()
     usernames: tuple[str, ...] = ()
+    entries: int = 0
 
 
 def explain_secrets(secrets: Sequence[Mapping[str, object]], image: str) -> list[SecretUse]:
@@ -75,7 +76,9 @@ def explain_secrets(secrets: Sequence[Mapping[str, object]], image: str) -> list
     )
     found = ring.lookup_repository(repository) if repository else []
     return [
-        _explain(secret, name, entries, repository, found)
+        replace(
+            _explain(secret, name, entries, repository, found), entries=len(entries) if isinstance(entries, dict) else 0
+        )
         for secret, name, entries in zip(secrets, names, decoded, strict=True)
     ]
 

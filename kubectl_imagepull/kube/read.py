@@ -268,6 +268,8 @@ class _Shared:
             read_at=self.now,
             **_pulling(state, mine, image, self.now),
         )
+        if facts.failing and not facts.since:
+            facts = replace(facts, since=_not_ready_since(self.pod))
         return ContainerRead(target, facts, pull, credentials)
 
     def _about(self, state: Mapping[str, Any], role: str, image: str) -> Mapping[str, Any]:
@@ -300,7 +302,16 @@ class _Shared:
             elif use is not None:
                 state = "used" if use.applies else "malformed" if use.cause == "auth.secret_malformed" else "unused"
                 uses.append(
-                    PullSecret(name, state, use.why, use.cause or "", use.usernames, use.registry_keys, from_account)
+                    PullSecret(
+                        name,
+                        state,
+                        use.why,
+                        use.cause or "",
+                        use.usernames,
+                        use.registry_keys,
+                        from_account,
+                        use.entries,
+                    )
                 )
             else:
                 uses.append(PullSecret(name, "unused", "not looked at: the image does not parse"))
@@ -352,6 +363,17 @@ def _pulling(state: Mapping[str, Any], events: Sequence[Event], image: str, now:
         "attempts": attempts,
         "next_retry": retry,
     }
+
+
+def _not_ready_since(pod: Mapping[str, Any]) -> float:
+    """When the pod's containers were last not ready: events are gone after an hour (kubernetes: kube-apiserver --event-ttl)."""
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    since = (
+        c.get("lastTransitionTime")
+        for c in conditions
+        if c.get("type") == "ContainersReady" and c.get("status") == "False"
+    )
+    return next((_time(at) for at in since), 0.0)
 
 
 def _containers(spec: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -235,36 +235,98 @@ def template_of(kind: str, workload: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
+@dataclass(frozen=True)
+class Revision:
+    """A pod template that a workload had. number: its place in the history; runs: pods of it are ready."""
+
+    number: int
+    spec: Mapping[str, Any]
+    runs: bool = False
+
+
 def what_changed(api: Api, namespace: str, pod: Mapping[str, Any], owner: Owner | None, container: str) -> str:
     """What the revision before the pod's had in its place: "image X", "pull secrets a, b"; "" where nothing differs or is known.
 
-    Of a Deployment's older ReplicaSets, the newest that still has ready pods, else the one before.
+    Of the older revisions, the newest that still has ready pods, else the one before. A Deployment keeps them as ReplicaSets,
+    StatefulSets and DaemonSets as ControllerRevisions.
     """
-    if owner is None or owner.kind != "Deployment":
+    if owner is None or owner.kind not in OF_REVISIONS:
         return ""
     try:
-        listed = api.pages(path_of("ReplicaSet", namespace))
-        sets = [s for s in listed if _controller(s).get("name") == owner.name]
+        mine, older = OF_REVISIONS[owner.kind](api, namespace, pod, owner)
     except KubeError:
         return ""
-    mine = next((s for s in sets if _uid(s) == _controller(pod).get("uid")), None)
-    older = sorted((s for s in sets if mine is not None and _revision(s) < _revision(mine)), key=_revision)
     if mine is None or not older:
         return ""
-    ready = [s for s in older if (s.get("status") or {}).get("readyReplicas")]
-    before = (ready or older)[-1]
-    then, now = (template_of("ReplicaSet", s).get("spec") or {} for s in (before, mine))
+    before = max((r for r in older if r.runs), key=lambda r: r.number, default=max(older, key=lambda r: r.number))
     said = []
-    old_image, new_image = _image_in(then, container), _image_in(now, container)
+    old_image, new_image = _image_in(before.spec, container), _image_in(mine.spec, container)
     if old_image and old_image != new_image:
         said.append(f"image {old_image}")
-    old_names, new_names = _secret_names(then), _secret_names(now)
+    old_names, new_names = _secret_names(before.spec), _secret_names(mine.spec)
     if old_names != new_names:
         said.append(f"pull secrets {', '.join(old_names)}" if old_names else "no pull secrets")
     if not said:
         return ""
-    state = ", whose pods still run," if ready else ""
-    return f"revision {_revision(before)}{state} had {' and '.join(said)}"
+    state = ", whose pods still run," if before.runs else ""
+    return f"revision {before.number}{state} had {' and '.join(said)}"
+
+
+Revisions = tuple[Revision | None, list[Revision]]
+"""The pod's own, and those before it."""
+
+
+def _replica_sets(api: Api, namespace: str, pod: Mapping[str, Any], owner: Owner) -> Revisions:
+    sets = [s for s in api.pages(path_of("ReplicaSet", namespace)) if _controller(s).get("name") == owner.name]
+    own = _controller(pod).get("uid")
+    found = {
+        _uid(s): Revision(
+            _revision(s),
+            template_of("ReplicaSet", s).get("spec") or {},
+            bool((s.get("status") or {}).get("readyReplicas")),
+        )
+        for s in sets
+    }
+    mine = found.get(str(own))
+    return mine, [r for r in found.values() if mine is not None and r.number < mine.number]
+
+
+REVISION_LABEL = "controller-revision-hash"
+"""A pod's revision: a ControllerRevision's name (StatefulSet) or its own label of that name (DaemonSet)."""
+
+
+def _controller_revisions(api: Api, namespace: str, pod: Mapping[str, Any], owner: Owner) -> Revisions:
+    own, uid = _labels(pod).get(REVISION_LABEL), _controller(pod).get("uid")
+    listed = api.pages(f"/apis/apps/v1/namespaces/{namespace}/controllerrevisions")
+    kept = [r for r in listed if _controller(r).get("uid") == uid]
+    pods = [p for p in api.pages(path_of("Pod", namespace)) if _controller(p).get("uid") == uid]
+    running = {_labels(p).get(REVISION_LABEL) for p in pods if _ready(p)}
+    found: list[tuple[bool, Revision]] = []
+    for one in kept:
+        names = {str((one.get("metadata") or {}).get("name")), _labels(one).get(REVISION_LABEL)}
+        data = template_of(owner.kind, one.get("data") or {})
+        found.append(
+            (own in names, Revision(int(one.get("revision") or 0), data.get("spec") or {}, bool(names & running)))
+        )
+    mine = next((r for is_own, r in found if is_own), None)
+    return mine, [r for _, r in found if mine is not None and r.number < mine.number]
+
+
+OF_REVISIONS: Mapping[str, Callable[[Api, str, Mapping[str, Any], Owner], Revisions]] = {
+    "Deployment": _replica_sets,
+    "StatefulSet": _controller_revisions,
+    "DaemonSet": _controller_revisions,
+}
+
+
+def _labels(found: Mapping[str, Any]) -> Mapping[str, str]:
+    labels: Mapping[str, str] = (found.get("metadata") or {}).get("labels") or {}
+    return labels
+
+
+def _ready(pod: Mapping[str, Any]) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
 
 
 def _image_in(spec: Mapping[str, Any], container: str) -> str:

@@ -59,6 +59,7 @@ def diagnosis(case: Case, found: Verdict) -> dict[str, Any]:
             "actor": found.actor,
             "explanation": list(found.explanation),
             "alternatives": list(found.alternatives),
+            "passed": found.passed,
         },
         "hops": [hop(line) for line in found.hops],
         "findings": [
@@ -73,7 +74,9 @@ def diagnosis(case: Case, found: Verdict) -> dict[str, Any]:
             }
             for f in found.findings
         ],
-        "ruledOut": [{"causes": r.cause, "why": r.why} for r in found.ruled_out],
+        "ruledOut": [
+            {"causes": list(r.causes), "why": f"{r.why} at {r.host}" if r.host else r.why} for r in found.ruled_out
+        ],
         "fixes": [
             {
                 "title": f.title,

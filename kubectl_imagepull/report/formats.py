@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..model import Case, Verdict
+from . import text, words
 from .style import Style, clean
 
 FORMATS = ("text", "json", "yaml", "markdown", "name", "html")
@@ -27,8 +28,6 @@ def render(form: str, cases: Sequence[Case], verdicts: Sequence[Verdict], style:
 
         return page.report(both)
     if form == "name":
-        failing = dict.fromkeys(case.target.pod for case, verdict in both if verdict.exit_code)
-        return "".join(f"pod/{clean(pod)}\n" for pod in failing)
-    from . import text
-
+        named = (f"pod/{c.target.pod}" if c.target.pod else words.place(c) for c, verdict in both if verdict.exit_code)
+        return "".join(f"{clean(name)}\n" for name in dict.fromkeys(named))
     return text.report(both, style)

@@ -6,73 +6,57 @@ import re
 from collections.abc import Sequence
 
 from ..model import Case, Fix, HopLine, Verdict
-from . import text
+from . import words
 from .style import CONFIDENT, SYMBOLS, clean
 
 
 def report(both: Sequence[tuple[Case, Verdict]]) -> str:
     """A section a verdict, what is the same once."""
-    shown = text.groups(both)
+    shown = words.groups(both)
     parts = [_section(group) for group in shown]
     if len(shown) > 1:
         rows = ["| | Container | Verdict |", "|---|---|---|"]
         for group in shown:
             case, found = group[0]
             mark = "✗" if found.exit_code else "✓"
-            where = f"{case.target.pod} {case.target.container}"
+            where = f"{words.place(case)} {case.target.container}"
             more = f" and {len(group) - 1} more" if len(group) > 1 else ""
-            title = found.title if found.exit_code else text.no_problem(found)
-            rows.append(f"| {mark} | {cell(where)}{more} | {prose(title, table=True)} |")
+            rows.append(f"| {mark} | {cell(where)}{more} | {prose(words.headline(found), table=True)} |")
         parts.insert(0, "\n".join(rows) + "\n")
-    done = dict.fromkeys(line for case, _ in both for line in text.means(case))
+    done = dict.fromkeys(line for case, _ in both for line in words.means(case))
     foot = "\n".join(f"- {prose(line)}" for line in done)
     return "\n".join(parts) + (f"\n{foot}\n" if foot else "")
 
 
 def _section(group: Sequence[tuple[Case, Verdict]]) -> str:
     case, found = group[0]
-    target = case.target
     good = found.exit_code == 0
-    title = text.no_problem(found) if good else found.title
-    lines = [f"### {'✓' if good else '✗'} {prose(title)}", ""]
+    lines = [f"### {'✓' if good else '✗'} {prose(words.headline(found))}", ""]
     if not good:
-        host = f" at the {prose(_at(found))}" if found.subject.host and found.subject.role != "pod" else ""
-        lines.append(f"**{CONFIDENT[found.confidence]}**: {code(found.cause)}{host}.")
+        about = words.at(found)
+        lines.append(f"**{CONFIDENT[found.confidence]}**: {code(found.cause)}{about and f' {prose(about)}'}.")
         if found.actor:
-            lines.append(f"Who must act: {prose(text.who(found.actor))}.")
+            lines.append(f"Who must act: {prose(words.who(found.actor))}.")
         lines.append("")
-    of = f" of {code(target.owner.slash)}" if target.owner else ""
     lines += ["| | |", "|---|---|"]
-    lines.append(f"| pod | {cell(f'{target.namespace}/{target.pod}')}{of}, {prose(text.container(case), table=True)} |")
-    if len(group) > 1:
-        lines.append(f"| same | {prose(text.also(group), table=True)} |")
-    lines.append(f"| state | {prose(text.state(case), table=True)} |")
-    lines.append(f"| image | {cell(target.image)} |")
-    lines.append(f"| node | {prose(text.node(case), table=True)} |")
+    for name, value in words.facts(case):
+        lines.append(f"| {name} | {cell(value) if name == 'image' else prose(value, table=True)} |")
+        if name == "pod" and len(group) > 1:
+            lines.append(f"| same | {prose(words.also(group), table=True)} |")
     lines.append("")
-    evidence = [f"- {prose(reason)}" for reason in found.explanation if reason != found.title]
-    if found.alternatives:
-        evidence.append(f"- could also be: {', '.join(code(a) for a in found.alternatives)}")
-    evidence += [f"- also wrong: {prose(f.reason)} ({code(f.cause)})" for f in text.others(found)[:3] if not good]
-    evidence += [f"- warning: {prose(f.reason)} ({code(f.cause)})" for f in found.findings if good]
-    if found.ruled_out:
-        evidence.append(f"- what works: {prose(', '.join(dict.fromkeys(r.why for r in found.ruled_out)))}")
+    evidence = [f"- {prose(line)}" for line in words.evidence(case, found)]
     lines += [*evidence, ""] if evidence else []
     for number, fix in enumerate(found.fixes, 1):
         lines += _fix(fix, f"Fix {number}" if len(found.fixes) > 1 else "Fix", found)
-    if case.facts.said:
-        lines += [f"<details><summary>{text.speaker(case).capitalize()}</summary>", ""]
-        lines += [block(case.facts.said, "text"), "", "</details>", ""]
+    if case.facts.said and case.target.pod:
+        lines += [f"<details><summary>{words.speaker(case).capitalize()}</summary>", ""]
+        lines += [block(words.said(case), "text"), "", "</details>", ""]
     lines += ["<details><summary>The path of the pull</summary>", "", *_path(found.hops), "", "</details>"]
     return "\n".join(lines) + "\n"
 
 
-def _at(found: Verdict) -> str:
-    return f"{text.ROLES.get(found.subject.role, found.subject.role)} {found.subject.host}"
-
-
 def _fix(fix: Fix, name: str, found: Verdict) -> list[str]:
-    lines = [f"**{name}**: {prose(text.fix_title(fix, found))}", ""]
+    lines = [f"**{name}**: {prose(words.fix_title(fix, found))}", ""]
     if fix.commands:
         lines += [block("\n".join(fix.commands), "sh"), ""]
     if fix.note:
@@ -85,8 +69,8 @@ def _path(hops: Sequence[HopLine]) -> list[str]:
     for line in hops:
         details = [e for e in line.evidence if line.status in ("fail", "warn") and clean(e) not in clean(line.summary)]
         what = "<br>".join(cell(part) for part in (line.summary, *details) if part)
-        seen = "API server" if line.vantage == "api" else cell(line.vantage)
-        rows.append(f"| {SYMBOLS[line.status]} | {text.label(line)} | {seen} | {what} |")
+        seen = {"api": "API server", "workstation": "this machine"}.get(line.vantage) or cell(line.vantage)
+        rows.append(f"| {SYMBOLS[line.status]} | {words.label(line)} | {seen} | {what} |")
     return rows
 
 
@@ -126,8 +110,9 @@ def prose(value: str, table: bool = False) -> str:
     def release() -> None:
         if held:
             joined = " ".join(held)
-            core = joined.rstrip(",;:.)") or joined
-            out.append((cell if table else code)(core) + joined[len(core) :])
+            bracket = "(" if joined.startswith("(") else ""
+            core = joined[len(bracket) :].rstrip(",;:.)") or joined[len(bracket) :] or " "
+            out.append(bracket + (cell if table else code)(core) + joined[len(bracket) + len(core) :])
             held.clear()
 
     for word in clean(value).split():
@@ -135,6 +120,8 @@ def prose(value: str, table: bool = False) -> str:
             release()
             out.append(word)
         else:
+            if word.startswith("("):
+                release()
             held.append(word)
     release()
     return " ".join(out)

@@ -8,7 +8,7 @@ from importlib import resources
 
 from .. import __version__
 from ..model import Case, Fix, HopLine, Status, Subject, Verdict
-from . import text
+from . import words
 from .document import utc
 from .style import CONFIDENT, SYMBOLS, clean
 
@@ -18,9 +18,11 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri
 
 def report(both: Sequence[tuple[Case, Verdict]]) -> str:
     """The whole page."""
-    shown = text.groups(both)
+    shown = words.groups(both)
     bad = sum(1 for group in shown if group[0][1].exit_code)
-    title = shown[0][0][1].title if len(shown) == 1 else f"{bad} pull problems" if bad != 1 else "1 pull problem"
+    title = (
+        words.headline(shown[0][0][1]) if len(shown) == 1 else f"{bad} pull problems" if bad != 1 else "1 pull problem"
+    )
     style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
     parts = [
         "<!doctype html>",
@@ -34,7 +36,7 @@ def report(both: Sequence[tuple[Case, Verdict]]) -> str:
     if len(shown) > 1:
         parts += ["<nav><h1>Verdicts</h1><ul>", *(_entry(group, n) for n, group in enumerate(shown)), "</ul></nav>"]
     parts += [_section(group, number) for number, group in enumerate(shown)]
-    done = dict.fromkeys(line for case, _ in both for line in text.means(case))
+    done = dict.fromkeys(line for case, _ in both for line in words.means(case))
     at = utc(both[0][0].facts.read_at) if both else ""
     parts.append(f"<footer><p>kubectl imagepull {esc(__version__)}, {at}</p>")
     parts += [f"<p>{esc(line)}</p>" for line in done]
@@ -50,32 +52,24 @@ def _entry(group: Sequence[tuple[Case, Verdict]], number: int) -> str:
     case, found = group[0]
     kind: Status = "fail" if found.exit_code else "pass"
     more = f" and {len(group) - 1} more" if len(group) > 1 else ""
-    title = found.title if found.exit_code else text.no_problem(found)
-    where = esc(f"{case.target.pod}, {text.container(case)}{more}")
-    return f'<li><a href="#v{number}"><span class="mark {kind}">{SYMBOLS[kind]}</span> {where}: {esc(title)}</a></li>'
+    what = esc(f"{words.place(case)}, {words.container(case)}{more}: {words.headline(found)}")
+    return f'<li><a href="#v{number}"><span class="mark {kind}">{SYMBOLS[kind]}</span> {what}</a></li>'
 
 
 def _section(group: Sequence[tuple[Case, Verdict]], number: int) -> str:
     case, found = group[0]
     good = found.exit_code == 0
-    title = text.no_problem(found) if good else found.title
+    title = words.headline(found)
     parts = [f'<article id="v{number}" class="{"good" if good else "bad"}">']
     parts.append(f'<header><p class="kind">{"No problem" if good else "Verdict"}</p><h2>{esc(title)}</h2>')
     if not good:
         badge = f'<span class="badge {found.confidence}">{esc(CONFIDENT[found.confidence])}</span>'
-        parts.append(f"<p>{badge} <code>{esc(found.cause)}</code> {esc(_at(found))}</p>")
+        parts.append(f"<p>{badge} <code>{esc(found.cause)}</code> {esc(words.at(found))}</p>")
         if found.actor:
-            parts.append(f"<p>Who must act: <strong>{esc(text.who(found.actor))}</strong></p>")
+            parts.append(f"<p>Who must act: <strong>{esc(words.who(found.actor))}</strong></p>")
     parts.append("</header>")
     parts.append(_facts(group))
-    reasons = [f"<li>{esc(reason)}</li>" for reason in found.explanation if reason != found.title]
-    if found.alternatives:
-        reasons.append(f"<li>could also be: {', '.join(f'<code>{esc(a)}</code>' for a in found.alternatives)}</li>")
-    listed = text.others(found)[:3] if not good else found.findings
-    word = "warning" if good else "also wrong"
-    reasons += [f"<li>{word}: {esc(f.reason)} (<code>{esc(f.cause)}</code>)</li>" for f in listed]
-    if found.ruled_out:
-        reasons.append(f"<li>what works: {esc(', '.join(dict.fromkeys(r.why for r in found.ruled_out)))}</li>")
+    reasons = [f"<li>{esc(line)}</li>" for line in words.evidence(case, found)]
     if reasons:
         parts += ["<section><h3>Why</h3><ul>", *reasons, "</ul></section>"]
     if found.fixes:
@@ -84,25 +78,16 @@ def _section(group: Sequence[tuple[Case, Verdict]], number: int) -> str:
     if found.hops:
         parts += ["<section><h3>The path of the pull</h3>", f'<div class="picture">{picture(found.hops)}</div>']
         parts += [_details(found.hops), "</section>"]
-    if case.facts.said:
+    if case.facts.said and case.target.pod:
         parts.append(
-            f"<details><summary>{esc(text.speaker(case).capitalize())}</summary><pre>{esc(case.facts.said)}</pre></details>"
+            f"<details><summary>{esc(words.speaker(case).capitalize())}</summary><pre>{esc(words.said(case))}</pre></details>"
         )
     return "\n".join([*parts, "</article>"])
 
 
-def _at(found: Verdict) -> str:
-    if not found.subject.host or found.subject.role == "pod":
-        return ""
-    return f"at the {text.ROLES.get(found.subject.role, found.subject.role)} {found.subject.host}"
-
-
 def _facts(group: Sequence[tuple[Case, Verdict]]) -> str:
-    case, target = group[0][0], group[0][0].target
-    of = f" of {target.owner.slash}" if target.owner else ""
-    rows = [("pod", f"{target.namespace}/{target.pod}{of}, {text.container(case)}")]
-    rows += [("same", text.also(group))] if len(group) > 1 else []
-    rows += [("state", text.state(case)), ("image", target.image), ("node", text.node(case))]
+    rows = words.facts(group[0][0])
+    rows[1:1] = [("same", words.also(group))] if len(group) > 1 else []
     return "<dl>" + "".join(f"<dt>{name}</dt><dd>{esc(value)}</dd>" for name, value in rows) + "</dl>"
 
 
@@ -110,7 +95,7 @@ def _fix(fix: Fix, found: Verdict) -> str:
     commands = "\n".join(esc(line) for command in fix.commands for line in command.splitlines())
     shown = f"<pre>{commands}</pre>" if commands else ""
     note = f"<p>Note: {esc(fix.note)}</p>" if fix.note else ""
-    return f"<li><p>{esc(text.fix_title(fix, found))}</p>{shown}{note}</li>"
+    return f"<li><p>{esc(words.fix_title(fix, found))}</p>{shown}{note}</li>"
 
 
 def _details(hops: Sequence[HopLine]) -> str:
@@ -129,7 +114,7 @@ def _row(line: HopLine) -> str:
     evidence = "".join(f"<li>{esc(e)}</li>" for e in line.evidence if clean(e) not in clean(line.summary))
     more = f"<ul>{evidence}</ul>" if evidence else ""
     mark = f'<td class="mark {line.status}" title="{line.status}">{SYMBOLS[line.status]}</td>'
-    return f'<tr>{mark}<th scope="row">{esc(text.label(line))}</th><td>{esc(line.summary)}{more}</td></tr>'
+    return f'<tr>{mark}<th scope="row">{esc(words.label(line))}</th><td>{esc(line.summary)}{more}</td></tr>'
 
 
 START, WIDE, GAP, ROW, TOP = 130, 312, 30, 20, 34
@@ -157,7 +142,7 @@ def picture(hops: Sequence[HopLine]) -> str:
             parts.append(_link(x, y + TOP / 2, state, stops))
             x += GAP
             head = "image and secrets" if vantage == "api" else subject.host
-            role = "of the pod" if vantage == "api" else text.ROLES.get(subject.role, subject.role)
+            role = "of the pod" if vantage == "api" else words.ROLES.get(subject.role, subject.role)
             parts.append(_station(x, y, WIDE, height, role, head, lines, first is not None and not broken))
             broken = broken or first is not None
             x += WIDE

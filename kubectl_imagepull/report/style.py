@@ -25,7 +25,7 @@ WORDS: Mapping[Status, str] = {
     "unknown": "?",
 }
 COLOURS: Mapping[str, str] = {"pass": "32", "warn": "33", "fail": "31", "bold": "1", "faint": "2"}
-NARROWEST = 60
+NARROWEST = 40
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ class Style:
             break_on_hyphens=False,
             break_long_words=True,
         )
-        return "\n".join(lines)
+        # before a long word that it broke, textwrap leaves a blank
+        return "\n".join(line.rstrip() for line in lines)
 
 
 def clean(text: str) -> str:

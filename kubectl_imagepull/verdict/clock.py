@@ -24,6 +24,14 @@ def wrong_clock(seen: Observation) -> bool:
     return begins <= seen.at - skew <= ends
 
 
+def _span(seconds: float) -> str:
+    """As many whole days, hours or minutes."""
+    for size, unit in ((86400, "days"), (3600, "hours")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 60:.0f} minutes"
+
+
 @rule("node.clock_skew", hop="tls")
 def skewed(case: Case) -> Iterator[Finding]:
     """Certificates are refused for their dates, and the clock of the node is off by what explains it.
@@ -36,11 +44,9 @@ def skewed(case: Case) -> Iterator[Finding]:
         good_here = any(o.outcome == "ok" and o.subject == seen.subject for o in case.seen("tls", place="workstation"))
         skew = seen.data["skew"]
         how = "ahead of" if skew > 0 else "behind"
-        reason = (
-            f"{where(seen)}, the clock is {abs(skew) / 60:.0f} min {how} that of {seen.subject.host}: {seen.summary}"
-        )
+        reason = f"{where(seen)}, the clock is {_span(abs(skew))} {how} that of {seen.subject.host}: {seen.summary}"
         at_most: Confidence = "confirmed" if good_here else "likely"
-        also = ["tls.expired" if seen.outcome == "expired" else "tls.not_yet_valid"]
+        also = [] if good_here else ["tls.expired" if seen.outcome == "expired" else "tls.not_yet_valid"]
         subject = Subject("node", case.target.node or seen.vantage.name)
         yield found(case, "node.clock_skew", subject, "tls", reason, [seen], also, at_most)
         return

@@ -28,6 +28,29 @@ def sent(case: Case) -> list[PullSecret]:
     return [s for s in case.facts.secrets if s.state == "used"]
 
 
+OF_A_SECRET = frozenset(
+    {
+        "auth.secret_missing",
+        "auth.secret_malformed",
+        "auth.secret_ignored",
+        "auth.secret_wrong_registry",
+        "auth.secret_empty",
+    }
+)
+
+
+def contrary_to_the_secrets(case: Case) -> set[str]:
+    """Causes about pull secrets that what was read of them excludes."""
+    facts = case.facts
+    if any(s.state == "forbidden" for s in facts.secrets) or len(facts.secrets) < len(facts.pull_secret_names):
+        return set()
+    excluded = set(OF_A_SECRET) - {s.cause for s in facts.secrets}
+    account_read = facts.service_account and not any("serviceaccounts" in error.message for error in case.errors)
+    if facts.pull_secret_names or (account_read and not facts.account_secrets):
+        excluded.add("auth.secret_added_late")
+    return excluded
+
+
 @rule("auth.secret_malformed", hop="credentials")
 def malformed(case: Case) -> Iterator[Finding]:
     """A pull secret that cannot be decoded fails every image of the pod, whatever the registry thinks.
@@ -90,10 +113,7 @@ def nothing_sent(case: Case) -> Iterator[Finding]:
     elif _tells_apart(refused):
         yield found(case, "auth.no_credentials", subject, "auth", f"{reason}; the pod has no pull secret", refused)
     elif refused:
-        also = ["auth.no_credentials", "image.name_unknown"]
-        yield found(
-            case, "auth.denied_or_missing", subject, "auth", f"{reason}; the pod has no pull secret", refused, also
-        )
+        yield found(case, "auth.denied_or_missing", subject, "auth", f"{reason}; the pod has no pull secret", refused)
 
 
 def _reached_auth(case: Case) -> bool:
@@ -126,7 +146,7 @@ def sent_and_refused(case: Case) -> Iterator[Finding]:
     if refused and len(refused) >= len({(o.data.get("secret"), o.data.get("registry_key")) for o in tried}):
         open_to_all = any(o.outcome == "200" for o in decisive(case, "manifest"))
         extra = "; without any credentials the image could be pulled" if open_to_all else ""
-        reason = f"{where(refused[0])}, the registry refuses the credentials of {names}: {refused[0].summary}{extra}"
+        reason = f"{where(refused[0])}, {refused[0].subject.host}: {refused[0].summary}{extra}"
         subject = refused[0].subject
         yield found(case, "auth.bad_credentials", subject, "auth", reason, refused, ["auth.expired"])
     elif denied:

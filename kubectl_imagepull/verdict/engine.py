@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
+from collections.abc import Sequence
 
 from .. import catalogue
 from ..image.messages import Classified, classify
@@ -10,9 +12,12 @@ from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, HopLine, Ruled
 
 # the rule modules register themselves
 from . import blobs, clock, credentials, network, path, platform, registry, rehearsal, state  # noqa: F401
-from .evidence import RULES, decisive
-from .fixes import fixes_for, title_of
+from .actor import actor_of, works_elsewhere
+from .credentials import contrary_to_the_secrets
+from .evidence import RULES, decisive, where
+from .fixes import fixes_for, works_now
 from .hops import PASS, hop_lines, parting, status_of
+from .names import title_of
 from .path import settle
 
 
@@ -53,20 +58,23 @@ def judge(case: Case) -> Verdict:
         explanation.append("the pod does not exist any more: this is judged from its events")
     if case.facts.since_revision:
         explanation.append(f"before: {case.facts.since_revision}")
-    alternatives = _alternatives(chosen, message)
+    is_past = bool(passed) or works_now(case, chosen)
+    ruled_out = _ruled_out(case, chosen)
+    title = title_of(case, chosen)
     return Verdict(
         cause=chosen.cause,
         confidence=chosen.confidence,
         subject=chosen.subject,
-        title=title_of(case, chosen),
-        actor=catalogue.entry(chosen.cause).actor,
+        title=f"{title}, or did: it works now" if is_past else title,
+        actor="nobody" if is_past else actor_of(case, chosen),
         hop=chosen.hop,
-        explanation=tuple(filter(None, (chosen.reason, *explanation, parting(case)))),
+        explanation=tuple(filter(None, (chosen.reason, _elsewhere(case, chosen), *explanation, parting(case)))),
         findings=findings,
         hops=hops,
-        fixes=fixes_for(case, chosen),
-        ruled_out=_ruled_out(case, chosen),
-        alternatives=alternatives,
+        fixes=fixes_for(case, chosen, is_past),
+        ruled_out=ruled_out,
+        alternatives=_alternatives(case, chosen, message, ruled_out),
+        passed=is_past,
     )
 
 
@@ -91,11 +99,12 @@ def _from_message(case: Case, message: Classified | None) -> Finding | None:
         return None
     entry = catalogue.entry(message.cause)
     again = rehearsal.rehearsed(case)
-    confidence: Confidence = "likely" if not message.also else "possible"
-    reason = "the runtime says so; see its words below"
+    also = tuple(sorted(set(message.also) - contrary_to_the_secrets(case), key=message.also.index))
+    confidence: Confidence = "likely" if not also else "possible"
+    reason = "the kubelet's message says so"
     if again is not None and again.outcome == "failed":
         # seen now, where it counts; words that allow several causes allow them still
-        confidence = "confirmed" if not message.also else "possible"
+        confidence = "confirmed" if not also else "possible"
         reason = f"the kubelet tried again just now and says: {str(again.data.get('message'))[:300]}"
     elif again is not None:
         confidence = "possible"
@@ -107,7 +116,7 @@ def _from_message(case: Case, message: Classified | None) -> Finding | None:
         confidence=confidence,
         hop=entry.hop,
         reason=reason,
-        also=message.also,
+        also=also,
     )
 
 
@@ -118,18 +127,43 @@ def _message_wins(chosen: Finding, spoken: Finding) -> bool:
 
 
 def _agree(chosen: Finding, spoken: Finding) -> bool:
-    return spoken.cause == chosen.cause or spoken.cause in chosen.also or chosen.cause in spoken.also
+    both_refusals = spoken.cause.startswith("auth.") and chosen.cause.startswith("auth.")
+    return both_refusals or spoken.cause in (chosen.cause, *chosen.also) or chosen.cause in spoken.also
 
 
 def _contradiction(case: Case, chosen: Finding, spoken: Finding) -> str:
+    """Why what was seen is believed and not the message."""
     runtime = case.facts.node.runtime.partition("://")[0] if case.facts.node else ""
-    said = catalogue.entry(spoken.cause).id
-    why = "a message is a minute-old hearsay of the last attempt"
+    again = [o for o in decisive(case, spoken.hop) if o.subject.role == spoken.subject.role] if spoken.hop else []
+    told = f"{runtime or 'the runtime'} reports that {title_of(case, spoken)} ({spoken.cause})"
+    place = _seen_from(case, chosen)
+    if again and all(status_of(case, o) == "pass" for o in again):
+        return f"{told}, but {place} that works now"
     if runtime == "containerd":
-        why = "containerd reports the error that got furthest, not the first"
-    if spoken.hop in HOPS and chosen.hop in HOPS and HOPS.index(spoken.hop) < HOPS.index(chosen.hop):
-        why = "that hop passes now"
-    return f"{runtime or 'the runtime'} reports {said}, but what was seen says {chosen.cause}: {why}"
+        return f"{told}, but {place} it is the above: of several tries containerd may report the one that got furthest"
+    return f"{told}, but that was the last attempt, and {place} the above is seen now"
+
+
+def _seen_from(case: Case, chosen: Finding) -> str:
+    places = [where(case.observations[i]) for i in chosen.because]
+    return places[0] if places else "from what the API server knows"
+
+
+def _elsewhere(case: Case, chosen: Finding) -> str:
+    """Whether the network's trouble is the node's alone, in a sentence; "" where that was not seen."""
+    mine = [case.observations[i] for i in chosen.because if case.observations[i].vantage.place == "node"]
+    here = [o for o in case.seen(chosen.hop, place="workstation") if mine and o.subject == mine[0].subject]
+    if chosen.hop not in ("dns", "connect", "tls") or chosen.cause == "node.clock_skew" or not here:
+        return ""
+    if works_elsewhere(case, chosen):
+        name = mine[0].vantage.name
+        return {
+            "dns": f"this machine resolves the name, so what differs is {name}'s resolver",
+            "connect": f"this machine gets through, so what differs is {name}'s way there",
+            "tls": f"this machine accepts the certificate, so what differs is {name}: its way there, its clock or what it trusts",
+        }[chosen.hop]
+    same = here[0].outcome == mine[0].outcome
+    return f"this machine meets the same, so it is not {mine[0].vantage.name} alone" if same else ""
 
 
 def _not_reproduced(case: Case, spoken: Finding) -> list[str]:
@@ -146,34 +180,53 @@ def _not_reproduced(case: Case, spoken: Finding) -> list[str]:
     return ["the probes saw nothing wrong up to where they can look"]
 
 
-def _alternatives(chosen: Finding, message: Classified | None) -> tuple[str, ...]:
+def _alternatives(
+    case: Case, chosen: Finding, message: Classified | None, ruled_out: tuple[RuledOut, ...]
+) -> tuple[str, ...]:
     """What else it could be: nothing for a confirmed finding but what the finding itself leaves open."""
     others = list(chosen.also)
     if chosen.confidence in ("likely", "possible") and message is not None:
         others += [message.cause, *message.also]
-    known = (o for o in dict.fromkeys(others) if o not in (chosen.cause, "unknown.insufficient", "backoff.only"))
-    return tuple(known)
+    out = [*contrary_to_the_secrets(case), *(pattern for one in ruled_out for pattern in one.causes)]
+    return tuple(
+        other
+        for other in dict.fromkeys(others)
+        if other not in (chosen.cause, "unknown.insufficient", "backoff.only") and not _any_match(other, out)
+    )
 
 
-RULES_OUT = (
-    ("dns", ("ok", "literal", "hosts-file"), "dns.*", "the name resolves"),
-    ("connect", ("open",), "net.refused, net.timeout, net.unreachable", "the port accepts connections"),
-    ("tls", ("ok",), "tls.*", "the certificate is accepted"),
-    ("auth", ("accepted",), "auth.bad_credentials", "the registry accepts the credentials"),
-    ("manifest", ("200",), "image.tag_unknown, image.name_unknown", "the manifest is there"),
+def _any_match(cause: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(cause, pattern) for pattern in patterns)
+
+
+WORKS = (
+    ("dns", PASS["dns"], ("dns.*",), "the name resolves"),
+    ("connect", PASS["connect"], ("net.refused", "net.unreachable"), "the port accepts connections"),
+    ("tls", PASS["tls"], ("tls.*",), "the certificate is accepted"),
+    ("auth", {"accepted"}, ("auth.bad_credentials", "auth.expired"), "the registry accepts the credentials"),
+    ("manifest", PASS["manifest"], ("image.*_unknown",), "the manifest is there"),
 )
+"""A hop, what it looks like where it works, the causes which that rules out, the same in words."""
 
 
 def _ruled_out(case: Case, chosen: Finding) -> tuple[RuledOut, ...]:
-    """What the vantage that counts has seen working, for the host in question."""
-    out = []
+    """What was seen working at the registry, and what it rules out: nothing where nobody is asked before the pull breaks."""
+    if chosen.hop in (*HOPS[: HOPS.index("dns")], "runtime"):
+        return ()
     host = case.pull.authority if case.pull else ""
-    for hop, good, causes, why in RULES_OUT:
-        seen = [o for o in decisive(case, hop) if o.subject.host == host] or (
-            list(case.seen(hop)) if hop in ("auth", "manifest") else []
-        )
-        if any(o.outcome in good for o in seen) and chosen.hop != hop:
-            out.append(RuledOut(causes, why))
+    elsewhere = host if chosen.subject.role in ("token", "blob", "mirror", "proxy") else ""
+    out = []
+    for hop, good, causes, why in WORKS:
+        seen = [o for o in decisive(case, hop) if o.subject.host == host and o.outcome in good]
+        # what credentials get is asked from this machine
+        working = seen or [o for o in case.seen(hop) if o.outcome in good and hop in ("auth", "manifest")]
+        if not working:
+            continue
+        here = ", seen from this machine" if working[0].vantage.place == "workstation" else ""
+        if not _any_match(chosen.cause, causes):
+            out.append(RuledOut(causes, f"{why}{here}", elsewhere))
+        elif elsewhere:
+            out.append(RuledOut((), f"{why}{here}", elsewhere))
     return tuple(out)
 
 
@@ -215,9 +268,10 @@ def _no_failure(case: Case, findings: tuple[Finding, ...], hops: tuple[HopLine, 
 
 
 def _waiting_for(case: Case, reason: str) -> str:
-    if not case.target.node:
-        return "the pod is not scheduled to a node, so nothing has been pulled"
     newest = next((e for e in reversed(case.facts.events) if e.type == "Warning"), None)
+    if not case.target.node:
+        why = f": {newest.message[:300]}" if newest is not None and newest.reason == "FailedScheduling" else ""
+        return f"the pod is not scheduled to a node, so nothing has been pulled{why}"
     return newest.message[:300] if newest else f"the image has not been asked for yet ({reason})"
 
 
@@ -229,11 +283,11 @@ def _unknown(
         if message is not None and message.cause in ("backoff.only", "not_a_pull_failure")
         else "unknown.insufficient"
     )
+    why = "the pull fails, and neither the kubelet's words nor the probes say why"
+    if not any(o.vantage.place == "node" for o in case.observations):
+        why = "the pull fails; the kubelet's words do not say why, and nothing was asked from the node"
     asked = Subject("registry", case.pull.authority if case.pull else "")
-    why = ["the pull fails, and neither the kubelet's words nor the probes say why"]
-    if not decisive(case, "dns"):
-        why = ["the pull fails; the kubelet's words do not say why, and the node could not be looked out of"]
-    return _verdict(case, cause, "unknown", asked, tuple(why), findings, hops)
+    return _verdict(case, cause, "unknown", asked, (why,), findings, hops)
 
 
 def _verdict(
@@ -253,7 +307,7 @@ def _verdict(
         confidence=confidence,
         subject=subject,
         title=title_of(case, stand_in),
-        actor=catalogue.entry(cause).actor,
+        actor=actor_of(case, stand_in),
         hop=catalogue.entry(cause).hop,
         explanation=explanation,
         findings=findings,

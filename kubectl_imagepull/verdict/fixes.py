@@ -7,29 +7,22 @@ import json
 import re
 import shlex
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import catalogue
 from ..catalogue import Mend
-from ..image.registries import kind_of
-from ..model import HOPS, Case, Finding, Fix, PullSecret
+from ..model import HOPS, Applicability, Case, Finding, Fix
+from .actor import actor_of
 from .clouds import node_fixes
 from .credentials import sent
 from .hops import status_of
+from .names import RESOURCES, Known, runtime_of, secret_of, values
+from .other_image import better_image, existing_tags
+from .rehearsal import rehearsed
 
-RESOURCES = {
-    "Deployment": "deployment",
-    "StatefulSet": "statefulset",
-    "DaemonSet": "daemonset",
-    "ReplicaSet": "replicaset",
-    "CronJob": "cronjob",
-    "Job": "job",
-}
 RESTARTABLE = frozenset({"deployment", "statefulset", "daemonset"})
 """Kinds that `kubectl rollout restart` takes (kubernetes/kubectl: pkg/polymorphichelpers/objectrestarter.go)."""
-DOCKER_HUB_KEY = "https://index.docker.io/v1/"
-"""The key under which the kubelet looks for Docker Hub (kubernetes: pkg/credentialprovider/keyring.go)."""
 ELSEWHERE = frozenset({"token", "blob", "mirror", "proxy", "dns-server"})
 """Roles of a host that another image name does not mend."""
 PLAIN = re.compile(r"[A-Za-z0-9._:/@%+=,<>-]+")
@@ -38,107 +31,84 @@ QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 PATCHED = re.compile(r" -p '(\{.*\})'")
 
 
-def values(case: Case, finding: Finding) -> dict[str, str]:
-    """The names that titles and commands may use; those that are not known are left out."""
-    target, facts = case.target, case.facts
-    owner = target.owner
-    kind = RESOURCES.get(owner.kind, "") if owner else "pod"
-    host = finding.subject.host or (case.pull.authority if case.pull else facts.reference.registry)
-    if finding.subject.role == "dns-server":
-        # the name that was asked for, not the server that was asked
-        asked = [case.observations[i].subject.host for i in finding.because]
-        host = next(iter(asked), case.pull.host if case.pull else facts.reference.registry)
-    port = host.rpartition(":")[2] if ":" in host else "443"
-    secret = secret_of(case, finding.cause)
-    registry = kind_of(facts.reference.registry)
-    node = facts.node
-    usernames = secret.usernames if secret is not None else ()
-    names = {
-        "namespace": target.namespace,
-        "pod": target.pod,
-        "owner_kind": kind,
-        "owner_name": owner.name if owner and kind else target.pod if kind == "pod" else "",
-        "container": target.container,
-        "image": target.image,
-        "repository": facts.reference.repository,
-        "registry": facts.reference.registry,
-        "tag": facts.reference.asked,
-        "host": host,
-        "port": port,
-        "node": target.node,
-        "secret": secret.name if secret is not None else ", ".join(facts.account_secrets),
-        "service_account": facts.service_account or "default",
-        "server": DOCKER_HUB_KEY if registry.id == "docker-hub" else facts.reference.registry,
-        "username": next((u for u in usernames if u), "") or registry.username,
-        "architecture": image_architecture(case),
-        "platform": f"{node.os}/{node.arch}" if node is not None and node.arch else "",
-    }
-    return {k: v for k, v in names.items() if v}
+def fixes_for(case: Case, finding: Finding, passed: bool = False) -> tuple[Fix, ...]:
+    """What can be said about this very case first, then the catalogue's ways, without those whose names are not known.
 
-
-def secret_of(case: Case, cause: str) -> PullSecret | None:
-    """The pull secret that a cause is about: the one that shows it, else the one that is sent, else the first."""
-    named = case.facts.secrets
-    shows = [s for s in named if s.cause == cause]
-    used = [s for s in named if s.state == "used"]
-    others = [s for s in named if s.state != "used"]
-    order = [*shows, *used, *others] if cause in ("auth.bad_credentials", "auth.expired") else [*shows, *others, *used]
-    return order[0] if order else None
-
-
-def image_architecture(case: Case) -> str:
-    """An architecture that the image has, as a node's label names it; "" where none was seen."""
-    for seen in case.seen("platform") + case.seen("manifest"):
-        for offered in seen.data.get("platforms") or []:
-            parts = str(offered).split("/")
-            if len(parts) >= 2 and parts[0] == "linux" and parts[1].isalnum():
-                return parts[1]
-    return ""
-
-
-class _Known(string.Formatter):
-    """Formats {name} fields; raises KeyError for a name without a value."""
-
-    def get_value(self, key: Any, args: Any, kwargs: Any) -> Any:
-        return kwargs[key]
-
-
-def title_of(case: Case, finding: Finding) -> str:
-    """The catalogue's title with the names in it."""
-    text = catalogue.entry(finding.cause).title
-    names = values(case, finding)
-    fields = {name for _, name, _, _ in string.Formatter().parse(text) if name}
-    fallback = {
-        "host": "the registry",
-        "secret": "the pull secret",
-        "node": "the node",
-        "tag": "the tag",
-        "port": "443",
-    }
-    return _Known().format(text, **{**{f: fallback.get(f, f"the {f}") for f in fields}, **names})
-
-
-def fixes_for(case: Case, finding: Finding) -> tuple[Fix, ...]:
-    """What can be said about this very case first, then the catalogue's ways, without those whose names are not known."""
-    entry = catalogue.entry(finding.cause)
-    names = {**{k: f"<{k}>" for k in catalogue.OPTIONAL}, **values(case, finding)}
-    if works_now(case, finding):
+    passed: the pull would work now, so a new attempt is all that is needed.
+    """
+    if passed:
         return tuple(_noted(case, [_retry(case)]))
-    cloud = node_fixes(case, finding.cause)
-    fixes = [*_image_fixes(case, finding), *cloud]
+    entry, actor = catalogue.entry(finding.cause), actor_of(case, finding)
+    names = {**{name: catalogue.FIELDS[name] for name in catalogue.OPTIONAL}, **values(case, finding)}
+    fixes = [*_image_fixes(case, finding), *node_fixes(case, finding.cause)]
     for way in entry.mend:
-        if not _applies(case, finding, way, bool(fixes), bool(cloud)):
+        if not all(CONDITIONS[condition](case, finding) for condition in way.when):
             continue
         try:
-            text = _Known().format(way.text, **names)
+            text = Known().format(way.text, **names)
             commands = tuple(_command(c, names) for c in way.commands)
             fitted = tuple(x for c in commands for x in _fitted(case, c, names))
         except KeyError:
             continue
         if commands and not fitted:
             continue
-        fixes.append(Fix(text, fitted, _applicability(case, way, fitted), _actor(entry.actor, way)))
+        fixes.append(Fix(text, fitted, _applicability(case, way, fitted), way.actor or actor))
     return tuple(_noted(case, fixes))
+
+
+def _is(case: Case, runtime: str) -> bool:
+    """Whether the node has this runtime, as far as is known."""
+    return runtime_of(case)[0] in (runtime, "")
+
+
+def _entries(case: Case, finding: Finding) -> int:
+    secret = secret_of(case, finding.cause)
+    return secret.entries if secret is not None else 0
+
+
+def _from_account(case: Case, finding: Finding) -> bool:
+    secret = secret_of(case, finding.cause)
+    return secret is not None and secret.from_service_account
+
+
+def _looked(case: Case, finding: Finding) -> bool:
+    """Whether the host that the finding is about was asked for from the node."""
+    node = [o for o in case.observations if o.vantage.place == "node"]
+    return finding.subject.role == "dns-server" or any(o.subject.host == finding.subject.host for o in node)
+
+
+CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
+    "explain": lambda case, finding: False,
+    "pull-secret": lambda case, finding: not node_fixes(case, finding.cause),
+    "one-entry": lambda case, finding: _entries(case, finding) <= 1,
+    "several-entries": lambda case, finding: _entries(case, finding) > 1,
+    "from-account": _from_account,
+    "from-pod": lambda case, finding: not _from_account(case, finding),
+    "public": lambda case, finding: any(
+        o.outcome == "200" and o.data.get("via") in (None, "", "anonymous") for o in case.seen("manifest")
+    ),
+    # another name mends no other host of the path, and the right one may be known
+    "other-image": lambda case, finding: (
+        finding.subject.role not in ELSEWHERE
+        and not _image_fixes(case, finding)
+        and not node_fixes(case, finding.cause)
+    ),
+    "token-host": lambda case, finding: finding.subject.role == "token",
+    "not-looked": lambda case, finding: not _looked(case, finding),
+    "not-compared": lambda case, finding: (
+        bool(case.target.pod) and not any(o.vantage.place == "peer-node" for o in case.observations)
+    ),
+    "not-rehearsed": lambda case, finding: bool(case.target.node) and rehearsed(case) is None,
+    "containerd": lambda case, finding: _is(case, "containerd"),
+    "containerd-1": lambda case, finding: runtime_of(case)[0] == "containerd" and runtime_of(case)[1] < (2, 0),
+    # from 2.2 on the directory is read without being named (containerd: docs/cri/registry.md)
+    "containerd-2.1": lambda case, finding: (
+        runtime_of(case)[0] == "containerd" and (2, 0) <= runtime_of(case)[1] < (2, 2)
+    ),
+    "cri-o": lambda case, finding: _is(case, "cri-o"),
+    "docker": lambda case, finding: _is(case, "docker"),
+}
+"""When a way of the catalogue that is tied to a condition is one for the case."""
 
 
 def works_now(case: Case, finding: Finding) -> bool:
@@ -166,22 +136,6 @@ def _retry(case: Case) -> Fix:
     return Fix(f"what failed works now{when}: retry at once", commands, "safe" if owner else "review", "you")
 
 
-def _applies(case: Case, finding: Finding, way: Mend, better: bool, cloud: bool) -> bool:
-    """Whether a way of the catalogue is one for this case."""
-    line = "\n".join(way.commands)
-    if " set image " in line:
-        # the same with the right image in it stands above; and a new name mends no other host of the path
-        return not better and finding.subject.role not in ELSEWHERE
-    if "--docker-password" in line or "ecr get-login" in line:
-        return not cloud
-    if "On a cloud's own registry" in way.text or "For ECR" in way.text:
-        return False
-    if '"imagePullSecrets":[]' in line.replace("\\", "").replace("{{", "{"):
-        secret = secret_of(case, finding.cause)
-        return secret is not None and secret.from_service_account
-    return True
-
-
 def _command(template: str, names: dict[str, str]) -> str:
     """A command with its values, each one word of the shell. KeyError: unknown, or unsafe inside of the template's quotes."""
     inside = {
@@ -194,8 +148,10 @@ def _command(template: str, names: dict[str, str]) -> str:
     for name, value in names.items():
         if name in inside and not PLAIN.fullmatch(value):
             continue
-        quoted[name] = value if name in inside or value == f"<{name}>" else shlex.quote(value)
-    return _Known().format(template, **quoted)
+        stand_in = catalogue.FIELDS.get(name, "")
+        shown = value.startswith(stand_in) and PLAIN.fullmatch(value) if stand_in.startswith("<") else value == stand_in
+        quoted[name] = value if name in inside or shown else shlex.quote(value)
+    return Known().format(template, **quoted)
 
 
 def _fitted(case: Case, command: str, names: dict[str, str]) -> tuple[str, ...]:
@@ -294,15 +250,6 @@ def _applicability(case: Case, way: Mend, commands: Sequence[str]) -> Any:
     )
 
 
-def _actor(actor: str, way: Mend) -> str:
-    """One of two actors: a command on the cluster's objects is for you, one on nodes or none at all for the other."""
-    first, either, second = actor.partition(" or ")
-    if not either:
-        return actor
-    mine = any(c.startswith(("kubectl", "docker", "crane", "oc ")) for c in way.commands)
-    return "you" if "you" in (first, second) and mine else second if first == "you" else first
-
-
 def _noted(case: Case, fixes: Iterable[Fix]) -> Iterable[Fix]:
     """Who else writes the object, said with each fix that would change it."""
     owner = case.target.owner
@@ -317,57 +264,22 @@ def _noted(case: Case, fixes: Iterable[Fix]) -> Iterable[Fix]:
     elif owner.kind not in RESOURCES:
         note = f"the pod belongs to {owner.slash}: change it there, or it is reverted"
     for fix in fixes:
-        yield dataclasses.replace(fix, note="; ".join(filter(None, (fix.note, note))))
-
-
-@dataclasses.dataclass(frozen=True)
-class NewImage:
-    """An image that exists or parses in the place of the pod's. same: it surely is the one that was meant."""
-
-    image: str
-    same: bool
-    why: str
-
-
-def better_image(case: Case, finding: Finding) -> NewImage | None:
-    """Another image, where one is known that is surely or probably the one that was meant."""
-    suggestion = case.facts.reference.suggestion
-    if finding.cause == "reference.invalid" and suggestion:
-        return NewImage(suggestion, _only_written_otherwise(case.target.image, suggestion), f"use {suggestion}")
-    if finding.cause != "image.tag_unknown":
-        return None
-    for seen in case.seen("manifest"):
-        closest = [t for t in seen.data.get("closest") or [] if isinstance(t, str)]
-        if not closest:
-            continue
-        asked = case.pull.asked if case.pull else ""
-        same = [t for t in closest if _plain(t) == _plain(asked)]
-        best = same[0] if same else closest[0]
-        why = f"the closest of {seen.data.get('tag_count', len(closest))} tags"
-        if len(same) == 1:
-            why = "differs only in spelling"
-        elif same:
-            why = f"{', '.join(same)} differ only in spelling: choose one"
-        image = f"{case.facts.reference.repository}:{best}"
-        return NewImage(image, len(same) == 1, f"use tag {best}, which exists ({why})")
-    return None
+        counts = owner.kind in ("Job", "CronJob") and any(" delete pod " in command for command in fix.commands)
+        said = filter(
+            None, (fix.note, note, f"a deleted pod counts as a failed try of {owner.slash}" if counts else "")
+        )
+        applicability: Applicability = "review" if counts and fix.applicability == "safe" else fix.applicability
+        yield dataclasses.replace(fix, applicability=applicability, note="; ".join(said))
 
 
 def _image_fixes(case: Case, finding: Finding) -> list[Fix]:
     new = better_image(case, finding)
     if new is None:
-        return []
+        tags = existing_tags(case) if finding.cause == "image.tag_unknown" else []
+        if not tags:
+            return []
+        image = f"{shlex.quote(case.facts.reference.repository)}:<tag>"
+        return [Fix(f"use a tag that exists: {', '.join(tags)}", set_image(case, image), "review", "you")]
     commands = set_image(case, shlex.quote(new.image))
     applicability: Any = "safe" if new.same and commands else "review" if commands else "manual"
     return [Fix(new.why, commands, applicability, "you")]
-
-
-def _only_written_otherwise(image: str, suggestion: str) -> bool:
-    """Whether a reference differs from what was written only by a scheme, white space or case in its name."""
-    written = re.sub(r"\A[a-z]+://", "", "".join(image.split()), flags=re.IGNORECASE)
-    return written.lower() == suggestion.lower()
-
-
-def _plain(tag: str) -> str:
-    """A tag without what is often mistyped: case, a leading v, white space."""
-    return tag.strip().lower().removeprefix("v")

@@ -59,7 +59,7 @@ def line_of(case: Case, seen: Observation) -> HopLine:
     status = status_of(case, seen)
     summary = seen.summary or seen.outcome
     if status == "skipped":
-        summary = f"{summary}; the pod's own credentials never leave for the node" if seen.hop == "auth" else summary
+        summary = f"{summary}; the pod's own credentials are never sent to the node" if seen.hop == "auth" else summary
     evidence = tuple(_evidence(seen))
     return HopLine(seen.hop, seen.subject, status, vantage_name(seen), summary, evidence)
 
@@ -73,13 +73,15 @@ def _evidence(seen: Observation) -> list[str]:
     """The details that let a reader check the outcome."""
     if seen.hop == "dns" and seen.outcome not in PASS["dns"]:
         servers = [s for s in seen.data.get("servers") or [] if isinstance(s, dict)]
+        if len(servers) < 2:
+            return []  # the summary says it
         return [f"{s.get('server')}: {s.get('name')} {s.get('outcome')}" for s in servers[:4]]
     if seen.hop == "tls" and seen.data.get("chain"):
         leaf = seen.data["chain"][0]
         lines = [
             f"certificate {leaf.get('subject')} by {leaf.get('issuer')}, {leaf.get('not_before')} to {leaf.get('not_after')}"
         ]
-        return [*lines, f"trusted: {seen.data.get('trust')}"] if seen.outcome != "ok" else []
+        return [*lines, f"checked against {seen.data.get('trust')}"] if seen.outcome != "ok" else []
     if seen.hop == "tls" and seen.data.get("answer"):
         return [str(seen.data["answer"])]
     if seen.hop == "runtime" and seen.data.get("message"):
@@ -96,7 +98,8 @@ def api_lines(case: Case) -> tuple[HopLine, ...]:
     if not reference.valid:
         return (HopLine("reference", pod, "fail", "api", reference.advice),)
     first = HopLine("reference", subject, "pass", "api", reference.normalised)
-    return (first, *_credential_lines(case, pod))
+    # a workload without a pod: nobody has looked at its service account
+    return (first, *_credential_lines(case, pod)) if case.target.pod else (first,)
 
 
 def _credential_lines(case: Case, pod: Subject) -> list[HopLine]:

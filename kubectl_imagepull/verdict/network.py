@@ -68,7 +68,8 @@ def proxying(case: Case) -> Iterator[Finding]:
     for seen in (*case.seen("dns", "proxy", "node"), *case.seen("connect", "proxy", "node")):
         if seen.outcome in ("ok", "literal", "hosts-file", "open", "tunnel", "not-asked", "not-reached"):
             continue
-        reason = f"{where(seen)}, proxy {seen.subject.host}: {seen.summary}"
+        name = "" if seen.subject.host in seen.summary else f" {seen.subject.host}"
+        reason = f"{where(seen)}, proxy{name}: {seen.summary}"
         yield found(
             case,
             "net.proxy",

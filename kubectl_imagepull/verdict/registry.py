@@ -37,8 +37,7 @@ def greeting(case: Case) -> Iterator[Finding]:
         reason = f"{where(seen)}, https://{seen.subject.host}/v2/: {seen.summary}"
         cause = status_cause(seen.outcome)
         if cause:
-            other = {"registry.server_error": "registry.unavailable", "registry.unavailable": "registry.server_error"}
-            yield found(case, cause, seen.subject, "registry", reason, [seen], [other[cause]])
+            yield found(case, cause, seen.subject, "registry", reason, [seen])
         elif seen.outcome in BROKEN:
             yield broken_off(case, seen, "registry", reason)
         elif seen.outcome == "garbage" or _no_registry(case, seen):

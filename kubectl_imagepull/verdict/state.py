@@ -101,7 +101,13 @@ def refused(case: Case) -> Iterator[Finding]:
     if facts.reason == "FailedCreate" and any(word in facts.said for word in ADMISSION):
         owner = case.target.owner
         name = owner.slash if owner is not None else "the workload"
-        yield found(case, "policy.admission", Subject("pod", name), "policy", f"{name} has no pod: {facts.said}"[:600])
+        yield found(
+            case,
+            "policy.admission",
+            Subject("pod", name),
+            "policy",
+            f"{name} has no pod; the API server says: {facts.said}"[:600],
+        )
 
 
 @rule("node.not_ready", hop="runtime")

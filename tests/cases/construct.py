@@ -16,7 +16,7 @@ from typing import Any
 from kubectl_imagepull.case import CaseFile, dump, parse
 from kubectl_imagepull.image.messages import classify
 from kubectl_imagepull.kube.read import pull_of
-from kubectl_imagepull.model import HOPS, Case, Event, Facts, NodeFacts, Owner, ProbeRun, Target
+from kubectl_imagepull.model import HOPS, Case, Event, Facts, NodeFacts, Owner, ProbeRun, Subject, Target
 
 CASES = Path(__file__).parent
 CORPUS = CASES.parent / "corpus"
@@ -51,6 +51,16 @@ FROM_MESSAGES = (
     "unknown.insufficient",
 )
 """The causes whose case is a message of the corpora."""
+AS_IF: Mapping[str, tuple[str, str]] = {
+    "auth.expired": ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1.8.2", ""),
+    "policy.registry_blocked": ("quay.io/team/app:1.0", "cri-o://1.31.3"),
+    "policy.signature": ("", "cri-o://1.31.3"),
+    "reference.short_name": ("team/app:1.0", "cri-o://1.31.3"),
+    "storage.extract_failed": ("", "docker://24.0.7"),
+    "storage.no_space": ("shippable/minv2:latest", "docker://24.0.7"),
+    "transfer.timeout": ("nginx", "docker://24.0.7"),
+}
+"""Cause -> the image and the node's runtime that its message is of, where it does not name them itself."""
 CORPORA = ("captured", "messages", "heldout")
 KUBELET = ("failed to pull image", "rpc error", "failed to pull and unpack")
 """How a message begins that has come by way of a kubelet."""
@@ -70,10 +80,8 @@ def chosen(cause: str) -> tuple[str, dict[str, Any]]:
 
 
 def node(**facts: Any) -> NodeFacts:
-    return NodeFacts(
-        "worker-1", os="linux", arch="amd64", os_image="Debian GNU/Linux 12", runtime="containerd://2.1.4",
-        kubelet="v1.34.1", **facts,
-    )  # fmt: skip
+    usual = {"os_image": "Debian GNU/Linux 12", "runtime": "containerd://2.1.4", "kubelet": "v1.34.1"}
+    return NodeFacts("worker-1", os="linux", arch="amd64", **{**usual, **facts})
 
 
 def case(text: str, image: str, **facts: Any) -> Case:
@@ -99,15 +107,22 @@ def case(text: str, image: str, **facts: Any) -> Case:
 def from_corpus(cause: str) -> CaseFile:
     """The case of one message."""
     corpus, one = chosen(cause)
-    image = (
-        one.get("image") or (one.get("images") or [""])[0] or f"{one.get('host') or 'registry.example'}/team/app:1.0"
-    )
-    made = case(one["message"], image)
+    as_if, runtime = AS_IF.get(cause, ("", ""))
+    named = one.get("image") or (one.get("images") or [""])[0]
+    made = case(one["message"], as_if or named or f"{one.get('host') or 'registry.example'}/team/app:1.0")
+    if runtime:
+        made = replace(made, facts=replace(made.facts, node=replace(node(), runtime=runtime)))
     if corpus == "captured":
-        runtime = replace(node(), runtime=one["runtime"], kubelet=one["kubelet"])
-        made = replace(made, facts=replace(made.facts, node=runtime))
+        seen_on = replace(node(), runtime=one["runtime"], kubelet=one["kubelet"])
+        made = replace(made, facts=replace(made.facts, node=seen_on))
     source = one.get("source") or f"a two-node cluster, scenario {one.get('scenario')}"
     return CaseFile((made,), {"provenance": "constructed", "source": f"tests/corpus/{corpus}.jsonl: {source}"})
+
+
+ECR_REFUSAL = (
+    'failed to pull and unpack image "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1.8.2": failed to resolve image: '
+    "pull access denied, repository does not exist or may require authorization: authorization failed: no basic auth credentials"
+)
 
 
 def others() -> dict[str, CaseFile]:
@@ -116,6 +131,13 @@ def others() -> dict[str, CaseFile]:
     back_off = f'Back-off pulling image "{image}"'
     lost = "Kubelet stopped posting node status."
     events = (Event("Normal", "Pulling", f'Pulling image "{image}"', 1, NOW - 20, NOW - 20, "app"),)
+    long_ago = (Event("Normal", "Pulling", f'Pulling image "{image}"', 1, NOW - 900, NOW - 900, "app"),)
+    moving: dict[str, Any] = {"pulling": True, "pulling_since": NOW - 20}
+    never = f'Container image "{image}" is not present with pull policy of Never'
+    refusal = (
+        'admission webhook "validate.kyverno.svc-fail" denied the request: policy Deployment/shop/web for resource '
+        "violation: signed-images: image registry.example/shop/web:1.8.2 has no signature"
+    )
     quiet: dict[str, Any] = {
         "reason": "ContainerCreating", "message": "", "said": "", "said_at": 0.0, "failing": False, "since": 0.0,
         "attempts": 0,
@@ -130,10 +152,40 @@ def others() -> dict[str, CaseFile]:
             "kubernetes: pkg/controller/nodelifecycle/node_lifecycle_controller.go (the message of the condition)",
         ),
         "pull.in_progress": (
-            case("", image, **quiet, pulling=True, events=events),
+            case("", image, **quiet, **moving, events=events),
             "kubernetes: pkg/kubelet/images/puller.go, pkg/kubelet/events/event.go (Pulling)",
         ),
-    }
+        "pull.queued": (
+            case(
+                "", image, **quiet, **moving, events=events, one_at_a_time=True,
+                older_pulls=("data/train-0 registry.example/ml/train:2024.3",),
+            ),
+            "kubernetes: pkg/kubelet/images/puller.go (serialImagePuller), pkg/kubelet/events/event.go (Pulling)",
+        ),
+        "transfer.stalled": (
+            case("", image, **quiet, pulling=True, pulling_since=NOW - 900, events=long_ago),
+            "kubernetes: pkg/kubelet/images/puller.go, which sets no limit, pkg/kubelet/events/event.go (Pulling)",
+        ),
+        "auth.cached_image_denied": (
+            case(
+                never, image, reason="ErrImageNeverPull", policy="Never", on_node=True, node=node(kubelet="v1.35.1"),
+                events=(Event("Warning", "ErrImageNeverPull", never, 9, NOW - 120, NOW - 4, "app"),),
+            ),
+            "kubernetes: pkg/kubelet/images/image_manager.go (imagePullPrecheck), types.go (ErrImageNeverPull)",
+        ),
+        "policy.admission": (
+            replace(
+                case(refusal, image, phase="", state="absent", reason="FailedCreate", service_account="", node=None,
+                     events=(Event("Warning", "FailedCreate", refusal, 14, NOW - 158, NOW - 44),)),
+                target=Target("shop", "", "app", image=image, owner=Owner("Deployment", "web")),
+            ),
+            "kubernetes: staging/src/k8s.io/apiserver/pkg/admission/plugin/webhook/errors/statuserror.go (ToStatusErr)",
+        ),
+        "auth.no_credentials-ecr": (
+            case(ECR_REFUSAL, "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1.8.2"),
+            "containerd: core/remotes/docker/authorizer.go (no basic auth credentials)",
+        ),
+    }  # fmt: skip
     return {
         cause: CaseFile((one,), {"provenance": "constructed", "source": source})
         for cause, (one, source) in made.items()
@@ -141,7 +193,7 @@ def others() -> dict[str, CaseFile]:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Look:
     """What a probe would have seen in place of what it saw on the lab, and the runtime's words for the same."""
 
     hop: str
@@ -150,6 +202,12 @@ class Answer:
     said: str
     source: str
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer(Look):
+    """Within a pull that fails on the lab. login: it is the answer to the one with credentials."""
+
     base: str = "image.tag_unknown"
     login: bool = False
 
@@ -181,13 +239,15 @@ PROBES = {
     ),
     "tls.handshake": Answer(
         "tls", "handshake-failed", "the server refuses the handshake: alert handshake failure",
-        f"{HEAD}: remote error: tls: handshake failure", "go: crypto/tls/alert.go (handshake failure)",
+        f"{HEAD}: remote error: tls: handshake failure", "go: crypto/tls/alert.go (handshake failure)", {"chain": []},
     ),
     "tls.not_yet_valid": Answer(
         "tls", "not-yet-valid", "the certificate is valid only from 2027-01-01 00:00 UTC",
         f"{HEAD}: tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time "
         "2026-11-23T04:15:33Z is before 2027-01-01T00:00:00Z",
         "go: crypto/x509/verify.go (CertificateInvalidError)",
+        {"chain": [{"subject": "registry.lab.test", "issuer": "registry-ca", "begins": 1798761600, "ends": 1826942785,
+                    "not_before": "2027-01-01 00:00 UTC", "not_after": "2027-11-23 04:06 UTC"}]},
     ),
     "auth.forbidden": Answer(
         "manifest", "403", "team/app:9.9: HTTP 403 DENIED requested access to the resource is denied",
@@ -220,11 +280,139 @@ def seen(cause: str, answer: Answer) -> CaseFile:
     return CaseFile((made,), {"provenance": "constructed", "source": source})
 
 
+@dataclass(frozen=True)
+class FromOne(Look):
+    """From one hop on, for a pod that is healthy on the lab. both: this machine sees the same."""
+
+    role: str = "registry"
+    host: str = "registry.lab.test"
+    both: bool = True
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+DIGEST = "sha256:9e7937b22618f63a8fa5b5bbbf8dcebf8a81772728082ac5bda56492ad3ffda7"
+GOT = "sha256:f7e8b832fef1ca8d694bd8b2a1fc58154020f7e99c7ae0e927a908176e84d6e9"
+ANONYMOUS = {"via": "anonymous"}
+COPY = 'failed to pull and unpack image "registry.lab.test/busybox:1.35": failed to copy: httpReadSeeker: failed open: '
+HEAD_135 = 'failed to do request: Head "https://registry.lab.test/v2/busybox/manifests/1.35"'
+LOOKS = {
+    "image.platform_mismatch-seen": FromOne(
+        "platform", "index", "an index with linux/arm64, linux/s390x",
+        'failed to pull and unpack image "registry.lab.test/busybox:1.35": no match for platform in manifest: not found',
+        "containerd: core/images/image.go (no match for platform)",
+        {**ANONYMOUS, "entries": 2, "platforms": [{"platform": {"os": "linux", "architecture": a}} for a in ("arm64", "s390x")]},
+    ),
+    "image.format_unsupported-seen": FromOne(
+        "platform", "no-image", "a Helm chart (application/vnd.cncf.helm.config.v1+json)",
+        'failed to pull and unpack image "registry.lab.test/busybox:1.35": failed to unpack image on snapshotter overlayfs: '
+        "mismatched image rootfs and manifest layers", "tests/corpus/captured.jsonl: a chart in the place of an image",
+        {**ANONYMOUS, "kind": "artifact", "media_type": "application/vnd.oci.image.manifest.v1+json"},
+    ),
+    "image.blob_unknown-seen": FromOne(
+        "blobs", "404", f"layer {DIGEST[:19]}…: HTTP 404 BLOB_UNKNOWN blob unknown to registry",
+        f"{COPY}content at https://registry.lab.test/v2/busybox/blobs/{DIGEST} not found: not found",
+        "containerd: core/remotes/docker/fetcher.go (not found)",
+        {**ANONYMOUS, "kind": "layer", "digest": DIGEST, "status": 404,
+         "errors": [{"code": "BLOB_UNKNOWN", "message": "blob unknown to registry"}]},
+    ),
+    "content.corrupt-seen": FromOne(
+        "blobs", "corrupt", f"configuration {DIGEST[:19]}…: its bytes do not match its digest",
+        f'failed to pull and unpack image "registry.lab.test/busybox:1.35": failed commit on ref "config-{DIGEST}": unexpected '
+        f"commit digest {GOT}, expected {DIGEST}: failed precondition",
+        "containerd: plugins/content/local/writer.go (unexpected commit digest)",
+        {**ANONYMOUS, "kind": "configuration", "digest": DIGEST, "status": 200, "errors": []},
+    ),
+    "transfer.timeout-seen": FromOne(
+        "blobs", "slow", f"layer {DIGEST[:19]}…: 14336 bytes in 8 s",
+        f"{COPY}context canceled: pull progress timeout",
+        "containerd: internal/cri/server/images/image_pull.go (image_pull_progress_timeout)",
+        {**ANONYMOUS, "kind": "layer", "digest": DIGEST, "status": 206, "bytes": 14336, "errors": []}, both=False,
+    ),
+    "net.proxy-seen": FromOne(
+        "connect", "refused", "10.89.0.31:3128 connection refused",
+        f"{HEAD_135}: proxyconnect tcp: dial tcp 10.89.0.31:3128: connect: connection refused",
+        "go: net/http/transport.go (proxyconnect)", {"tried": []}, "proxy", "10.89.0.31:3128", False,
+    ),
+    "runtime.config_invalid-seen": FromOne(
+        "runtime", "invalid", "/etc/containerd/certs.d/registry.lab.test/hosts.toml: its CA /etc/ssl/corp.crt does not exist",
+        'failed to pull and unpack image "registry.lab.test/busybox:1.35": failed to resolve image: failed to load CA file: open '
+        "/etc/ssl/corp.crt: no such file or directory", "containerd: core/remotes/docker/config/hosts.go (CA certificates)",
+        {"problems": [{"file": "/etc/containerd/certs.d/registry.lab.test/hosts.toml",
+                       "problem": "its CA /etc/ssl/corp.crt does not exist", "fatal": "yes"}]},
+        "node", "node2", False,
+    ),
+    "node.clock_skew": FromOne(
+        "tls", "expired", "the certificate expired on 2027-11-23 04:06 UTC",
+        f"{HEAD_135}: tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time "
+        "2027-12-03T04:17:36Z is after 2027-11-23T04:06:25Z", "go: crypto/x509/verify.go (CertificateInvalidError)",
+        {"skew": 32400000.0}, both=False,
+    ),
+    "storage.no_space-pressure": FromOne(
+        "", "", "", f"{COPY[:-len('httpReadSeeker: failed open: ')]}write /var/lib/containerd/io.containerd.content.v1.content"
+        "/ingest/3f/data: no space left on device", "kubernetes: pkg/kubelet/eviction/eviction_manager.go (DiskPressure)",
+        facts={"node": {"disk_pressure": True}},
+    ),
+    "net.refused-passed": FromOne(
+        "", "", "", f"{HEAD_135}: dial tcp 10.89.11.20:443: connect: connection refused",
+        "go: net/dial.go (connection refused); tests/cases/none.json: by then the registry answers again",
+        facts={"next_retry": 34.0},
+    ),
+    "tls.expired-contradicted": FromOne(
+        "tls", "expired", "the certificate expired on 2026-11-13 04:06 UTC",
+        f"{HEAD_135}: dial tcp [fd00:1ab::20]:443: connect: connection refused",
+        "go: net/dial.go (connection refused); of two addresses the runtime names the one that it tried last",
+        {"chain": [{"subject": "registry.lab.test", "issuer": "registry-ca", "begins": 1786766785, "ends": 1794542785,
+                    "not_before": "2026-08-15 04:06 UTC", "not_after": "2026-11-13 04:06 UTC"}]},
+    ),
+}  # fmt: skip
+"""Name of a case -> the one answer by which it differs from a healthy pod of the lab."""
+
+
+def looked(look: FromOne) -> CaseFile:
+    """The case of a healthy pod, as if its pull had failed and the node had seen this."""
+    base = parse((CASES / "none.json").read_bytes(), "none").cases[0]
+    last = HOPS.index(look.hop) if look.hop else len(HOPS)
+    kept = [o for o in base.observations if HOPS.index(o.hop) < last or (o.vantage.place != "node" and not look.both)]
+    if look.role in ("proxy", "node"):
+        kept = [o for o in base.observations if o.vantage.place != "node"]
+    for place in ("node", "workstation") if look.both and look.hop else ("node",) if look.hop else ():
+        like = next(o for o in base.observations if o.vantage.place == place and o.hop == "tls")
+        data = {**(like.data if look.hop == "tls" else {}), **look.data}
+        if "skew" in data:
+            like = replace(like, at=like.at + data["skew"])
+        kept.append(
+            replace(
+                like,
+                hop=look.hop,
+                outcome=look.outcome,
+                summary=look.summary,
+                data=data,
+                subject=Subject(look.role, look.host),
+            )
+        )
+    asked = Event(
+        "Normal", "Pulling", f'Pulling image "{base.target.image}"', 4, base.facts.read_at - 90, base.facts.read_at - 21
+    )
+    on_node = look.facts.get("node", {})
+    assert base.facts.node is not None
+    facts = replace(
+        base.facts, state="waiting", phase="Pending", reason="ImagePullBackOff", message=look.said, said=look.said,
+        said_at=base.facts.read_at - 20, failing=True, pulled=False, since=base.facts.read_at - 89, attempts=4,
+        events=(asked,), node=replace(base.facts.node, **on_node),
+        **{k: v for k, v in look.facts.items() if k != "node"},
+    )  # fmt: skip
+    target = replace(base.target, pod="web-6d5f9c7b8d-x2x7k", owner=Owner("Deployment", "web"))
+    source = look.source if "none.json" in look.source else f"{look.source}; tests/cases/none.json with another answer"
+    made = replace(base, target=target, facts=facts, observations=tuple(kept))
+    return CaseFile((made,), {"provenance": "constructed", "source": source})
+
+
 def main() -> int:
     """Write them all."""
     files = {cause: from_corpus(cause) for cause in FROM_MESSAGES}
     probed = {f"{cause}-seen": seen(cause, answer) for cause, answer in PROBES.items()}
-    for name, file in {**files, **others(), **probed}.items():
+    from_looks = {name: looked(look) for name, look in LOOKS.items()}
+    for name, file in {**files, **others(), **probed, **from_looks}.items():
         (CASES / f"{name}.json").write_text(dump(file), encoding="utf-8")
     return 0
 

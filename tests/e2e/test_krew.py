@@ -36,9 +36,7 @@ MINORS = (10, 11, 12, 13, 14)
 SYSTEM = "/usr/local/bin:/usr/bin:/bin"
 
 
-def run(
-    words: Sequence[str | Path], env: Mapping[str, str], timeout: float = 120
-) -> subprocess.CompletedProcess[str]:
+def run(words: Sequence[str | Path], env: Mapping[str, str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
     """A program with this environment and no other."""
     return subprocess.run(
         [str(word) for word in words],
@@ -64,9 +62,7 @@ def find_python(minor: int) -> Path | None:
     on_path = [Path(found) for found in (shutil.which(f"python3.{minor}"), shutil.which("python3")) if found]
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     for candidate in (*pyenv.glob(f"versions/3.{minor}.*/bin/python3.{minor}"), *on_path):
-        said = run(
-            [candidate, "-ISc", "import sys; print(*sys.version_info[:2], sys.executable)"], os.environ
-        )
+        said = run([candidate, "-ISc", "import sys; print(*sys.version_info[:2], sys.executable)"], os.environ)
         major_minor, _, executable = said.stdout.strip().rpartition(" ")
         if said.returncode == 0 and major_minor == f"3 {minor}":
             return Path(executable).resolve()
@@ -75,9 +71,7 @@ def find_python(minor: int) -> Path | None:
 
 def make_dist(out: Path, **env: str) -> Path:
     """What `make dist` makes, in a folder of its own."""
-    ran = run(
-        [sys.executable, REPOSITORY_ROOT / "tools" / "dist.py", "--out", out], {**os.environ, **env}, 600
-    )
+    ran = run([sys.executable, REPOSITORY_ROOT / "tools" / "dist.py", "--out", out], {**os.environ, **env}, 600)
     assert ran.returncode == 0, ran.stderr
     return out
 
@@ -166,9 +160,7 @@ def test_nothing_inside_is_compiled_and_every_licence_is_there(program: Path) ->
     with zipfile.ZipFile(program) as archive:
         names = archive.namelist()
         assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}
-        assert not [
-            n for n in names if archive.read(n)[:4] in (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
-        ]
+        assert not [n for n in names if archive.read(n)[:4] in (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")]
     assert not [n for n in names if n.endswith((".so", ".pyc", ".dylib", ".pyd"))]
     libraries = {n.split("/")[1] for n in names if ".dist-info/METADATA" in n}
     assert {n.partition("-")[0] for n in libraries} >= {
@@ -211,15 +203,11 @@ def test_krew_downloads_checks_and_finds_the_licence(krew: Krew, dist: Path, tmp
         thread.start()
         try:
             here = f"uri: http://127.0.0.1:{server.server_port}/kubectl-imagepull.tar.gz"
-            text, count = re.subn(
-                r"uri: https://github\.com/\S+", here, (dist / "imagepull.yaml").read_text()
-            )
+            text, count = re.subn(r"uri: https://github\.com/\S+", here, (dist / "imagepull.yaml").read_text())
             assert count == 1
             manifest = tmp_path / "imagepull.yaml"
             manifest.write_text(text)
-            ran = run(
-                ["validate-krew-manifest", f"-manifest={manifest}"], {**krew.env, "TMPDIR": str(tmp_path)}
-            )
+            ran = run(["validate-krew-manifest", f"-manifest={manifest}"], {**krew.env, "TMPDIR": str(tmp_path)})
         finally:
             server.shutdown()
             thread.join()
@@ -252,9 +240,7 @@ def test_kubectl_finds_it(installed: Krew) -> None:
     assert f"{installed.root}/bin/kubectl-imagepull" in listed.stdout
     ran = run(["kubectl", "imagepull", "version"], installed.env)
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert (
-        ran.stdout == f"kubectl-imagepull {__version__} (Python {'.'.join(map(str, sys.version_info[:3]))})\n"
-    )
+    assert ran.stdout == f"kubectl-imagepull {__version__} (Python {'.'.join(map(str, sys.version_info[:3]))})\n"
     assert "usage: kubectl imagepull" in run(["kubectl", "imagepull", "--help"], installed.env).stdout
     explained = run(["kubectl", "imagepull", "explain", "image.tag_unknown"], installed.env)
     assert explained.returncode == 0 and "image.tag_unknown" in explained.stdout, explained.stderr
@@ -271,9 +257,7 @@ def test_why(installed: Krew, cluster: Cluster, namespace: str, node: str) -> No
     assert {hop["vantage"] for hop in found["hops"] if hop["status"] == "pass"} >= {node, "workstation"}
     assert found["errors"] == []
     cache = Path(env["HOME"], ".cache", "kubectl-imagepull", "krew")
-    assert list(cache.glob("kubectl-imagepull_*/site-packages/kubectl_imagepull")), (
-        "not what krew installed has run"
-    )
+    assert list(cache.glob("kubectl-imagepull_*/site-packages/kubectl_imagepull")), "not what krew installed has run"
     text = cluster.run(
         *("imagepull", "why", f"tag-missing-{node}", "-n", namespace),
         check=False,
@@ -338,9 +322,7 @@ def test_python_too_old(program: Path, tmp_path: Path) -> None:
     bin = links(tmp_path / "bin", python3=old)
     ran = run([program, "version"], {"PATH": str(bin), "HOME": str(tmp_path)})
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert re.fullmatch(
-        r"error: kubectl imagepull needs Python 3\.10 .* \(found: Python 3\.\d+\.\d+\)\n", ran.stderr
-    )
+    assert re.fullmatch(r"error: kubectl imagepull needs Python 3\.10 .* \(found: Python 3\.\d+\.\d+\)\n", ran.stderr)
     assert not (tmp_path / ".cache").exists()
 
 
@@ -374,9 +356,7 @@ def test_nothing_of_the_user_gets_in(program: Path, env: dict[str, str], tmp_pat
         for folder in (hostile, installed):
             (folder / f"{name}.py").write_text("raise RuntimeError('not ours')")
     env |= {"PATH": f"{tmp_path}/venv/bin", "PYTHONPATH": str(hostile)}
-    ran = subprocess.run(
-        [program, "version"], env=env, cwd=hostile, capture_output=True, text=True, check=False
-    )
+    ran = subprocess.run([program, "version"], env=env, cwd=hostile, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
@@ -423,9 +403,7 @@ def test_tells_a_person_that_it_unpacks(program: Path, env: dict[str, str]) -> N
 def on_terminal(words: Sequence[str | Path], env: Mapping[str, str]) -> str:
     """What a person sees: both streams on a terminal."""
     master, slave = os.openpty()
-    with subprocess.Popen(
-        [str(w) for w in words], env=dict(env), stdin=slave, stdout=slave, stderr=slave
-    ) as child:
+    with subprocess.Popen([str(w) for w in words], env=dict(env), stdin=slave, stdout=slave, stderr=slave) as child:
         os.close(slave)
         shown = b""
         try:
@@ -440,9 +418,7 @@ def on_terminal(words: Sequence[str | Path], env: Mapping[str, str]) -> str:
 
 def test_earlier_builds_go(program: Path, env: dict[str, str], tmp_path: Path) -> None:
     root = tmp_path / "root"
-    old, young, foreign = (
-        root / name for name in ("kubectl-imagepull_old", "kubectl-imagepull_young", "other_old")
-    )
+    old, young, foreign = (root / name for name in ("kubectl-imagepull_old", "kubectl-imagepull_young", "other_old"))
     for folder in (old, young, foreign):
         (folder / "site-packages").mkdir(parents=True)
     for folder in (old, foreign):

@@ -333,7 +333,7 @@ def hosts_file(cluster: Cluster, node: str, host: str, other: str) -> Iterator[N
 def test_compare_node(cluster: Cluster, cached: str) -> None:
     """The same plan from a second node: the report says where they part, and nothing stays on either."""
     with hosts_file(cluster, "node1", "registry", "refused"):
-        cluster.apply(pod(cached, "alone", "node1", "registry.lab.test/multi:1.0"))
+        cluster.apply(pod(cached, "alone", "node1", "registry.lab.test/busybox:9.8"))
         cluster.wait_failing(cached, ["alone"])
         code, found = cluster.why("alone", "-n", cached, "--compare-node", "auto")
     jsonschema.validate(found, schema())

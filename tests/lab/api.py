@@ -97,9 +97,7 @@ class Lab:
             found = Service(candidate, self.state)
             if found.record.exists():
                 return found
-        raise LabError(
-            f"there is no service {name}; there are {', '.join(item.name for item in services(self.state))}"
-        )
+        raise LabError(f"there is no service {name}; there are {', '.join(item.name for item in services(self.state))}")
 
     @property
     def registries(self) -> dict[str, Registry]:
@@ -108,11 +106,7 @@ class Lab:
         found = {}
         for name in settings.HOSTS:
             serving = next(
-                (
-                    item
-                    for item in (f"registry-{name}", name, "hub" if name == "auth-hub" else "")
-                    if item in known
-                ),
+                (item for item in (f"registry-{name}", name, "hub" if name == "auth-hub" else "") if item in known),
                 None,
             )
             found[name] = Registry(name, registries.fqdn(name), self.segment.host(name), serving)
@@ -200,9 +194,7 @@ def _alone() -> Iterator[None]:
 def _source() -> str:
     """What tells one version of the lab's code from another."""
     text = b"".join(
-        path.read_bytes()
-        for path in sorted(Path(__file__).parent.glob("*.py"))
-        if not path.name.startswith("test_")
+        path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")) if not path.name.startswith("test_")
     )
     return hashlib.sha256(text).hexdigest()
 
@@ -241,9 +233,7 @@ def _start(state: Path) -> Lab:
     write(state / "lab.json", json.dumps({"subnet": segment.subnet, "password": password}), 0o600)
     write(state / "password", password, 0o600)
     say(f"subnet {segment.subnet}, state in {state}")
-    ca, registry_ca, unknown = (
-        Authority(state / "pki", name) for name in ("kube-ca", "registry-ca", "unknown-ca")
-    )
+    ca, registry_ca, unknown = (Authority(state / "pki", name) for name in ("kube-ca", "registry-ca", "unknown-ca"))
     core, work, *nodes = (Machine(name, state) for name in ("core", "workstation", *settings.NODES))
     core.up()
     core.enter(["mount", "-t", "tmpfs", "-o", "mode=755,size=8g", "lab-core", str(core.store)])

@@ -146,9 +146,7 @@ def packages() -> None:
             ["apt-get", "update", "-q"],
             ["apt-get", "install", "-qy", "--no-install-recommends", *sorted(need)],
         ):
-            if subprocess.run(
-                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, check=False
-            ).returncode:
+            if subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, check=False).returncode:
                 raise LabError(f"{' '.join(argv)} failed; the end of {log_path()}:\n{tail(log_path())}")
 
 
@@ -184,9 +182,7 @@ def programs(module: Module) -> Path:
     if all(module.program(name).exists() for name in module.programs):
         return module.bin
     if shutil.which("go") is None:
-        raise Unsupported(
-            "building the lab needs Go 1.26 or later on PATH (https://go.dev/dl/); it is needed once"
-        )
+        raise Unsupported("building the lab needs Go 1.26 or later on PATH (https://go.dev/dl/); it is needed once")
     work = settings.cache() / "src" / f"{module.name}-{module.version}"
     work.mkdir(parents=True, exist_ok=True)
     module.bin.mkdir(parents=True, exist_ok=True)
@@ -256,9 +252,7 @@ def _go(what: str, work: Path, arguments: list[str], attempts: int = 2) -> None:
         if code == 0:
             return
         if attempt < attempts:
-            time.sleep(
-                3 * attempt
-            )  # a proxy that has just failed needs a moment; there is nothing to wait on
+            time.sleep(3 * attempt)  # a proxy that has just failed needs a moment; there is nothing to wait on
     raise LabError(f"{what} failed; the end of {log_path()}:\n{tail(log_path())}")
 
 

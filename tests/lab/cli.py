@@ -72,9 +72,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _up() -> int:
     lab = api.up()
-    say(
-        f"up: {', '.join(lab.nodes)} ready; `python -m tests.lab shell` opens the workstation, `down` ends it"
-    )
+    say(f"up: {', '.join(lab.nodes)} ready; `python -m tests.lab shell` opens the workstation, `down` ends it")
     print(lab.kubeconfig)
     return 0
 
@@ -100,9 +98,7 @@ def _status() -> int:
         rows.append(("service", service.name, service.pid, str(record["machine"]), since))
     print(f"{'KIND':9}{'NAME':22}{'PID':>8}  {'STATE':7}{'ON':8}{'FOR':>8}")
     for kind, name, pid, machine, since in rows:
-        print(
-            f"{kind.lower():9}{name:22}{pid or '-':>8}  {'alive' if pid else 'DEAD':7}{machine:8}{since:>8}"
-        )
+        print(f"{kind.lower():9}{name:22}{pid or '-':>8}  {'alive' if pid else 'DEAD':7}{machine:8}{since:>8}")
     for name, state in lab.api.nodes().items():
         print(f"{'node':9}{name:22}{'':>8}  {state}")
     print(f"\nsubnet {lab.subnet}, kubeconfig {lab.kubeconfig}, logs {lab.log_dir}")

@@ -30,9 +30,7 @@ def supported() -> None:
     if os.geteuid() != 0:
         raise Unsupported("the lab needs root: it makes namespaces and mounts")
     # Not every way to become root brings these along.
-    os.environ["PATH"] = os.pathsep.join(
-        [os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/local/go/bin"]
-    )
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/local/go/bin"])
     if Path("/", MARKER).exists():
         raise Unsupported("this is a machine of the lab itself; leave it first")
 

@@ -103,8 +103,7 @@ def define(core: Machine, segment: Segment, ca: Authority) -> list[Service]:
     }
     # A stopped API server may drain for minutes while others watch it: it gets a second.
     return [
-        Service(name, state).define(core, argv, grace=1 if name == "apiserver" else 3)
-        for name, argv in argvs.items()
+        Service(name, state).define(core, argv, grace=1 if name == "apiserver" else 3) for name, argv in argvs.items()
     ]
 
 
@@ -127,9 +126,7 @@ class Api:
         self, method: str, path: str, body: object = None, accept: str = "application/json"
     ) -> tuple[int, bytes]:
         """Status and body of one request. Raises OSError when the server cannot be reached."""
-        connection = http.client.HTTPSConnection(
-            self._address, PORT, timeout=self._timeout, context=self._context
-        )
+        connection = http.client.HTTPSConnection(self._address, PORT, timeout=self._timeout, context=self._context)
         try:
             connection.request(
                 method,
@@ -169,8 +166,6 @@ class Api:
             conditions = {entry["type"]: entry for entry in item["status"].get("conditions", [])}
             ready = conditions.get("Ready", {})
             found[item["metadata"]["name"]] = (
-                "Ready"
-                if ready.get("status") == "True"
-                else f"not ready: {ready.get('message', 'no word yet')}"
+                "Ready" if ready.get("status") == "True" else f"not ready: {ready.get('message', 'no word yet')}"
             )
         return {name: found.get(name, "not registered") for name in settings.NODES}

@@ -120,9 +120,7 @@ def _index(*images: tuple[str, Image]) -> Image:
 def pause() -> Image:
     """As the real one: one static binary, no shell, a user that is not root."""
     layer = _tar({"pause": build.pause().read_bytes()}, {}, ())
-    return _image(
-        layer, {"Entrypoint": ["/pause"], "User": "65535:65535", "Env": ["PATH=/usr/bin:/bin"]}, NATIVE
-    )
+    return _image(layer, {"Entrypoint": ["/pause"], "User": "65535:65535", "Env": ["PATH=/usr/bin:/bin"]}, NATIVE)
 
 
 def busybox(label: str, architecture: str = NATIVE) -> Image:
@@ -133,9 +131,7 @@ def busybox(label: str, architecture: str = NATIVE) -> Image:
         {f"bin/{name}": "busybox" for name in APPLETS},
         directories,
     )
-    return _image(
-        layer, {"Cmd": ["sleep", "86400"], "Env": ["PATH=/bin"], "Labels": {"lab": label}}, architecture
-    )
+    return _image(layer, {"Cmd": ["sleep", "86400"], "Env": ["PATH=/bin"], "Labels": {"lab": label}}, architecture)
 
 
 # What a probe never imports, and what only weighs.
@@ -191,9 +187,7 @@ def archive(name: str, image: Image) -> bytes:
         }
     )
     files = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": index}
-    files |= {
-        "blobs/sha256/" + key[7:]: blob for key, blob in {**image.blobs, image.digest: image.body}.items()
-    }
+    files |= {"blobs/sha256/" + key[7:]: blob for key, blob in {**image.blobs, image.digest: image.body}.items()}
     return _tar(files, {}, ())
 
 

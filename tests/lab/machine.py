@@ -328,9 +328,7 @@ class Service:
         if self.pid is None or not listens:
             return self.pid is not None
         if listens.startswith("/"):
-            target: str | tuple[str, int] = str(
-                Machine(str(self.describe()["machine"]), self.state).path(listens)
-            )
+            target: str | tuple[str, int] = str(Machine(str(self.describe()["machine"]), self.state).path(listens))
         else:
             address, _, port = listens.rpartition(":")
             target = (address, int(port))

@@ -48,9 +48,7 @@ def free_segment() -> Segment:
         if destination != "default":
             taken.append(ipaddress.IPv4Network(destination, strict=False))
     for candidate in (
-        ipaddress.IPv4Network(f"10.{second}.{third}.0/24")
-        for second in (89, 90, 213)
-        for third in range(7, 250)
+        ipaddress.IPv4Network(f"10.{second}.{third}.0/24") for second in (89, 90, 213) for third in range(7, 250)
     ):
         if not any(candidate.overlaps(other) for other in taken if other.prefixlen):
             return Segment(str(candidate))

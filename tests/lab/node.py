@@ -180,9 +180,7 @@ def define(machine: Machine, segment: Segment, ca: Authority, registry_ca: Autho
     address = segment.node(node)
     ours = number == 2  # the second node runs the containerd that we built, the first one Debian's
     containerd = (
-        str(build.CONTAINERD.program("containerd"))
-        if ours
-        else shutil.which("containerd") or "/usr/bin/containerd"
+        str(build.CONTAINERD.program("containerd")) if ours else shutil.which("containerd") or "/usr/bin/containerd"
     )
     version = re.search(r"\bv?(\d+\.\d+\.\d+)", run([containerd, "--version"]))
     if version is None:
@@ -268,10 +266,7 @@ def start_containerd(machine: Machine, archive: bytes) -> None:
     def imported() -> bool:
         with service.log.open("ab") as log:  # the CRI plugin takes a moment after the socket is there
             return (
-                subprocess.run(
-                    argv, input=archive, stdout=log, stderr=log, env=CLEAN_ENV, check=False
-                ).returncode
-                == 0
+                subprocess.run(argv, input=archive, stdout=log, stderr=log, env=CLEAN_ENV, check=False).returncode == 0
             )
 
     try:

@@ -39,12 +39,8 @@ def _pem_key(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
 def signing_key(path: Path) -> Pair:
     """An RSA key pair for service account tokens (``crt`` holds the bare public key)."""
     key = rsa.generate_private_key(65537, 2048)
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return Pair(
-        write(path.with_suffix(".pub"), public), write(path.with_suffix(".key"), _pem_key(key), 0o600)
-    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return Pair(write(path.with_suffix(".pub"), public), write(path.with_suffix(".key"), _pem_key(key), 0o600))
 
 
 class Authority:
@@ -67,9 +63,7 @@ class Authority:
             .not_valid_after(now + 3650 * DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
-            .add_extension(
-                x509.KeyUsage(True, False, False, False, False, True, True, False, False), critical=True
-            )
+            .add_extension(x509.KeyUsage(True, False, False, False, False, True, True, False, False), critical=True)
             .sign(self._key, hashes.SHA256())
         )
         self.crt = write(directory / f"{name}.crt", self.pem)
@@ -115,9 +109,7 @@ class Authority:
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
                 critical=False,
             )
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         names: list[x509.GeneralName] = [x509.DNSName(item) for item in dns]
         names += [x509.IPAddress(ipaddress.ip_address(item)) for item in addresses]

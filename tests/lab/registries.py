@@ -79,19 +79,14 @@ def fill(state: Path) -> None:
         },
         "private": {("team/app", "1.0"): app},
         "bearer": {("team/app", "1.0"): app, ("public/app", "1.0"): app},
-        **{
-            name: {("team/app", "1.0"): app}
-            for name in ("orphan", "unknownca", "expired", "wrongname", "plain")
-        },
+        **{name: {("team/app", "1.0"): app} for name in ("orphan", "unknownca", "expired", "wrongname", "plain")},
     }
     for name, tags in contents.items():
         for (repository, tag), image in tags.items():
             images.store(state / "registries" / name / "data", repository, tag, image)
 
 
-def define(
-    core: Machine, segment: Segment, trusted: Authority, unknown: Authority, password: str
-) -> list[Service]:
+def define(core: Machine, segment: Segment, trusted: Authority, unknown: Authority, password: str) -> list[Service]:
     """All registries and token servers. ``trusted`` is the CA that nodes and workstation know."""
     state = core.state
 

@@ -37,9 +37,7 @@ class TLSServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(
-        self, address: str, handler: type[BaseHTTPRequestHandler], certificate: str, key: str
-    ) -> None:
+    def __init__(self, address: str, handler: type[BaseHTTPRequestHandler], certificate: str, key: str) -> None:
         super().__init__((address, 443), handler)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate, key)
@@ -162,9 +160,7 @@ class TokenHandler(Handler):
             "jti": secrets.token_hex(8),
             "access": access,
         }
-        token = jwt.encode(
-            claims, self.config["key_pem"], algorithm="RS256", headers={"x5c": [self.config["x5c"]]}
-        )
+        token = jwt.encode(claims, self.config["key_pem"], algorithm="RS256", headers={"x5c": [self.config["x5c"]]})
         self.answer(
             200,
             {
@@ -199,7 +195,9 @@ class HubHandler(Handler):
             self._token(path)
         elif not self._authorised():
             scope = self._scope(path)
-            challenge = f'Bearer realm="https://{self.config["token_host"]}/token",service="{self.config["service"]}"{scope}'
+            challenge = (
+                f'Bearer realm="https://{self.config["token_host"]}/token",service="{self.config["service"]}"{scope}'
+            )
             self.error(401, "UNAUTHORIZED", "authentication required", {"WWW-Authenticate": challenge})
         elif path in ("/v2", "/v2/"):
             self.answer(200, {})
@@ -258,8 +256,7 @@ class HubHandler(Handler):
                 self.error(
                     429,
                     "TOOMANYREQUESTS",
-                    "You have reached your unauthenticated pull rate limit. "
-                    "https://www.docker.com/increase-rate-limit",
+                    "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit",
                     rate,
                 )
                 return
@@ -275,9 +272,7 @@ class HubHandler(Handler):
             elif image is None:
                 self.error(404, "MANIFEST_UNKNOWN", "manifest unknown", rate, {"Tag": reference})
             else:
-                self.answer(
-                    200, image.body, {**rate, "Docker-Content-Digest": image.digest}, image.media_type
-                )
+                self.answer(200, image.body, {**rate, "Docker-Content-Digest": image.digest}, image.media_type)
             return
         for image in self._all(repository):
             if kind == "blobs" and reference in image.blobs:
@@ -328,11 +323,7 @@ def servfail(config: dict[str, Any]) -> None:
     """
 
     def reply(question: bytes) -> bytes:
-        return (
-            question[:2]
-            + struct.pack("!HHHHH", 0x8182, 1, 0, 0, 0)
-            + question[12 : question.index(b"\0", 12) + 5]
-        )
+        return question[:2] + struct.pack("!HHHHH", 0x8182, 1, 0, 0, 0) + question[12 : question.index(b"\0", 12) + 5]
 
     def by_tcp() -> None:
         with socket.create_server((config["address"], 53)) as server:

@@ -111,9 +111,7 @@ class Namespace:
                     "terminationGracePeriodSeconds": 0,
                     "automountServiceAccountToken": False,
                     "restartPolicy": "Never",
-                    "containers": [
-                        {"name": "c", "image": image, "imagePullPolicy": "Always", **(container or {})}
-                    ],
+                    "containers": [{"name": "c", "image": image, "imagePullPolicy": "Always", **(container or {})}],
                     **pull,
                     **spec,
                 },
@@ -227,9 +225,7 @@ def test_each_failure_shows_on_both_nodes(lab: Lab, namespace: Namespace) -> Non
         namespace.secret(f"{host}-wrong", lab.docker_config(f"{host}.lab.test", "not-the-password"))
     for case, (image, secret, *_) in SAYS.items():
         for node in lab.nodes:
-            namespace.pod(
-                f"{case}-{node}", node, image, secret=f"{image.partition('.')[0]}-{secret}" if secret else ""
-            )
+            namespace.pod(f"{case}-{node}", node, image, secret=f"{image.partition('.')[0]}-{secret}" if secret else "")
     wrong = []
     for case, (_, _, *expected) in SAYS.items():
         for node, wanted in zip(lab.nodes, expected, strict=True):
@@ -289,9 +285,7 @@ def test_a_pod_sees_the_whole_etc_of_its_node(lab: Lab, namespace: Namespace, no
         node,
         PAUSE,
         hostNetwork=True,
-        volumes=[
-            {"name": entry["name"], "hostPath": {"path": paths[str(entry["name"])]}} for entry in mounts
-        ],
+        volumes=[{"name": entry["name"], "hostPath": {"path": paths[str(entry["name"])]}} for entry in mounts],
         container={
             "imagePullPolicy": "Never",
             "command": ["/usr/bin/python3", "-I", "-c", code],
@@ -306,9 +300,7 @@ def test_a_pod_sees_the_whole_etc_of_its_node(lab: Lab, namespace: Namespace, no
     assert f"version = {2 if node == 'node1' else 3}" in config
     assert lab.registry_ca.read_text() in bundle
     # The second node's kubelet has a resolv.conf of its own.
-    assert (
-        "nameserver " + lab.segment[settings.DNS if node == "node1" else settings.DNS_KUBELET]
-    ) in pod_resolv
+    assert ("nameserver " + lab.segment[settings.DNS if node == "node1" else settings.DNS_KUBELET]) in pod_resolv
 
 
 def test_nodes_report_their_image_file_system(lab: Lab) -> None:
@@ -338,9 +330,7 @@ def test_hub_counts_get_and_not_head(lab: Lab) -> None:
 
 def test_run_passes_exit_code_input_and_signals(lab: Lab) -> None:
     cli = [sys.executable, "-m", "tests.lab", "run", "--"]
-    done = subprocess.run(
-        [*cli, "sh", "-c", "cat; pwd; exit 7"], input=b"in\n", capture_output=True, check=False
-    )
+    done = subprocess.run([*cli, "sh", "-c", "cat; pwd; exit 7"], input=b"in\n", capture_output=True, check=False)
     assert (done.returncode, done.stdout.decode()) == (7, f"in\n{Path.cwd()}\n")
     with subprocess.Popen([*cli, "sh", "-c", "echo up; exec sleep 60"], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None and child.stdout.readline() == b"up\n"
@@ -393,9 +383,7 @@ def test_dns_of_one_node_dies_and_comes_back(lab: Lab, namespace: Namespace) -> 
 @pytest.mark.parametrize(
     ("resolver", "host", "kubelet"), [("host", False, True), ("kubelet", True, False), ("both", False, False)]
 )
-def test_host_and_kubelet_resolver_of_node2_die_apart(
-    lab: Lab, resolver: str, host: bool, kubelet: bool
-) -> None:
+def test_host_and_kubelet_resolver_of_node2_die_apart(lab: Lab, resolver: str, host: bool, kubelet: bool) -> None:
     files = ("/etc/resolv.conf", "/etc/kubernetes/resolv.conf")
     with faults.dns_dead(lab, "node2", resolver):
         assert [resolves(lab, "node2", file) for file in files] == [host, kubelet]
@@ -542,22 +530,15 @@ def traces(state: Path) -> dict[str, object]:
         return [line for line in lines if not others(line)]
 
     cgroups = [
-        path
-        for depth in ("*", "*/*")
-        for path in map(str, Path("/sys/fs/cgroup").glob(depth))
-        if not others(path)
+        path for depth in ("*", "*/*") for path in map(str, Path("/sys/fs/cgroup").glob(depth)) if not others(path)
     ]
     return {
         "mounts": sorted(line.split(maxsplit=3)[3] for line in text("cat", "/proc/self/mountinfo")),
-        "links": sorted(
-            line.split(maxsplit=1)[1] for line in [*text("ip", "-o", "link"), *text("ip", "-o", "addr")]
-        ),
+        "links": sorted(line.split(maxsplit=1)[1] for line in [*text("ip", "-o", "link"), *text("ip", "-o", "addr")]),
         "routes": text("ip", "route", "show", "table", "all"),
         "rules": [line for line in text("iptables-save") if not line.startswith(("#", ":"))],
         "netns": sorted(Path("/run/netns").glob("*")),
-        "run": sorted(
-            path for path in Path("/run").iterdir() if not (path / "lab.json").exists() or path == state
-        ),
+        "run": sorted(path for path in Path("/run").iterdir() if not (path / "lab.json").exists() or path == state),
         "opt": sorted(Path("/opt").glob("*")),
         "cgroups": sorted(cgroups),
         "sysctls": {

@@ -24,9 +24,7 @@ def test_manifest_is_filled() -> None:
     assert len(changed) == 3
 
 
-@pytest.mark.parametrize(
-    "line", ["  version: v0.1.0", "      sha256: abc", "      uri: /releases/download/v1"]
-)
+@pytest.mark.parametrize("line", ["  version: v0.1.0", "      sha256: abc", "      uri: /releases/download/v1"])
 def test_manifest_with_a_second_place(line: str) -> None:
     with pytest.raises(dist.DistError, match="2 places"):
         dist.fill(f"{MANIFEST}\n{line}\n", "1.2.3", DIGEST)

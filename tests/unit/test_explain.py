@@ -123,9 +123,7 @@ def test_json_of_a_message() -> None:
     assert (message["cause"], message["host"], message["role"]) == ("net.refused", "r.io:5000", "registry")
     assert message["confidence"] == "sure" and message["detail"]["address"] == "10.0.0.1:5000"
     assert said["cause"]["id"] == "net.refused" and said["cause"]["actor"] == "network or registry"
-    assert said["cause"]["fixes"][0]["commands"] == [
-        "kubectl imagepull probe-node <node> --registry r.io:5000"
-    ]
+    assert said["cause"]["fixes"][0]["commands"] == ["kubectl imagepull probe-node <node> --registry r.io:5000"]
 
 
 def test_json_of_a_cause_and_of_a_reason() -> None:
@@ -136,10 +134,7 @@ def test_json_of_a_cause_and_of_a_reason() -> None:
 
 
 def test_a_message_cannot_smuggle_anything_into_a_command_or_the_terminal() -> None:
-    evil = (
-        "Unable to retrieve some image pull secrets (x';$(reboot)' y); attempting to "
-        "pull the image may not succeed."
-    )
+    evil = "Unable to retrieve some image pull secrets (x';$(reboot)' y); attempting to pull the image may not succeed."
     code, out, _ = ran("--message", evil)
     assert code == 0 and out.startswith("auth.secret_missing")
     commands = out.partition("What to do")[2]

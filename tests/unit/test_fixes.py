@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from kubectl_imagepull.model import (
     NodeFacts,
     Observation,
     Owner,
+    Place,
     Pull,
     PullSecret,
     ReadError,
@@ -25,7 +27,8 @@ from kubectl_imagepull.model import (
     Target,
     Vantage,
 )
-from kubectl_imagepull.verdict.fixes import fixes_for
+from kubectl_imagepull.verdict.actor import actor_of
+from kubectl_imagepull.verdict.fixes import CONDITIONS, fixes_for
 
 REGISTRY = "registry.example.com"
 DEPLOYMENT = Owner("Deployment", "web")
@@ -121,12 +124,142 @@ def test_image_commands_of_each_kind() -> None:
 
 @pytest.mark.parametrize(
     ("tags", "applicability"),
-    [(["v1.0", "1.1"], "safe"), (["1.1", "1.2"], "review"), (["v1.0", "V1.0"], "review"), ([], None)],
+    [(["v1.0", "1.1"], "safe"), (["1.0-alpine"], "review"), (["v1.0", "V1.0"], "review"), (["1.1"], None), ([], None)],
 )
 def test_only_a_unique_equal_tag_is_safe(tags: list[str], applicability: str | None) -> None:
     fixes = fixes_for(case(seen={"closest": tags, "tag_count": len(tags)}), finding("image.tag_unknown"))
     found = [f.applicability for f in fixes if f.title.startswith("use tag")]
     assert found == ([applicability] if applicability else [])
+
+
+@pytest.mark.parametrize(
+    ("asked", "tag", "near"),
+    [
+        ("1.8.2", "1.8.3", True),
+        ("1.8.2", "1.9.2", False),
+        ("1.8.2-alpine", "1.8.3-alpine", True),
+        ("1.8.2-alpine", "1.8.3", False),
+        ("1.8.2", "1.8.2-alpine", True),
+        ("1.8", "1.8.2", True),
+        ("1.8", "1.80", False),
+        ("9.9", "1.35", False),
+        ("latset", "latest", True),
+        ("latest", "stable", False),
+        ("v2", "2", False),
+        ("bookworm", "bookwrm", True),
+    ],
+)
+def test_only_a_near_tag_is_offered(asked: str, tag: str, near: bool) -> None:
+    """Two versions that look alike are two versions; a tag that is not near is listed, and the choice left open."""
+    pull = Pull("p0", REGISTRY, 443, "shop/web", asked)
+    of = replace(case(seen={"closest": [tag], "tag_count": 1}), pull=pull)
+    first = fixes_for(of, finding("image.tag_unknown"))[0]
+    if near or tag == asked.removeprefix("v"):
+        assert first.title.startswith(f"use tag {tag},") and first.commands[0].endswith(f"={REGISTRY}/shop/web:{tag}")
+    else:
+        assert first.title == f"use a tag that exists: {tag}"
+        assert first.commands[0].endswith(f"={REGISTRY}/shop/web:<tag>") and first.applicability == "review"
+
+
+MERGED = re.compile(r"get secret (\S+) -o json \| jq --arg user (\S+) .*\.auths\[\"([^\"]+)\"\]")
+
+
+def test_other_entries_of_a_secret_are_kept() -> None:
+    """A secret for several registries is not written anew: the others' pulls would break."""
+    alone = PullSecret("mine", "used", usernames=("ci",), registry_keys=(REGISTRY,), entries=1)
+    text = commands(case(secrets=(alone,)), "auth.bad_credentials")
+    assert "create secret docker-registry mine" in text and "jq" not in text
+    text = commands(case(secrets=(replace(alone, entries=3),)), "auth.bad_credentials")
+    assert MERGED.findall(text) == [("mine", "ci", REGISTRY)] and "create secret" not in text
+    other = PullSecret("theirs", "unused", cause="auth.secret_wrong_registry", registry_keys=("quay.io",), entries=1)
+    text = commands(case(secrets=(other,)), "auth.secret_wrong_registry")
+    assert MERGED.findall(text) == [("theirs", "<username>", REGISTRY)] and "create secret" not in text
+    evil = replace(alone, entries=3, registry_keys=('x"] | del(.)',))
+    assert "jq" not in commands(case(secrets=(evil,)), "auth.bad_credentials")
+
+
+def looked(hop: str, outcome: str, place: Place, host: str = REGISTRY) -> Observation:
+    vantage = Vantage(place, network="host", resolver="host", trust="host", name="node1" if place == "node" else "")
+    return Observation(hop, Subject("registry", host), vantage, outcome)
+
+
+@pytest.mark.parametrize(
+    ("cause", "hop", "node", "here", "role", "actor"),
+    [
+        ("net.refused", "connect", "refused", "open", "registry", "network"),
+        ("net.refused", "connect", "refused", "refused", "registry", "registry"),
+        ("net.refused", "connect", "refused", "", "registry", "registry"),
+        ("dns.nxdomain", "dns", "nxdomain", "ok", "registry", "network"),
+        ("dns.nxdomain", "dns", "nxdomain", "nxdomain", "registry", "you"),
+        ("dns.nxdomain", "dns", "nxdomain", "nxdomain", "token", "network"),
+        ("tls.handshake", "tls", "handshake-failed", "handshake-failed", "registry", "registry"),
+        ("tls.handshake", "tls", "handshake-failed", "ok", "registry", "network"),
+        ("tls.handshake", "tls", "timeout", "timeout", "registry", "network"),
+    ],
+)
+def test_one_acts(cause: str, hop: str, node: str, here: str, role: str, actor: str) -> None:
+    """Of two that a cause may belong to, the one that the other vantage points to."""
+    seen = (looked(hop, node, "node"), *([looked(hop, here, "workstation")] if here else []))
+    of = replace(case(), observations=seen)
+    assert actor_of(of, Finding(cause, Subject(role, REGISTRY), "confirmed", hop, "", (0,))) == actor
+
+
+@pytest.mark.parametrize(
+    ("said", "actor"),
+    [
+        ("failed to register layer: Container ID 243184 cannot be mapped to a host ID", "you"),
+        ("failed to extract layer: lchown /x: invalid argument", "you"),
+        ("failed to extract layer: setxattr /x: permission denied", "cluster"),
+    ],
+)
+def test_who_acts_on_a_layer(said: str, actor: str) -> None:
+    assert actor_of(case(said=said), finding("storage.extract_failed", "node")) == actor
+
+
+def test_who_gives_credentials() -> None:
+    assert actor_of(case(), finding("auth.no_credentials")) == "you"
+    ecr = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+    assert actor_of(case(registry=ecr), finding("auth.no_credentials", host=ecr)) == "cluster"
+
+
+def test_every_verdict_names_one_actor() -> None:
+    for cause in catalogue.load():
+        assert actor_of(case(), finding(cause)) in ("you", "cluster", "network", "registry", "nobody", "")
+
+
+RUNTIMES = {
+    "containerd://1.7.27": (
+        "/etc/containerd/certs.d",
+        'plugins."io.containerd.grpc.v1.cri"',
+        "systemctl restart containerd",
+    ),
+    "containerd://2.1.4": (
+        "/etc/containerd/certs.d",
+        "plugins.'io.containerd.cri.v1.images'",
+        "systemctl restart containerd",
+    ),
+    "containerd://2.2.0": ("/etc/containerd/certs.d", "", "systemctl restart containerd"),
+    "cri-o://1.31.0": ("/etc/containers/certs.d", "", "systemctl restart crio"),
+    "docker://27.0.1": ("/etc/docker/certs.d", "", "systemctl restart docker"),
+}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_steps_for_the_nodes_runtime_and_version(runtime: str) -> None:
+    directory, table, restart = RUNTIMES[runtime]
+    of = case(node=NodeFacts("node1", os="linux", arch="arm64", runtime=runtime))
+    fixes = fixes_for(of, finding("tls.unknown_authority"))
+    text = "\n".join(c for f in fixes for c in (f.title, *f.commands))
+    assert directory in text and restart in text
+    assert [t for d, t, _ in RUNTIMES.values() if t and t in text] == ([table] if table else [])
+    assert not [d for d, _, _ in RUNTIMES.values() if d != directory and d in text]
+
+
+def test_nobody_is_sent_where_we_have_been() -> None:
+    """What was asked from the node is not asked for again."""
+    assert "probe-node node1" in commands(replace(case(), observations=()), "net.refused")
+    seen = (looked("connect", "refused", "node"),)
+    assert "probe-node" not in commands(replace(case(), observations=seen), "net.refused")
 
 
 @pytest.mark.parametrize("role", ["token", "blob", "mirror", "proxy", "dns-server"])
@@ -212,7 +345,9 @@ def test_clouds_want_a_right_not_a_password(cause: str, registry: str, path: str
 
 def test_architecture_is_the_images() -> None:
     text = commands(case(seen={"platforms": ["linux/s390x"]}), "image.platform_mismatch")
-    assert '"kubernetes.io/arch":"s390x"' in text and "--platform linux/arm64" in text and "amd64" not in text
+    assert (
+        '"kubernetes.io/arch":"s390x"' in text and "--platform linux/s390x,linux/arm64 " in text and "amd64" not in text
+    )
     assert '"kubernetes.io/arch":"<architecture>"' in commands(case(), "image.platform_mismatch")
 
 
@@ -244,3 +379,10 @@ def test_owners_beyond_kubernetes_are_named() -> None:
     managed = Owner("Deployment", "web", ("Argo CD",))
     fixes = fixes_for(case(managed), finding("image.tag_unknown"))
     assert all("deployment/web is managed by Argo CD" in f.note for f in fixes)
+
+
+def test_every_condition_is_told() -> None:
+    """What the catalogue may tie a way to, and what is worked out of a case."""
+    assert set(CONDITIONS) == set(catalogue.WHEN)
+    used = {condition for entry in catalogue.load().values() for way in entry.mend for condition in way.when}
+    assert used == set(catalogue.WHEN)

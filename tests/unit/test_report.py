@@ -17,14 +17,26 @@ from hypothesis import strategies as st
 
 from kubectl_imagepull.case import parse
 from kubectl_imagepull.model import Case, Owner, Verdict
-from kubectl_imagepull.report import markdown, page, text
+from kubectl_imagepull.report import markdown, page, words
 from kubectl_imagepull.report.document import schema
 from kubectl_imagepull.report.formats import FORMATS, render
 from kubectl_imagepull.report.style import Style
 from kubectl_imagepull.verdict import judge
 
 CASES = Path(__file__).parents[1] / "cases"
-NAMES = ("auth.bad_credentials-token", "tls.unknown_authority", "net.proxy", "none", "dns.timeout", "node.not_ready")
+NAMES = (
+    "auth.bad_credentials-token",
+    "auth.no_credentials-ecr",
+    "dns.timeout",
+    "image.platform_mismatch-seen",
+    "net.proxy",
+    "net.refused-passed",
+    "node.not_ready",
+    "none",
+    "policy.admission",
+    "rate.registry_limit",
+    "tls.unknown_authority",
+)
 HOSTILE = (
     "\x1b[2J\x1b]0;title\x07\x9b31m\r\nFAKE VERDICT\x00\x7f\u202eright\u2028to left\u200b",
     "</pre></svg></style><script>alert(1)</script><img src=x onerror=alert(1)>\" onload='x' &lt;",
@@ -179,7 +191,7 @@ def test_prose_is_only_words(value: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9%'(),;:.!? -]*", outside), outside
 
 
-@given(st.text(max_size=300), st.integers(min_value=60, max_value=200))
+@given(st.text(max_size=300), st.integers(min_value=40, max_value=200))
 def test_wrap_keeps_to_the_width(value: str, width: int) -> None:
     for line in Style(width).wrap(value, 9).splitlines():
         assert len(line) <= width and line.isprintable()
@@ -279,4 +291,4 @@ def test_picture_shows_every_host() -> None:
     "seconds, shown", [(0, "0s"), (119, "119s"), (120, "2m"), (7200, "2h"), (172800, "2d"), (None, "0s")]
 )
 def test_ago(seconds: float | None, shown: str) -> None:
-    assert text.ago(seconds) == shown
+    assert words.ago(seconds) == shown

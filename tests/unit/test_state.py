@@ -156,3 +156,83 @@ def test_image_volumes() -> None:
     event = Event("Warning", "Failed", 'Failed to pull image "b:2": no')
     assert _concerns(event, "b:2") and not _concerns(event, "a:1")
     assert _concerns(Event("Warning", "FailedScheduling", "0/2 nodes"), "a:1")
+
+
+IPV6 = f'failed to do request: Head "https://{HOST}/v2/web/manifests/1.0": dial tcp [fd00::1]:443: connect: connection refused'
+
+
+@pytest.mark.parametrize(
+    ("said", "runtime", "end"),
+    [
+        (IPV6, "containerd://2.4.2", "(net.refused), but from node1 that works now"),
+        (
+            f'failed to do request: Head "https://{HOST}/v2/web/manifests/1.0": EOF',
+            "containerd://2.4.2",
+            "but from node1 it is the above: of several tries containerd may report the one that got furthest",
+        ),
+        (
+            f'failed to do request: Head "https://{HOST}/v2/web/manifests/1.0": EOF',
+            "cri-o://1.31.0",
+            "(transfer.interrupted), but that was the last attempt, and from node1 the above is seen now",
+        ),
+    ],
+)
+def test_a_message_that_a_probe_contradicts(said: str, runtime: str, end: str) -> None:
+    """Both are said, and why the probe is believed."""
+    now = replace(NODE, runtime=runtime)
+    looked = tuple(replace(o, vantage=replace(o.vantage, name="node1")) for o in (*GOOD[:2], seen("tls", "expired")))
+    found = judge(case(looked, failing=True, said=said, node=now))
+    assert (found.cause, found.confidence) == ("tls.expired", "confirmed")
+    (line,) = [line for line in found.explanation if "reports that" in line]
+    assert line.startswith(f"{runtime.partition(':')[0]} reports that ") and line.endswith(end)
+
+
+NO_BASIC = (
+    "pull access denied, repository does not exist or may require authorization: authorization failed: no basic auth "
+    "credentials"
+)
+
+
+def test_alternatives_that_the_secrets_exclude() -> None:
+    """A pod without pull secrets has none that is missing, malformed or for another registry."""
+    none_named = judge(case(failing=True, said=NO_BASIC, service_account="default"))
+    assert none_named.cause == "auth.no_credentials"
+    assert not [a for a in none_named.alternatives if a.startswith("auth.secret_")]
+    late = judge(case(failing=True, said=NO_BASIC, service_account="default", account_secrets=("regcred",)))
+    assert late.cause == "auth.secret_added_late"
+    unread = (PullSecret("regcred", "forbidden"),)
+    hidden = judge(case(failing=True, said=NO_BASIC, secrets=unread, pull_secret_names=("regcred",)))
+    assert "auth.secret_wrong_registry" in (hidden.cause, *hidden.alternatives)
+
+
+def test_what_works_is_not_left_open() -> None:
+    """Credentials that the registry accepts are neither wrong nor expired."""
+    secret = PullSecret("regcred", "used", usernames=("ci",), registry_keys=(HOST,))
+    here = Vantage("workstation", network="local", trust="local")
+    asked = Subject("registry", HOST)
+    told = {"via": "ci", "secret": "regcred", "errors": [{"code": "DENIED"}]}
+    looked = (
+        Observation("auth", asked, here, "accepted", "accepted", {"secret": "regcred", "registry_key": HOST}),
+        Observation("manifest", asked, here, "403", "HTTP 403", told),
+    )
+    said = f"unexpected status from HEAD request to https://{HOST}/v2/web/manifests/1.0: 403 Forbidden"
+    found = judge(case(looked, failing=True, said=said, secrets=(secret,), pull_secret_names=("regcred",)))
+    assert found.cause == "auth.forbidden"
+    assert not {"auth.bad_credentials", "auth.expired"} & set(found.alternatives)
+    assert ("auth.bad_credentials", "auth.expired") in [r.causes for r in found.ruled_out]
+
+
+@pytest.mark.parametrize(
+    ("here", "told"),
+    [
+        ("open", "this machine gets through, so what differs is node1"),
+        ("refused", "this machine meets the same, so it is not node1 alone"),
+        ("timeout", ""),
+    ],
+)
+def test_the_second_vantage(here: str, told: str) -> None:
+    node = replace(seen("connect", "refused"), vantage=Vantage("node", network="host", trust="host", name="node1"))
+    local = Observation("connect", Subject("registry", HOST), Vantage("workstation", network="local"), here)
+    found = judge(case((GOOD[0], node, local), failing=True, said=REFUSED))
+    lines = [line for line in found.explanation if line.startswith("this machine")]
+    assert lines == [] if not told else lines[0].startswith(told)

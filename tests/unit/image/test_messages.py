@@ -47,9 +47,7 @@ def test_real_messages_are_read_as_labelled(corpus: list[dict[str, Any]], sure: 
     of_sure = [(case["id"], cause, case["cause"]) for case, cause in found if case["confidence"] == "sure"]
     wrong = [one for one in of_sure if one[1] != one[2]]
     assert len(wrong) <= (1 - sure) * len(of_sure), wrong
-    unacceptable = [
-        (case["id"], cause, case["cause"]) for case, cause in found if cause not in acceptable(case)
-    ]
+    unacceptable = [(case["id"], cause, case["cause"]) for case, cause in found if cause not in acceptable(case)]
     assert len(unacceptable) <= (1 - of_all) * len(corpus), unacceptable
 
 
@@ -156,9 +154,7 @@ def test_host_role_and_image(text: str, host: str | None, role: str | None, imag
 
 
 def test_details_that_a_title_needs() -> None:
-    found = classify(
-        "Unable to retrieve some image pull secrets (a, b); attempting to pull the image may not succeed."
-    )
+    found = classify("Unable to retrieve some image pull secrets (a, b); attempting to pull the image may not succeed.")
     assert found.detail["secret"] == "a, b"
     refused = classify('Get "https://r.io:5000/v2/": dial tcp 10.0.0.1:5000: connect: connection refused')
     assert refused.detail["address"] == "10.0.0.1:5000" and refused.host == "r.io:5000"
@@ -179,9 +175,7 @@ def test_several_errors_stand_beside_the_first() -> None:
 
 
 def test_a_secret_that_could_not_be_had_explains_only_a_refusal() -> None:
-    missing = (
-        "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed."
-    )
+    missing = "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed."
     refused = (
         'failed to pull and unpack image "r.io/a:1": failed to resolve image: pull '
         "access denied, repository does not exist"
@@ -233,9 +227,7 @@ FORMS: dict[str, Callable[[str, random.Random], str]] = {
     "as it is": lambda text, _: text,
     "JSON": lambda text, _: json.dumps(text),
     "JSON in JSON": lambda text, _: json.dumps({"message": json.dumps(text)}),
-    "in a log line": lambda text, _: (
-        f'time="2026-01-02T03:04:05Z" level=error msg="pull" error={json.dumps(text)}'
-    ),
+    "in a log line": lambda text, _: f'time="2026-01-02T03:04:05Z" level=error msg="pull" error={json.dumps(text)}',
     "in kubectl describe": lambda text, _: f"  Warning  Failed  12s (x4 over 2m)  kubelet  {text}",
     "with Error": lambda text, _: f"Error: {text}",
     "without gRPC": lambda text, _: re.sub(r"rpc error: code = \w+ desc = ", "", text),
@@ -264,8 +256,7 @@ def test_wrapping_in_the_middle_of_words_costs_almost_nothing(
     lost = [
         case["id"]
         for case in cases
-        if classify(wrapped(renamed(case["message"], chance), chance)).cause
-        != classify(case["message"]).cause
+        if classify(wrapped(renamed(case["message"], chance), chance)).cause != classify(case["message"]).cause
     ]
     assert len(lost) <= 0.02 * len(cases), lost
 
@@ -286,11 +277,7 @@ WORDS = sorted(goerrors.RULES)
 
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(
-    st.lists(
-        st.sampled_from(
-            [*WORDS, ": ", '"', "[", "]", "\n", "sha256:", "https://r.io/v2/", "404", " on ", "\\"]
-        )
-    )
+    st.lists(st.sampled_from([*WORDS, ": ", '"', "[", "]", "\n", "sha256:", "https://r.io/v2/", "404", " on ", "\\"]))
 )
 def test_never_raises_on_salad_of_its_own_words(words: list[str]) -> None:
     found = classify(" ".join(words))
@@ -299,8 +286,7 @@ def test_never_raises_on_salad_of_its_own_words(words: list[str]) -> None:
 
 def test_what_is_shown_is_printable() -> None:
     found = classify(
-        'Failed to pull image "a/b\x1b[2J\x07:1": denied: \x1b]0;x\x07requested access '
-        "to the resource is denied"
+        'Failed to pull image "a/b\x1b[2J\x07:1": denied: \x1b]0;x\x07requested access to the resource is denied'
     )
     assert found.cause == "auth.denied_or_missing"
     for shown in (found.said, found.image or "", *found.detail.values()):

@@ -1,0 +1,43 @@
+"""Who has to act: the catalogue's one, or of its two the one that the evidence points to."""
+
+from __future__ import annotations
+
+import re
+
+from .. import catalogue
+from ..model import Case, Finding
+from .clouds import node_fixes
+from .hops import status_of
+
+IN_THE_IMAGE = re.compile(
+    r"cannot be mapped to a host ID|lchown .*: invalid argument|operation not permitted|too large"
+)
+"""Words of an unpacking that fails on what is in the layer: its numbers of users, its kinds of file."""
+
+
+def actor_of(case: Case, finding: Finding) -> str:
+    """One of catalogue.ACTORS, or ""."""
+    actor = catalogue.entry(finding.cause).actor
+    if " or " not in actor:
+        return actor
+    if finding.cause == "auth.no_credentials":
+        return "cluster" if node_fixes(case, finding.cause) else "you"
+    if finding.cause == "dns.nxdomain":
+        # what nobody resolves is mistyped, unless a registry or the node's configuration named it
+        return "network" if works_elsewhere(case, finding) or finding.subject.role != "registry" else "you"
+    if finding.cause == "net.refused":
+        return "network" if works_elsewhere(case, finding) else "registry"
+    if finding.cause == "tls.handshake":
+        seen = {case.observations[i].outcome for i in finding.because}
+        silent = bool(seen & {"timeout", "reset", "closed"}) or (not seen and "timeout" in case.facts.said)
+        return "network" if silent or works_elsewhere(case, finding) else "registry"
+    if finding.cause == "storage.extract_failed":
+        return "you" if IN_THE_IMAGE.search(case.facts.said) else "cluster"
+    return actor.partition(" or ")[0]
+
+
+def works_elsewhere(case: Case, finding: Finding) -> bool:
+    """Whether the same hop of the same host passes from another place: then the host is not what is broken."""
+    others = [o for o in case.seen(finding.hop) if o.vantage.place in ("workstation", "peer-node")]
+    asked = {case.observations[i].subject.host for i in finding.because} | {finding.subject.host}
+    return any(o.subject.host in asked and status_of(case, o) == "pass" for o in others)

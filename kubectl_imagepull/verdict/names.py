@@ -1,0 +1,128 @@
+"""The names that titles and commands of the catalogue are filled with, as far as they are known of a case."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+from .. import catalogue
+from ..image.registries import kind_of
+from ..model import Case, Finding, PullSecret
+
+RESOURCES = {
+    "Deployment": "deployment",
+    "StatefulSet": "statefulset",
+    "DaemonSet": "daemonset",
+    "ReplicaSet": "replicaset",
+    "CronJob": "cronjob",
+    "Job": "job",
+}
+DOCKER_HUB_KEY = "https://index.docker.io/v1/"
+"""The key under which the kubelet looks for Docker Hub (kubernetes: pkg/credentialprovider/keyring.go)."""
+SERVICES = {"containerd": "containerd", "cri-o": "crio", "docker": "docker"}
+"""Runtime, as the node names it, -> its unit."""
+
+
+def values(case: Case, finding: Finding) -> dict[str, str]:
+    """The names that titles and commands may use; those that are not known are left out."""
+    target, facts = case.target, case.facts
+    owner = target.owner
+    kind = RESOURCES.get(owner.kind, "") if owner else "pod"
+    host = finding.subject.host or (case.pull.authority if case.pull else facts.reference.registry)
+    if finding.subject.role == "dns-server":
+        # the name that was asked for, not the server that was asked
+        names_asked = [case.observations[i].subject.host for i in finding.because]
+        host = next(iter(names_asked), case.pull.host if case.pull else facts.reference.registry)
+    port = host.rpartition(":")[2] if ":" in host else "443"
+    secret = secret_of(case, finding.cause)
+    reference, node = facts.reference, facts.node
+    registry = kind_of(reference.registry)
+    # of a secret for other registries, keys and users are those of the others
+    fits = secret is not None and secret.cause != "auth.secret_wrong_registry"
+    usernames = secret.usernames if secret is not None and fits else ()
+    keys = secret.registry_keys if secret is not None and fits else ()
+    asked = reference.asked
+    own = f"{node.os}/{node.arch}" if node is not None and node.arch else ""
+    made_for = image_platforms(case) or [catalogue.FIELDS["platforms"]]
+    server = DOCKER_HUB_KEY if registry.id == "docker-hub" else reference.registry
+    names = {
+        "namespace": target.namespace,
+        "pod": target.pod,
+        "owner_kind": kind,
+        "owner_name": owner.name if owner and kind else target.pod if kind == "pod" else "",
+        "container": target.container,
+        "image": target.image,
+        "repository": reference.repository,
+        "registry": reference.registry,
+        "path": case.pull.repository if case.pull else "",
+        "tag": asked,
+        "suffix": "" if not asked else f"@{asked}" if ":" in asked else f":{asked}",
+        "normalised": reference.normalised,
+        "domain": reference.normalised.partition("/")[0],
+        "host": host,
+        "port": port,
+        "endpoint": host if host.endswith(f":{port}") else f"{host}:{port}" if host else "",
+        "node": target.node,
+        "secret": secret.name if secret is not None else ", ".join(facts.account_secrets),
+        "service_account": facts.service_account or "default",
+        "server": server,
+        "entry": next(iter(keys), server),
+        "username": next((u for u in usernames if u), "") or registry.username,
+        "architecture": image_architecture(case),
+        "platform": own,
+        "platforms": ",".join(filter(None, dict.fromkeys((*made_for, own)))),
+        "service": SERVICES.get(runtime_of(case)[0], ""),
+    }
+    return {k: v for k, v in names.items() if v}
+
+
+def secret_of(case: Case, cause: str) -> PullSecret | None:
+    """The pull secret that a cause is about: the one that shows it, else the one that is sent, else the first."""
+    named = case.facts.secrets
+    shows = [s for s in named if s.cause == cause]
+    used = [s for s in named if s.state == "used"]
+    others = [s for s in named if s.state != "used"]
+    order = [*shows, *used, *others] if cause in ("auth.bad_credentials", "auth.expired") else [*shows, *others, *used]
+    return order[0] if order else None
+
+
+def image_platforms(case: Case) -> list[str]:
+    """What the image was seen to be made for, as os/architecture[/variant]; [] where that was not seen."""
+    found: list[str] = []
+    for seen in case.seen("platform") + case.seen("manifest"):
+        for entry in seen.data.get("platforms") or []:
+            platform = entry.get("platform") if isinstance(entry, dict) else None
+            if isinstance(platform, dict):
+                words = (platform.get("os"), platform.get("architecture"), platform.get("variant"))
+                found.append("/".join(str(w) for w in words if w))
+            elif isinstance(entry, str):
+                found.append(entry)
+    return list(dict.fromkeys(p for p in found if p.count("/") in (1, 2) and "unknown" not in p))
+
+
+def image_architecture(case: Case) -> str:
+    """An architecture that the image has, as a node's label names it; "" where none was seen."""
+    parts = (platform.split("/") for platform in image_platforms(case))
+    return next((p[1] for p in parts if p[0] == "linux" and p[1].isalnum()), "")
+
+
+def runtime_of(case: Case) -> tuple[str, tuple[int, ...]]:
+    """(containerd | cri-o | docker, version) of the node; ("", ()) where it is not known."""
+    name, _, version = (case.facts.node.runtime if case.facts.node else "").partition("://")
+    return name, tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
+class Known(string.Formatter):
+    """Formats {name} fields; raises KeyError for a name without a value."""
+
+    def get_value(self, key: Any, args: Any, kwargs: Any) -> Any:
+        return kwargs[key]
+
+
+def title_of(case: Case, finding: Finding) -> str:
+    """The catalogue's title with the names in it."""
+    text = catalogue.entry(finding.cause).title
+    names = values(case, finding)
+    fields = {name for _, name, _, _ in string.Formatter().parse(text) if name}
+    fallback = {"host": "the registry", "secret": "the pull secret", "port": "443", "platform": "the node's platform"}
+    return Known().format(text, **{**{f: fallback.get(f, f"the {f}") for f in fields}, **names})

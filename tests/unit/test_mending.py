@@ -1,0 +1,90 @@
+"""What `--apply` would change, by the kind of the pod's owner; the cluster itself is asked in tests/e2e/test_apply.py."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from kubectl_imagepull.case import parse
+from kubectl_imagepull.cli.apply import Change, Refused, plan
+from kubectl_imagepull.kube.client import Api
+from kubectl_imagepull.model import Case, Owner
+from kubectl_imagepull.verdict import judge
+
+CASES = Path(__file__).parents[1] / "cases"
+API = cast(Api, None)
+
+
+def owned(name: str, owner: Owner | None) -> Case:
+    case = parse((CASES / f"{name}.json").read_bytes(), name).cases[0]
+    return dataclasses.replace(case, target=dataclasses.replace(case.target, owner=owner))
+
+
+def planned(name: str, owner: Owner | None, tag: str = "") -> Change:
+    case = owned(name, owner)
+    return plan(API, case, judge(case), tag)
+
+
+CONTAINER = {"containers": [{"name": "app", "image": "registry.lab.test/busybox:v2.0.0"}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "patch", "pod"),
+    [
+        ("Deployment", {"spec": {"template": {"spec": CONTAINER}}}, False),
+        ("DaemonSet", {"spec": {"template": {"spec": CONTAINER}}}, False),
+        ("StatefulSet", {"spec": {"template": {"spec": CONTAINER}}}, True),
+        ("ReplicaSet", {"spec": {"template": {"spec": CONTAINER}}}, True),
+        ("CronJob", {"spec": {"jobTemplate": {"spec": {"template": {"spec": CONTAINER}}}}}, False),
+    ],
+)
+def test_the_image_of_each_kind(kind: str, patch: object, pod: bool) -> None:
+    change = planned("image.tag_unknown-v", Owner(kind, "web"))
+    assert (change.patch, bool(change.pod), change.same) == (patch, pod, True)
+    assert bool(change.later) == (kind == "CronJob")
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "said"),
+    [
+        (
+            "image.tag_unknown-v",
+            Owner("Job", "web"),
+            "the pod template of job/web never changes; this makes the job anew",
+        ),
+        ("image.tag_unknown-v", Owner("Rollout", "web"), "the pod belongs to rollout/web, whose operator would revert"),
+        ("image.tag_unknown-v", Owner("Deployment", "web", ("Argo CD",)), "managed by Argo CD"),
+        ("image.tag_unknown-v", Owner("Node", "node1"), "a static pod"),
+        ("image.tag_unknown-v", None, "belongs to no workload"),
+        ("image.tag_unknown", Owner("Deployment", "web"), "no tag is near to 9.9; --tag TAG chooses one"),
+        ("net.refused-passed", Owner("Job", "web"), "counts as a failed try"),
+        ("auth.secret_added_late", Owner("CronJob", "web"), "counts as a failed try"),
+        (
+            "net.refused",
+            Owner("Deployment", "web"),
+            "net.refused is not mended by a change that could be made from here",
+        ),
+    ],
+)
+def test_refused(name: str, owner: Owner | None, said: str) -> None:
+    with pytest.raises(Refused) as caught:
+        planned(name, owner)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_helm_is_no_reason_to_refuse() -> None:
+    assert planned("image.tag_unknown-v", Owner("Deployment", "web", ("Helm",))).same
+
+
+@pytest.mark.parametrize("tag", ["1.35 ", "a:b", "x" * 129, "-x", "\x1b[2J"])
+def test_no_tag_at_all(tag: str) -> None:
+    with pytest.raises(Refused, match="is no tag"):
+        planned("image.tag_unknown", Owner("Deployment", "web"), tag)
+
+
+def test_another_tag_is_for_images_only() -> None:
+    with pytest.raises(Refused, match=r"another tag does not mend net\.refused"):
+        planned("net.refused", Owner("Deployment", "web"), "1.35")
