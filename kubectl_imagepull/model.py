@@ -278,7 +278,10 @@ class Pull:
 
 @dataclass(frozen=True)
 class Case:
-    """Everything known about one container's pull: what the verdict is drawn from and nothing else."""
+    """Everything known about one container's pull: what the verdict is drawn from and nothing else.
+
+    peer_probe: the way out of a second node that the first is compared with.
+    """
 
     target: Target
     facts: Facts
@@ -287,6 +290,7 @@ class Case:
     probe: ProbeRun = field(default_factory=ProbeRun)
     errors: tuple[ReadError, ...] = ()
     version: int = CASE_VERSION
+    peer_probe: ProbeRun | None = None
 
     def seen(self, hop: str, role: str = "", place: str = "") -> tuple[Observation, ...]:
         """The observations of one hop, of one role of host and from one place where these are given."""

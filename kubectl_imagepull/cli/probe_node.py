@@ -229,7 +229,7 @@ def _document(case: Case, node: NodeFacts, rows: Sequence[RegistryRow], pulled: 
             for row in rows
         ],
         **({"pull": _pull_document(pulled)} if pulled is not None else {}),
-        "probe": document.probe_document(case),
+        "probe": document.probe_document(case.probe),
         "errors": [{"where": e.where, "message": e.message} for e in case.errors],
     }
 

@@ -344,5 +344,7 @@ def test_compare_node(cluster: Cluster, cached: str) -> None:
     assert (views["node1", "connect"], views["node2", "connect"]) == ("fail", "pass")
     ours = ["-n", cached, "get", "jobs,pods", "-l", "app.kubernetes.io/managed-by=kubectl-imagepull", "-o", "name"]
     assert not cluster.run(*ours).stdout.split()
-    _, found = cluster.why("no-tag-node2", "-n", cached, "--compare-node", "node1")
-    assert "node1 sees the same as node2" in found["verdict"]["explanation"], found["verdict"]
+    peer = found["peerProbe"]
+    assert (peer["rung"], peer["node"], peer["deleted"]) == ("host-python", "node2", True), peer
+    ran = cluster.run("imagepull", "why", "no-tag-node2", "-n", cached, "--compare-node", "node1", check=False)
+    assert "node1 sees the same as node2" in ran.stdout and "\nseen from node1: the same\n" in ran.stdout, ran.stdout
