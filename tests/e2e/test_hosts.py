@@ -142,7 +142,7 @@ REGISTRY = (
     of_registry("e502", "registry.server_error"),
     of_registry("e503", "registry.unavailable"),
     of_registry("website", "registry.not_a_registry"),
-    of_registry("reset", "net.reset"),
+    of_registry("reset", "transfer.interrupted"),
     of_registry("future", "tls.not_yet_valid"),
     of_registry("lone", "tls.unknown_authority"),
     of_registry("wrongname", "tls.hostname_mismatch"),
