@@ -319,6 +319,7 @@ judge() {
     *'local issuer'* | *'self-signed'* | *'self signed'* | *'issuer'* | *'unable to get'*) at=tls ending=unknown-authority ;;
     *'onnection reset'*) [ $at = connect ] || at=tls; ending=reset ;;
     *'unexpected eof'* | *'EOF'*) at=tls ending=closed ;;
+    *'... connected.'*'imed out'*) at=tls ending=timeout ;; # GNU wget's one time-out is for the handshake as well
     *'imed out'*) at=connect ending=timeout ;;
     *'ouldn'?'t connect'* | *"can't connect"* | *'ailed to connect'*) at=connect ending=error ;;
     *)

@@ -24,29 +24,12 @@ NOW = 1795407000.0
 """When the constructed cases were "read": any moment, as long as it stays the same."""
 
 FROM_MESSAGES = (
-    "auth.expired",
-    "auth.forbidden",
     "auth.credential_provider",
-    "content.corrupt",
-    "image.blob_unknown",
-    "image.format_unsupported",
-    "net.proxy",
     "net.reset",
     "policy.signature",
     "policy.registry_blocked",
-    "rate.kubelet_qps",
     "reference.short_name",
-    "registry.server_error",
-    "registry.unavailable",
-    "registry.not_a_registry",
-    "runtime.unavailable",
-    "runtime.config_invalid",
-    "storage.no_space",
-    "storage.extract_failed",
     "storage.other",
-    "tls.not_yet_valid",
-    "tls.handshake",
-    "transfer.interrupted",
     "transfer.timeout",
     "unknown.insufficient",
 )
@@ -114,24 +97,10 @@ def others() -> dict[str, CaseFile]:
     """What no message shows."""
     image = "registry.example/shop/web:1.8.2"
     back_off = f'Back-off pulling image "{image}"'
-    lost = "Kubelet stopped posting node status."
-    events = (Event("Normal", "Pulling", f'Pulling image "{image}"', 1, NOW - 20, NOW - 20, "app"),)
-    quiet: dict[str, Any] = {
-        "reason": "ContainerCreating", "message": "", "said": "", "said_at": 0.0, "failing": False, "since": 0.0,
-        "attempts": 0,
-    }  # fmt: skip
     made = {
         "backoff.only": (
             case(back_off, image, reason="ImagePullBackOff", events=()),
             "kubernetes: pkg/kubelet/images/image_manager.go (the text of the back-off)",
-        ),
-        "node.not_ready": (
-            case("", image, **quiet, node=node(ready=False, ready_message=lost), events=()),
-            "kubernetes: pkg/controller/nodelifecycle/node_lifecycle_controller.go (the message of the condition)",
-        ),
-        "pull.in_progress": (
-            case("", image, **quiet, pulling=True, events=events),
-            "kubernetes: pkg/kubelet/images/puller.go, pkg/kubelet/events/event.go (Pulling)",
         ),
     }
     return {
@@ -158,36 +127,9 @@ HEAD = 'failed to do request: Head "https://registry.lab.test/v2/busybox/manifes
 STATUS = "unexpected status from HEAD request to https://{}: {}"
 MANIFEST = "registry.lab.test/v2/busybox/manifests/9.9"
 PROBES = {
-    "registry.server_error": Answer(
-        "registry", "502", "HTTP 502", STATUS.format(MANIFEST, "502 Bad Gateway"),
-        "containerd: core/remotes/docker/resolver.go (unexpected status)", {"status": 502, "api_version": ""},
-    ),
-    "registry.unavailable": Answer(
-        "registry", "503", "HTTP 503", STATUS.format(MANIFEST, "503 Service Unavailable"),
-        "containerd: core/remotes/docker/resolver.go (unexpected status)", {"status": 503, "api_version": ""},
-    ),
-    "registry.not_a_registry": Answer(
-        "registry", "404", "HTTP 404, text/html", "registry.lab.test/busybox:9.9: not found",
-        "tests/corpus/captured.jsonl: a page of HTML in place of an API",
-        {"status": 404, "api_version": "", "content_type": "text/html", "errors": []},
-    ),
-    "transfer.interrupted": Answer(
-        "registry", "closed", "the connection was closed without an answer", f"{HEAD}: EOF",
-        "go: net/http/transport.go (EOF)", {"status": 0},
-    ),
     "net.reset": Answer(
         "connect", "reset", "10.89.0.20:443 connection reset", f"{HEAD}: read tcp: connection reset by peer",
         "go: syscall/zerrors_linux_amd64.go (ECONNRESET)",
-    ),
-    "tls.handshake": Answer(
-        "tls", "handshake-failed", "the server refuses the handshake: alert handshake failure",
-        f"{HEAD}: remote error: tls: handshake failure", "go: crypto/tls/alert.go (handshake failure)",
-    ),
-    "tls.not_yet_valid": Answer(
-        "tls", "not-yet-valid", "the certificate is valid only from 2027-01-01 00:00 UTC",
-        f"{HEAD}: tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time "
-        "2026-11-23T04:15:33Z is before 2027-01-01T00:00:00Z",
-        "go: crypto/x509/verify.go (CertificateInvalidError)",
     ),
     "auth.forbidden": Answer(
         "manifest", "403", "team/app:9.9: HTTP 403 DENIED requested access to the resource is denied",
@@ -212,8 +154,6 @@ def seen(cause: str, answer: Answer) -> CaseFile:
             kept.append(replace(one, outcome=answer.outcome, summary=answer.summary, data={**one.data, **answer.data}))
         elif position < last:
             kept.append(one)
-        elif cause == "registry.not_a_registry" and one.hop == "manifest":
-            kept.append(replace(one, summary="busybox:9.9: HTTP 404", data={**one.data, "errors": []}))
     facts = replace(base.facts, said=answer.said, message=answer.said, reason="ErrImagePull", next_retry=None)
     source = f"{answer.source}; tests/cases/{answer.base}.json with another answer of hop {answer.hop}"
     made = replace(base, observations=tuple(kept), facts=facts)
