@@ -28,6 +28,7 @@ FROM_MESSAGES = (
     "net.reset",
     "policy.signature",
     "policy.registry_blocked",
+    "rate.kubelet_qps",
     "reference.short_name",
     "storage.other",
     "transfer.timeout",
