@@ -804,6 +804,12 @@ _cause(
     sure=False,
     also=("auth.denied_or_missing", "image.tag_unknown"),
 )
+# containerd names the media type of what it fetched: a layer or a configuration is a blob
+_cause(
+    "image.blob_unknown",
+    3,
+    r"could not fetch content descriptor \S+ \(application/[a-z0-9.+-]*(?:\.layer\.|\.config\.|\.diff\.|container\.image)[a-z0-9.+-]*\) from remote",
+)
 _cause("image.digest_unknown", 3, r"could not fetch content descriptor", sure=False)
 _cause(
     "content.corrupt",

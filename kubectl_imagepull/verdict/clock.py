@@ -49,10 +49,18 @@ def skewed(case: Case) -> Iterator[Finding]:
         skew = seen.data["skew"]
         how = "ahead of" if skew > 0 else "behind"
         reason = (
-            f"{where(seen)}, the clock is {abs(skew) / 60:.0f} min {how} that of {seen.subject.host}: {seen.summary}"
+            f"{where(seen)}, the clock is {_long(abs(skew))} {how} that of {seen.subject.host}: {seen.summary}"
         )
         at_most: Confidence = "confirmed" if good_here else "likely"
         also = ["tls.expired" if seen.outcome == "expired" else "tls.not_yet_valid"]
         subject = Subject("node", case.target.node or seen.vantage.name)
         yield found(case, "node.clock_skew", subject, "tls", reason, [seen], also, at_most)
         return
+
+
+def _long(seconds: float) -> str:
+    """A time in words: minutes, above two hours hours, above two days days."""
+    for unit, size in (("days", 86400), ("h", 3600)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 60:.0f} min"

@@ -48,7 +48,7 @@ def judge(case: Case) -> Verdict:
         chosen = dataclasses.replace(
             chosen, confidence=min(chosen.confidence, spoken.confidence, key=CONFIDENCES.index)
         )
-    elif spoken is not None and not _agree(chosen, spoken):
+    elif spoken is not None and not _agree(chosen, spoken) and spoken.cause not in {f.cause for f in findings}:
         explanation.append(_contradiction(case, chosen, spoken))
     if case.facts.pod_reason == "Gone":
         explanation.append("the pod does not exist any more: this is judged from its events")

@@ -59,7 +59,7 @@ def unfit(case: Case) -> Iterator[Finding]:
 @rule("image.format_unsupported", hop="platform")
 def unusable(case: Case) -> Iterator[Finding]:
     """The registry serves something that no runtime takes for an image."""
-    for seen in case.seen("platform"):
+    for seen in (*case.seen("platform", place="node"), *case.seen("platform")):
         if seen.outcome != "no-image" or "html" in str(seen.data.get("media_type", "")).lower():
             continue
         reason = f"{where(seen)}: {seen.summary}"
