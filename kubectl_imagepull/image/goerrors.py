@@ -808,7 +808,7 @@ _cause(
 _cause(
     "image.blob_unknown",
     3,
-    r"could not fetch content descriptor \S+ \(application/[a-z0-9.+-]*(?:\.layer\.|\.config\.|\.diff\.|container\.image)[a-z0-9.+-]*\) from remote",
+    r"could not fetch content descriptor \S+ \(application/[a-z0-9.+-]*\.(?:layer|config|diff|container\.image)\.[a-z0-9.+-]*\)",
 )
 _cause("image.digest_unknown", 3, r"could not fetch content descriptor", sure=False)
 _cause(
