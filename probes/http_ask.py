@@ -165,6 +165,11 @@ def _trouble(error: BaseException) -> str:
     word = network_outcome(error)
     if word != "error":
         return word
+    inner: Optional[BaseException] = error
+    while inner is not None:
+        if isinstance(inner, ssl.SSLError):
+            return "closed"  # the handshake was done before: the conversation breaks off
+        inner = inner.__cause__ or inner.__context__
     return "closed" if "without response" in str(error) or "IncompleteRead" in str(error) else "garbage"
 
 

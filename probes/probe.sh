@@ -404,6 +404,7 @@ judge() {
         ending=reset
         ;;
     *'unexpected eof'* | *'EOF'*) at=tls ending=closed ;;
+    *'... connected.'*'imed out'*) at=tls ending=timeout ;; # GNU wget's one time-out is for the handshake as well
     *'imed out'*) at=connect ending=timeout ;;
     *'ouldn'?'t connect'* | *"can't connect"* | *'ailed to connect'*) at=connect ending=error ;;
     *)

@@ -52,7 +52,7 @@ def judge(case: Case) -> Verdict:
         chosen = dataclasses.replace(
             chosen, confidence=min(chosen.confidence, spoken.confidence, key=CONFIDENCES.index)
         )
-    elif spoken is not None and not _agree(chosen, spoken):
+    elif spoken is not None and not _agree(chosen, spoken) and spoken.cause not in {f.cause for f in findings}:
         explanation.append(_contradiction(case, chosen, spoken))
     if case.facts.pod_reason == "Gone":
         explanation.append("the pod does not exist any more: this is judged from its events")
@@ -249,6 +249,8 @@ def _ruled_out(case: Case, chosen: Finding) -> tuple[RuledOut, ...]:
     return tuple(out)
 
 
+NODE_DOWN = frozenset({"node.not_ready", "runtime.unavailable"})
+"""Why a node pulls nothing at all."""
 PROGRESS = frozenset({"transfer.stalled", "pull.queued", "pull.in_progress"})
 """How a pull stands that has not failed."""
 
@@ -258,10 +260,10 @@ def _no_failure(case: Case, findings: tuple[Finding, ...], hops: tuple[HopLine, 
     facts = case.facts
     progress = next((f for f in findings if f.level == "note" and f.cause in PROGRESS), None)
     warnings = tuple(dataclasses.replace(f, level="warning") for f in findings if f is not progress)
-    stopped = next((f for f in findings if f.cause == "node.not_ready" and not facts.pulled), None)
+    stopped = next((f for f in findings if f.cause in NODE_DOWN and f.hop == "runtime" and not facts.pulled), None)
     if stopped is not None:
         return _verdict(
-            case, "node.not_ready", stopped.confidence, stopped.subject, (stopped.reason,), findings, hops, stopped
+            case, stopped.cause, stopped.confidence, stopped.subject, (stopped.reason,), findings, hops, stopped
         )
     subject = Subject("pod", case.target.pod)
     if facts.pulled:

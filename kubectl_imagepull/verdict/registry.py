@@ -9,7 +9,7 @@ from .evidence import decisive, found, rule, where
 
 BROKEN = {
     "closed": ("transfer.interrupted", ("net.reset",)),
-    "reset": ("net.reset", ("transfer.interrupted",)),
+    "reset": ("transfer.interrupted", ("net.reset",)),
     "timeout": ("net.timeout", ("transfer.timeout",)),
     "slow": ("transfer.timeout", ("transfer.stalled",)),
 }
@@ -28,7 +28,6 @@ def broken_off(case: Case, seen: Observation, hop: str, reason: str) -> Finding:
     "registry.not_a_registry",
     "transfer.interrupted",
     "transfer.timeout",
-    "net.reset",
     "net.timeout",
     hop="registry",
 )
@@ -70,7 +69,6 @@ def _no_registry(case: Case, seen: Observation) -> bool:
     "registry.server_error",
     "registry.unavailable",
     "rate.registry_limit",
-    "net.reset",
     "net.timeout",
     "transfer.timeout",
     "transfer.interrupted",
@@ -171,7 +169,6 @@ def absent(case: Case) -> Iterator[Finding]:
     "registry.unavailable",
     "transfer.interrupted",
     "transfer.timeout",
-    "net.reset",
     "net.timeout",
     hop="manifest",
 )

@@ -110,10 +110,12 @@ def refused(case: Case) -> Iterator[Finding]:
         )
 
 
-@rule("node.not_ready", hop="runtime")
+@rule("node.not_ready", "runtime.unavailable", hop="runtime")
 def node_down(case: Case) -> Iterator[Finding]:
-    """A node that is gone or not Ready pulls nothing."""
+    """A node that is gone or not Ready pulls nothing. Its kubelet says so itself where the runtime is what is missing
+    (kubernetes: pkg/kubelet/runtime.go)."""
     node = case.facts.node
     if node is not None and not node.ready and not case.facts.pulled:
         what = "does not exist any more" if not node.found else f"is not Ready: {node.ready_message}"
-        yield found(case, "node.not_ready", Subject("node", node.name), "runtime", f"node {node.name} {what}"[:300])
+        cause = "runtime.unavailable" if "container runtime is down" in node.ready_message else "node.not_ready"
+        yield found(case, cause, Subject("node", node.name), "runtime", f"node {node.name} {what}"[:300])

@@ -24,40 +24,21 @@ NOW = 1795407000.0
 """When the constructed cases were "read": any moment, as long as it stays the same."""
 
 FROM_MESSAGES = (
-    "auth.expired",
-    "auth.forbidden",
     "auth.credential_provider",
-    "content.corrupt",
-    "image.blob_unknown",
-    "image.format_unsupported",
-    "net.proxy",
     "net.reset",
     "policy.signature",
     "policy.registry_blocked",
     "rate.kubelet_qps",
     "reference.short_name",
-    "registry.server_error",
-    "registry.unavailable",
-    "registry.not_a_registry",
-    "runtime.unavailable",
-    "runtime.config_invalid",
-    "storage.no_space",
-    "storage.extract_failed",
     "storage.other",
-    "tls.not_yet_valid",
-    "tls.handshake",
-    "transfer.interrupted",
     "transfer.timeout",
     "unknown.insufficient",
 )
 """The causes whose case is a message of the corpora."""
 AS_IF: Mapping[str, tuple[str, str]] = {
-    "auth.expired": ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1.8.2", ""),
     "policy.registry_blocked": ("quay.io/team/app:1.0", "cri-o://1.31.3"),
     "policy.signature": ("", "cri-o://1.31.3"),
     "reference.short_name": ("team/app:1.0", "cri-o://1.31.3"),
-    "storage.extract_failed": ("", "docker://24.0.7"),
-    "storage.no_space": ("shippable/minv2:latest", "docker://24.0.7"),
     "transfer.timeout": ("nginx", "docker://24.0.7"),
 }
 """Cause -> the image and the node's runtime that its message is of, where it does not name them itself."""
@@ -129,57 +110,10 @@ def others() -> dict[str, CaseFile]:
     """What no message shows."""
     image = "registry.example/shop/web:1.8.2"
     back_off = f'Back-off pulling image "{image}"'
-    lost = "Kubelet stopped posting node status."
-    events = (Event("Normal", "Pulling", f'Pulling image "{image}"', 1, NOW - 20, NOW - 20, "app"),)
-    long_ago = (Event("Normal", "Pulling", f'Pulling image "{image}"', 1, NOW - 900, NOW - 900, "app"),)
-    moving: dict[str, Any] = {"pulling": True, "pulling_since": NOW - 20}
-    never = f'Container image "{image}" is not present with pull policy of Never'
-    refusal = (
-        'admission webhook "validate.kyverno.svc-fail" denied the request: policy Deployment/shop/web for resource '
-        "violation: signed-images: image registry.example/shop/web:1.8.2 has no signature"
-    )
-    quiet: dict[str, Any] = {
-        "reason": "ContainerCreating", "message": "", "said": "", "said_at": 0.0, "failing": False, "since": 0.0,
-        "attempts": 0,
-    }  # fmt: skip
     made = {
         "backoff.only": (
             case(back_off, image, reason="ImagePullBackOff", events=()),
             "kubernetes: pkg/kubelet/images/image_manager.go (the text of the back-off)",
-        ),
-        "node.not_ready": (
-            case("", image, **quiet, node=node(ready=False, ready_message=lost), events=()),
-            "kubernetes: pkg/controller/nodelifecycle/node_lifecycle_controller.go (the message of the condition)",
-        ),
-        "pull.in_progress": (
-            case("", image, **quiet, **moving, events=events),
-            "kubernetes: pkg/kubelet/images/puller.go, pkg/kubelet/events/event.go (Pulling)",
-        ),
-        "pull.queued": (
-            case(
-                "", image, **quiet, **moving, events=events, one_at_a_time=True,
-                older_pulls=("data/train-0 registry.example/ml/train:2024.3",),
-            ),
-            "kubernetes: pkg/kubelet/images/puller.go (serialImagePuller), pkg/kubelet/events/event.go (Pulling)",
-        ),
-        "transfer.stalled": (
-            case("", image, **quiet, pulling=True, pulling_since=NOW - 900, events=long_ago),
-            "kubernetes: pkg/kubelet/images/puller.go, which sets no limit, pkg/kubelet/events/event.go (Pulling)",
-        ),
-        "auth.cached_image_denied": (
-            case(
-                never, image, reason="ErrImageNeverPull", policy="Never", on_node=True, node=node(kubelet="v1.35.1"),
-                events=(Event("Warning", "ErrImageNeverPull", never, 9, NOW - 120, NOW - 4, "app"),),
-            ),
-            "kubernetes: pkg/kubelet/images/image_manager.go (imagePullPrecheck), types.go (ErrImageNeverPull)",
-        ),
-        "policy.admission": (
-            replace(
-                case(refusal, image, phase="", state="absent", reason="FailedCreate", service_account="", node=None,
-                     events=(Event("Warning", "FailedCreate", refusal, 14, NOW - 158, NOW - 44),)),
-                target=Target("shop", "", "app", image=image, owner=Owner("Deployment", "web")),
-            ),
-            "kubernetes: staging/src/k8s.io/apiserver/pkg/admission/plugin/webhook/errors/statuserror.go (ToStatusErr)",
         ),
         "auth.no_credentials-ecr": (
             case(ECR_REFUSAL, "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1.8.2"),
@@ -216,38 +150,9 @@ HEAD = 'failed to do request: Head "https://registry.lab.test/v2/busybox/manifes
 STATUS = "unexpected status from HEAD request to https://{}: {}"
 MANIFEST = "registry.lab.test/v2/busybox/manifests/9.9"
 PROBES = {
-    "registry.server_error": Answer(
-        "registry", "502", "HTTP 502", STATUS.format(MANIFEST, "502 Bad Gateway"),
-        "containerd: core/remotes/docker/resolver.go (unexpected status)", {"status": 502, "api_version": ""},
-    ),
-    "registry.unavailable": Answer(
-        "registry", "503", "HTTP 503", STATUS.format(MANIFEST, "503 Service Unavailable"),
-        "containerd: core/remotes/docker/resolver.go (unexpected status)", {"status": 503, "api_version": ""},
-    ),
-    "registry.not_a_registry": Answer(
-        "registry", "404", "HTTP 404, text/html", "registry.lab.test/busybox:9.9: not found",
-        "tests/corpus/captured.jsonl: a page of HTML in place of an API",
-        {"status": 404, "api_version": "", "content_type": "text/html", "errors": []},
-    ),
-    "transfer.interrupted": Answer(
-        "registry", "closed", "the connection was closed without an answer", f"{HEAD}: EOF",
-        "go: net/http/transport.go (EOF)", {"status": 0},
-    ),
     "net.reset": Answer(
         "connect", "reset", "10.89.0.20:443 connection reset", f"{HEAD}: read tcp: connection reset by peer",
         "go: syscall/zerrors_linux_amd64.go (ECONNRESET)",
-    ),
-    "tls.handshake": Answer(
-        "tls", "handshake-failed", "the server refuses the handshake: alert handshake failure",
-        f"{HEAD}: remote error: tls: handshake failure", "go: crypto/tls/alert.go (handshake failure)", {"chain": []},
-    ),
-    "tls.not_yet_valid": Answer(
-        "tls", "not-yet-valid", "the certificate is valid only from 2027-01-01 00:00 UTC",
-        f"{HEAD}: tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time "
-        "2026-11-23T04:15:33Z is before 2027-01-01T00:00:00Z",
-        "go: crypto/x509/verify.go (CertificateInvalidError)",
-        {"chain": [{"subject": "registry.lab.test", "issuer": "registry-ca", "begins": 1798761600, "ends": 1826942785,
-                    "not_before": "2027-01-01 00:00 UTC", "not_after": "2027-11-23 04:06 UTC"}]},
     ),
     "auth.forbidden": Answer(
         "manifest", "403", "team/app:9.9: HTTP 403 DENIED requested access to the resource is denied",
@@ -297,50 +202,11 @@ ANONYMOUS = {"via": "anonymous"}
 COPY = 'failed to pull and unpack image "registry.lab.test/busybox:1.35": failed to copy: httpReadSeeker: failed open: '
 HEAD_135 = 'failed to do request: Head "https://registry.lab.test/v2/busybox/manifests/1.35"'
 LOOKS = {
-    "image.platform_mismatch-seen": FromOne(
-        "platform", "index", "an index with linux/arm64, linux/s390x",
-        'failed to pull and unpack image "registry.lab.test/busybox:1.35": no match for platform in manifest: not found',
-        "containerd: core/images/image.go (no match for platform)",
-        {**ANONYMOUS, "entries": 2, "platforms": [{"platform": {"os": "linux", "architecture": a}} for a in ("arm64", "s390x")]},
-    ),
-    "image.format_unsupported-seen": FromOne(
-        "platform", "no-image", "a Helm chart (application/vnd.cncf.helm.config.v1+json)",
-        'failed to pull and unpack image "registry.lab.test/busybox:1.35": failed to unpack image on snapshotter overlayfs: '
-        "mismatched image rootfs and manifest layers", "tests/corpus/captured.jsonl: a chart in the place of an image",
-        {**ANONYMOUS, "kind": "artifact", "media_type": "application/vnd.oci.image.manifest.v1+json"},
-    ),
-    "image.blob_unknown-seen": FromOne(
-        "blobs", "404", f"layer {DIGEST[:19]}…: HTTP 404 BLOB_UNKNOWN blob unknown to registry",
-        f"{COPY}content at https://registry.lab.test/v2/busybox/blobs/{DIGEST} not found: not found",
-        "containerd: core/remotes/docker/fetcher.go (not found)",
-        {**ANONYMOUS, "kind": "layer", "digest": DIGEST, "status": 404,
-         "errors": [{"code": "BLOB_UNKNOWN", "message": "blob unknown to registry"}]},
-    ),
-    "content.corrupt-seen": FromOne(
-        "blobs", "corrupt", f"configuration {DIGEST[:19]}…: its bytes do not match its digest",
-        f'failed to pull and unpack image "registry.lab.test/busybox:1.35": failed commit on ref "config-{DIGEST}": unexpected '
-        f"commit digest {GOT}, expected {DIGEST}: failed precondition",
-        "containerd: plugins/content/local/writer.go (unexpected commit digest)",
-        {**ANONYMOUS, "kind": "configuration", "digest": DIGEST, "status": 200, "errors": []},
-    ),
     "transfer.timeout-seen": FromOne(
         "blobs", "slow", f"layer {DIGEST[:19]}…: 14336 bytes in 8 s",
         f"{COPY}context canceled: pull progress timeout",
         "containerd: internal/cri/server/images/image_pull.go (image_pull_progress_timeout)",
         {**ANONYMOUS, "kind": "layer", "digest": DIGEST, "status": 206, "bytes": 14336, "errors": []}, both=False,
-    ),
-    "net.proxy-seen": FromOne(
-        "connect", "refused", "10.89.0.31:3128 connection refused",
-        f"{HEAD_135}: proxyconnect tcp: dial tcp 10.89.0.31:3128: connect: connection refused",
-        "go: net/http/transport.go (proxyconnect)", {"tried": []}, "proxy", "10.89.0.31:3128", False,
-    ),
-    "runtime.config_invalid-seen": FromOne(
-        "runtime", "invalid", "/etc/containerd/certs.d/registry.lab.test/hosts.toml: its CA /etc/ssl/corp.crt does not exist",
-        'failed to pull and unpack image "registry.lab.test/busybox:1.35": failed to resolve image: failed to load CA file: open '
-        "/etc/ssl/corp.crt: no such file or directory", "containerd: core/remotes/docker/config/hosts.go (CA certificates)",
-        {"problems": [{"file": "/etc/containerd/certs.d/registry.lab.test/hosts.toml",
-                       "problem": "its CA /etc/ssl/corp.crt does not exist", "fatal": "yes"}]},
-        "node", "node2", False,
     ),
     "policy.registry_blocked-seen": FromOne(
         "runtime", "blocked", "/etc/containers/registries.conf.d/50-corp.conf: registry.lab.test is blocked",
@@ -356,12 +222,6 @@ LOOKS = {
         '"/etc/containers/registries.conf"', "containers/image: pkg/shortnames/shortnames.go (did not resolve to an alias)",
         {"problems": [{"file": "/etc/containers/registries.conf", "problem": "no alias for team/app and no search registries"}]},
         "node", "node2", False, {"node": {"runtime": "cri-o://1.31.3"}}, "team/app:1.0",
-    ),
-    "node.clock_skew": FromOne(
-        "tls", "expired", "the certificate expired on 2027-11-23 04:06 UTC",
-        f"{HEAD_135}: tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time "
-        "2027-12-03T04:17:36Z is after 2027-11-23T04:06:25Z", "go: crypto/x509/verify.go (CertificateInvalidError)",
-        {"skew": 32400000.0}, both=False,
     ),
     "storage.no_space-pressure": FromOne(
         "", "", "", f"{COPY[:-len('httpReadSeeker: failed open: ')]}write /var/lib/containerd/io.containerd.content.v1.content"

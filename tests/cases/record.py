@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import secrets
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -25,12 +26,15 @@ from tests.lab.api import Lab
 
 CASES = Path(__file__).parent
 NAMESPACE = "shop"
+ONCE = secrets.token_hex(3)
+"""Part of the name of images that a node may have in the end: none has had this one."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One failure. secret: pull secrets of the pod; fault: what is broken while it fails; spec: more of the pod's spec;
-    workload: wrapped in a Deployment of this name; ready: what to wait for; words: more words for `why`."""
+    """One failure. secrets: pull secrets of the pod; fault: what is broken while it fails; spec: more of the pod's spec;
+    before: makes what has to be there before the pod; until: what to wait for in place of a failed pull; ask: what `why` is
+    asked about in place of the pod; words: more words for `why`; env: more of its environment."""
 
     name: str
     image: str
@@ -40,16 +44,115 @@ class Scenario:
     spec: dict[str, Any] = dataclasses.field(default_factory=dict)
     policy: str = ""
     healthy: bool = False
+    before: Callable[[Cluster], None] | None = None
+    until: Callable[[Cluster, str], bool] | None = None
     after: Callable[[Cluster, str], None] | None = None
+    ask: str = ""
     words: tuple[str, ...] = ()
+    env: Callable[[], dict[str, str]] | None = None
     containers: tuple[str, ...] = ()
-    waiting: str = ""
 
 
 def _give_account_a_secret(cluster: Cluster, name: str) -> None:
     cluster.run(
         "-n", NAMESPACE, "patch", "serviceaccount", "late", "-p", '{"imagePullSecrets":[{"name":"right-basic"}]}'
     )
+
+
+def _pulling(cluster: Cluster, name: str) -> bool:
+    return _has_event(cluster, name, "Pulling")
+
+
+def _has_event(cluster: Cluster, name: str, reason: str) -> bool:
+    wanted = f"involvedObject.name={name},reason={reason}"
+    return bool(cluster.get("-n", NAMESPACE, "events", "--field-selector", wanted)["items"])
+
+
+def _tried_in_vain(cluster: Cluster, name: str) -> bool:
+    return _reason(cluster, name) not in ("", "ContainerCreating")
+
+
+def _stalled_pull(cluster: Cluster) -> None:
+    cluster.apply(pod(NAMESPACE, "big-image", "node2", "odd.lab.test/hang:1.0"))
+    wait_for(lambda: _pulling(cluster, "big-image"), 30)
+
+
+def _pulled_with_a_secret(cluster: Cluster) -> None:
+    image = "private.lab.test/team/app:1.0"
+    cluster.apply(pod(NAMESPACE, "has-secret", "node2", image, ["right-basic"]))
+    cluster.wait_running(NAMESPACE, ["has-secret"])
+
+    def listed() -> bool:
+        return any(image in i["names"] for i in cluster.get("node", "node2")["status"].get("images", []))
+
+    wait_for(listed, 90)
+
+
+def _refused_pods(cluster: Cluster) -> None:
+    """A policy that refuses the images of one registry, and a Deployment of such."""
+    name = "approved-registries"
+    kind = {"apiVersion": "admissionregistration.k8s.io/v1"}
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}}}
+    check = {
+        "expression": "object.spec.containers.all(c, !c.image.startsWith('hub.lab.test/'))",
+        "message": "images come from registry.lab.test or private.lab.test only",
+    }
+    labels = {"app": "refused"}
+    container = {"name": "app", "image": "hub.lab.test/team/app:1.0"}
+    cluster.apply(
+        kind
+        | {
+            "kind": "ValidatingAdmissionPolicy",
+            "metadata": {"name": name},
+            "spec": {"matchConstraints": {"resourceRules": [rule]}, "validations": [check]},
+        },
+        kind
+        | {
+            "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": {"name": name},
+            "spec": {"policyName": name, "validationActions": ["Deny"], "matchResources": here},
+        },
+    )
+    refused = {"spec": {"containers": [container]}, "metadata": {"labels": labels}}
+    probe = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "x", "namespace": NAMESPACE},
+        **{"spec": refused["spec"]},
+    }
+
+    def refuses() -> bool:
+        return (
+            cluster.run("create", "--dry-run=server", "-f", "-", stdin=json.dumps(probe), check=False).returncode != 0
+        )
+
+    wait_for(refuses, 30)
+    cluster.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "refused", "namespace": NAMESPACE},
+            "spec": {"selector": {"matchLabels": labels}, "template": refused},
+        }
+    )
+
+
+def _no_pods_come(cluster: Cluster, name: str) -> bool:
+    found = cluster.get("-n", NAMESPACE, "events", "--field-selector", "reason=FailedCreate")["items"]
+    return any(event["involvedObject"]["name"].startswith("refused") for event in found)
+
+
+def _disk_known_full(cluster: Cluster, name: str) -> bool:
+    """The pull has failed, and the kubelet's own figures, which it takes every few seconds, say why."""
+    summary = json.loads(cluster.run("get", "--raw", "/api/v1/nodes/node2/proxy/stats/summary").stdout)
+    free: int = summary["node"]["runtime"]["imageFs"]["availableBytes"]
+    return _tried_in_vain(cluster, name) and free < 1 << 28
+
+
+def _not_ready(cluster: Cluster, name: str) -> bool:
+    conditions = cluster.get("node", "node2")["status"]["conditions"]
+    return any(c["type"] == "Ready" and c["status"] != "True" for c in conditions)
 
 
 SCENARIOS = (
@@ -115,7 +218,75 @@ SCENARIOS = (
         "not_a_pull_failure",
         "registry.lab.test/busybox:1.35",
         spec={"nodeName": "", "nodeSelector": {"disk": "ssd"}},
-        waiting="Pending",
+        until=lambda cluster, name: True,
+    ),
+    Scenario("image.blob_unknown", "odd.lab.test/gone:1.0"),
+    Scenario("image.format_unsupported", "odd.lab.test/thing:1.0"),
+    Scenario("content.corrupt", "odd.lab.test/wrong:1.0"),
+    Scenario("content.corrupt-layer", "odd.lab.test/wrong-end:1.0"),
+    Scenario("transfer.interrupted", "odd.lab.test/short:1.0"),
+    Scenario("storage.extract_failed", "odd.lab.test/nottar:1.0"),
+    Scenario("registry.server_error", "e502.lab.test/team/app:1.0"),
+    Scenario("registry.server_error-token", "token-e500.lab.test/team/app:1.0", node="node1"),
+    Scenario("registry.unavailable", "e503.lab.test/team/app:1.0"),
+    Scenario("registry.not_a_registry", "website.lab.test/team/app:1.0"),
+    Scenario("auth.forbidden", "odd.lab.test/denied/app:1.0"),
+    Scenario("auth.forbidden-blob", "blobs-e403.lab.test/team/app:1.0"),
+    Scenario("auth.expired", "stale.lab.test/team/app:1.0", secrets=("stale",)),
+    Scenario("tls.not_yet_valid", "future.lab.test/team/app:1.0"),
+    Scenario("tls.handshake", "alert.lab.test/team/app:1.0"),
+    Scenario("tls.unknown_authority-intermediate", "lone.lab.test/team/app:1.0"),
+    Scenario("tls.expired-token", "token-expired.lab.test/team/app:1.0", node="node1"),
+    Scenario("net.refused-blob", "blobs-refused.lab.test/team/app:1.0"),
+    Scenario("net.timeout-token", "token-dropped.lab.test/team/app:1.0", until=_pulling),
+    Scenario("node.clock_skew", "skewed.lab.test/team/app:1.0", env=faults.right_clock),
+    Scenario("auth.cached_image_denied", "private.lab.test/team/app:1.0", policy="Never", before=_pulled_with_a_secret),
+    Scenario("policy.admission", "", before=_refused_pods, until=_no_pods_come, ask="deploy/refused"),
+    Scenario("pull.in_progress", f"odd.lab.test/slow/{ONCE}:1.0", until=_pulling),
+    Scenario("transfer.stalled", "odd.lab.test/hang/record:1.0", until=_pulling),
+    Scenario(
+        "pull.queued",
+        "registry.lab.test/busybox:1.35",
+        policy="Always",
+        fault=lambda lab: faults.kubelet_config(lab, "node2", serializeImagePulls=True),
+        before=_stalled_pull,
+        until=_pulling,
+    ),
+    Scenario(
+        "storage.no_space",
+        f"odd.lab.test/fresh/{ONCE}:1.0",
+        fault=lambda lab: faults.disk_full(lab, "node2"),
+        until=_disk_known_full,
+    ),
+    Scenario(
+        "net.proxy",
+        "registry.lab.test/busybox:1.35",
+        policy="Always",
+        fault=lambda lab: faults.proxy(lab, "node2", "http://refused.lab.test:3128"),
+    ),
+    Scenario(
+        "net.refused-mirror",
+        "behind-refused.lab.test/team/app:1.0",
+        fault=lambda lab: faults.mirror(
+            lab, "node2", "behind-refused.lab.test", "https://refused.lab.test", alone=True
+        ),
+    ),
+    Scenario(
+        "runtime.config_invalid",
+        "missing.lab.test/team/app:1.0",
+        fault=lambda lab: faults.hosts_toml(lab, "node2", "missing.lab.test", "[host."),
+    ),
+    Scenario(
+        "node.not_ready",
+        "registry.lab.test/busybox:1.35",
+        fault=lambda lab: faults.kubelet_down(lab, "node2"),
+        until=_not_ready,
+    ),
+    Scenario(
+        "runtime.unavailable",
+        "registry.lab.test/busybox:1.35",
+        fault=lambda lab: faults.stopped(lab, "containerd-node2"),
+        until=_not_ready,
     ),
 )
 
@@ -196,7 +367,7 @@ def record(cluster: Cluster, scenario: Scenario) -> str:
         ran = cluster.run(
             "imagepull",
             "why",
-            name_of(scenario),
+            scenario.ask or name_of(scenario),
             "-n",
             NAMESPACE,
             "-o",
@@ -205,6 +376,7 @@ def record(cluster: Cluster, scenario: Scenario) -> str:
             str(file),
             *scenario.words,
             check=False,
+            **(scenario.env() if scenario.env else {}),
         )
         if ran.returncode == 2:
             return f"not recorded: {ran.stderr.strip()}"
@@ -232,31 +404,45 @@ def namespace(cluster: Cluster) -> Iterator[None]:
         cluster.apply(*objects(cluster))
         yield
     finally:
+        for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
+            cluster.run("delete", kind, "approved-registries", "--ignore-not-found", check=False)
         cluster.drop_namespace(NAMESPACE)
 
 
 def main(argv: Sequence[str]) -> int:
     """Record. -> 0 all verdicts as before, 1 some differ or could not be recorded."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="scenarios whose name has this word in it")
-    chosen = [s for s in SCENARIOS if parser.parse_args(argv).only in s.name]
+    parser.add_argument("--only", default="", help="scenarios whose name has one of these words in it (word,word)")
+    only = parser.parse_args(argv).only.split(",")
+    chosen = [s for s in SCENARIOS if any(word in s.name for word in only)]
     cluster = Cluster(api.Lab.load())
     changed = {}
     with namespace(cluster):
         plain = [s for s in chosen if s.fault is None]
-        if plain:
-            cluster.apply(*(pod_of(s) for s in plain))
         for scenario in plain:
+            if scenario.before is not None:
+                scenario.before(cluster)
+        quick = [s for s in plain if s.image and s.until is not _pulling]
+        if quick:
+            cluster.apply(*(pod_of(s) for s in quick))
+        # what moves slowly or not at all comes last: it would hold up the others
+        for scenario in sorted(plain, key=lambda s: s.until is _pulling):
+            if scenario.until is _pulling:
+                cluster.apply(pod_of(scenario))
             ready(cluster, scenario)
             if difference := record(cluster, scenario):
                 changed[scenario.name] = difference
+        cluster.lab.end_stalls()
         for scenario in chosen:
             if scenario.fault is not None:
                 with scenario.fault(cluster.lab):
+                    if scenario.before is not None:
+                        scenario.before(cluster)
                     cluster.apply(pod_of(scenario))
                     ready(cluster, scenario)
                     if difference := record(cluster, scenario):
                         changed[scenario.name] = difference
+                    cluster.lab.end_stalls()
     for name, difference in changed.items():
         print(f"{name}: {difference}", file=sys.stderr)
     return 1 if changed else 0
@@ -264,12 +450,14 @@ def main(argv: Sequence[str]) -> int:
 
 def ready(cluster: Cluster, scenario: Scenario) -> None:
     """Wait until the pod is in the state that its scenario is about."""
+    name = name_of(scenario)
     if scenario.healthy:
-        cluster.wait_running(NAMESPACE, [name_of(scenario)])
-    elif scenario.name == "auth.secret_malformed":
-        wait_for(lambda: _reason(cluster, name_of(scenario)) not in ("", "ContainerCreating"), 60)
-    elif not scenario.waiting:
-        cluster.wait_failing(NAMESPACE, [name_of(scenario)])
+        cluster.wait_running(NAMESPACE, [name])
+    elif scenario.until is not None:
+        until = scenario.until
+        wait_for(lambda: until(cluster, name), 120)
+    else:
+        wait_for(lambda: _tried_in_vain(cluster, name), 120)
 
 
 def _reason(cluster: Cluster, name: str) -> str:

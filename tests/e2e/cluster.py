@@ -53,9 +53,9 @@ class Cluster:
             text=True,
         )
 
-    def why(self, *words: str, **env: str) -> tuple[int, dict[str, Any]]:
+    def why(self, *words: str, timeout: float = 120, **env: str) -> tuple[int, dict[str, Any]]:
         """`kubectl imagepull why … -o json` -> exit code and document."""
-        ran = self.run("imagepull", "why", *words, "-o", "json", check=False, **env)
+        ran = self.run("imagepull", "why", *words, "-o", "json", check=False, timeout=timeout, **env)
         assert ran.stdout, f"exit {ran.returncode}: {ran.stderr}"
         return ran.returncode, json.loads(ran.stdout)
 

@@ -20,6 +20,7 @@ DEAD = '[host."https://refused.lab.test"]\n'
         # the tag is missing where the runtime falls back to; the dead mirror is beside it
         ("m-fallback", "node1", "registry.lab.test", DEAD, "busybox:9.9", "image.tag_unknown", "registry", "net.refused"),
         ("m-alone", "node2", "registry.lab.test", ONLY, "busybox:9.7", "net.refused", "mirror", ""),
+        ("m-broken-1", "node1", "missing.lab.test", "[host.", "a:1.0", "runtime.config_invalid", "node", "dns.nxdomain"),
         ("m-broken", "node2", "missing.lab.test", "[host.", "a:1.0", "runtime.config_invalid", "node", "dns.nxdomain"),
     ],
 )  # fmt: skip

@@ -108,7 +108,8 @@ def test_provenance(file: Path) -> None:
 
 def test_most_are_recorded() -> None:
     recorded = [file for file in FILES if read(file).about["provenance"] == "recorded"]
-    assert len(recorded) >= 40
+    assert len(recorded) >= 70
+    assert len({judge(case).cause for file in recorded for case in read(file).cases}) >= 50
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)

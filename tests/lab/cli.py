@@ -20,6 +20,9 @@ FAULTS = """faults (each with `on` or `off` at the end; `fault clear` undoes all
   kubelet NODE                        the kubelet is stopped
   apiserver                           the API server is stopped
   hosts-toml NODE HOST                certs.d/HOST/hosts.toml is what comes on standard input
+  mirror NODE HOST URL                URL is asked before HOST
+  proxy NODE URL                      containerd goes through a proxy (one that lives: http://proxy.lab.test:3128)
+  disk-full NODE                      hardly any room for images
 """
 
 
@@ -143,6 +146,9 @@ def _fault(words: list[str]) -> int:
         "kubelet": faults.kubelet_down,
         "apiserver": faults.api_server_down,
         "hosts-toml": faults.hosts_toml,
+        "mirror": faults.mirror,
+        "proxy": faults.proxy,
+        "disk-full": faults.disk_full,
     }
     if name not in known:
         raise LabError(f"there is no fault {name}\n{FAULTS}")

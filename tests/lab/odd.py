@@ -10,7 +10,6 @@ import contextlib
 import email.utils
 import functools
 import json
-import os
 import signal
 import socket
 import ssl
@@ -101,7 +100,8 @@ class OddHandler(Handler):
         path, label = urllib.parse.urlsplit(self.path).path, self.label
         kind, _, other = label.partition("-")
         if label == "reset":
-            _reset(self.connection)
+            _will_reset(self.connection)
+            self.close_connection = True
         elif label in STATUSES:
             status, media, body, headers = STATUSES[label]
             self.answer(status, body, headers, media)
@@ -189,10 +189,9 @@ class OddHandler(Handler):
         self.close_connection = True
 
 
-def _reset(connection: Any) -> None:
-    """End a connection with RST (socket(7): SO_LINGER with a time of 0)."""
+def _will_reset(connection: Any) -> None:
+    """Its close is an RST (socket(7): SO_LINGER with a time of 0)."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    os.close(connection.detach())
 
 
 class OddServer(TLSServer):
@@ -210,7 +209,7 @@ class OddServer(TLSServer):
             with contextlib.suppress(OSError):
                 request.recv(4096)  # the client's hello
                 if self.way == "reset":
-                    _reset(request)
+                    _will_reset(request)
                 else:
                     request.recv(4096)  # until the client gives up
             return

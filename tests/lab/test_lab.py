@@ -207,6 +207,27 @@ SAYS: dict[str, tuple[str, str, str, str]] = {
     "servfail": ("servfail.lab.test/team/app:1.0", "", "server misbehaving", "server misbehaving"),
     "v6-only": ("v6only.lab.test/team/app:1.0", "", "network is unreachable", "network is unreachable"),
     "silent": ("silent.lab.test/team/app:1.0", "", "i/o timeout", "i/o timeout"),
+    "token-503": ("token-e503.lab.test/team/app:1.0", "", "status: 503 Service", "https://e503.lab.test/token"),
+    "token-plain": ("token-plain.lab.test/team/app:1.0", "", "gave HTTP response", "gave HTTP response"),
+    "token-fine": ("token-odd.lab.test/team/app:1.0", "", "running", "running"),
+    "blobs-refused": ("blobs-refused.lab.test/team/app:1.0", "", "connection refused", "connection refused"),
+    "blobs-404": ("blobs-e404.lab.test/team/app:1.0", "", "could not fetch content", "could not fetch content"),
+    "blobs-fine": ("blobs-odd.lab.test/team/app:1.0", "", "running", "running"),
+    "blob-gone": ("odd.lab.test/gone:1.0", "", "image.layer.v1.tar) from remote", "image.layer.v1.tar) from remote"),
+    "blob-short": ("odd.lab.test/short:1.0", "", "unexpected EOF", "short read"),
+    "config-wrong": ("odd.lab.test/wrong:1.0", "", "unexpected commit digest", "unexpected commit digest"),
+    "no-tar": ("odd.lab.test/nottar:1.0", "", "invalid tar header", "invalid tar header"),
+    "thing": ("odd.lab.test/thing:1.0", "", "vnd.example.thing", "vnd.example.thing"),
+    "denied": ("odd.lab.test/denied/app:1.0", "", "403 Forbidden", "denied: Permission"),
+    "502": ("e502.lab.test/team/app:1.0", "", "502 Bad Gateway", "502 Bad Gateway"),
+    "429": ("e429.lab.test/team/app:1.0", "", "429 Too Many Requests", "429 Too Many Requests"),
+    "website": ("website.lab.test/team/app:1.0", "", NOT_FOUND, NOT_FOUND),
+    "reset": ("reset.lab.test/team/app:1.0", "", "connection reset by peer", "connection reset by peer"),
+    "cut-off": ("cutoff.lab.test/team/app:1.0", "", "connection reset by peer", "connection reset by peer"),
+    "alert": ("alert.lab.test/team/app:1.0", "", "tls: handshake failure", "tls: handshake failure"),
+    "future": ("future.lab.test/team/app:1.0", "", "is before", "is before"),
+    "skewed": ("skewed.lab.test/team/app:1.0", "", "is after", "is after"),
+    "lone": ("lone.lab.test/team/app:1.0", "", TRUST, TRUST),
     "scheme": (
         "https://registry.lab.test/busybox:1.35",
         "",
@@ -417,6 +438,27 @@ def test_hosts_toml_is_read_with_the_next_pull(lab: Lab, namespace: Namespace, n
     assert NO_HOST in namespace.await_state("without", 30)[1]
 
 
+def test_containerd_goes_through_a_proxy(lab: Lab, namespace: Namespace) -> None:
+    with faults.proxy(lab, "node1", "http://refused.lab.test:3128"):
+        namespace.pod("dead", "node1", "registry.lab.test/busybox:1.35")
+        assert "proxyconnect" in namespace.await_state("dead", 30)[1]
+    with (
+        faults.proxy(lab, "node1", "http://proxy.lab.test:3128"),
+        faults.unreachable(lab, "node1", "registry"),
+    ):
+        namespace.pod("alive", "node1", "registry.lab.test/busybox:1.35")
+        assert namespace.await_state("alive", 30)[0] == "running"
+    namespace.pod("without", "node1", "registry.lab.test/busybox:1.35")
+    assert namespace.await_state("without", 30)[0] == "running"
+
+
+def test_a_disk_is_full(lab: Lab, namespace: Namespace) -> None:
+    image = f"odd.lab.test/fresh/{uuid.uuid4().hex[:8]}:1.0"
+    with faults.disk_full(lab, "node2"):
+        namespace.pod("full", "node2", image)
+        assert "no space left on device" in namespace.await_state("full", 30)[1]
+
+
 def test_kubelet_stops_and_starts(lab: Lab) -> None:
     with faults.kubelet_down(lab, "node2"):
         assert lab.service("kubelet-node2").pid is None
@@ -434,7 +476,15 @@ def test_up_undoes_what_a_killed_test_has_left(lab: Lab) -> None:
     faults.unreachable(lab, "node2", "private").on()
     faults.hosts_toml(lab, "node1", "missing.lab.test", "").on()
     faults.stopped(lab, "registry").on()
+    faults.disk_full(lab, "node1").on()
+    faults.proxy(lab, "node1", "http://refused.lab.test:3128").on()
+    faults.kubelet_config(lab, "node2", serializeImagePulls=True).on()
     assert api.up().healthy()
+    assert not lab.machine("node1").path("/etc/systemd/system/containerd.service.d/http-proxy.conf").exists()
+    assert b"PROXY" not in Path(f"/proc/{lab.service('containerd-node1').pid}/environ").read_bytes()
+    assert '"serializeImagePulls": false' in lab.machine("node2").path("/etc/kubernetes/kubelet.yaml").read_text()
+    found = os.statvfs(lab.machine("node1").path("/var/lib/containerd"))
+    assert found.f_bavail * found.f_frsize > 1 << 30
     assert resolves(lab, "node1") and connect(lab, "node2", "private") == "open"
     assert not lab.machine("node1").path("/etc/containerd/certs.d/missing.lab.test").exists()
     wait_for(lambda: connect(lab, "node1", "registry") == "open", "the registry", seconds=10)
