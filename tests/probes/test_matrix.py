@@ -134,7 +134,7 @@ class TestPort:
     def test_reset_over_plain_http(self, walker: Walker) -> None:
         with Server(healthy, greet=reset) as server:
             walked = walker.walk(server.port, scheme="http")
-        assert walked.named == [("net.reset", "registry", f"{HERE}:{server.port}")]
+        assert walked.named == [("transfer.interrupted", "registry", f"{HERE}:{server.port}")]
 
 
 def leaf_without_its_intermediate(authority: trustme.CA, folder: Any) -> ssl.SSLContext:

@@ -28,7 +28,7 @@ NAMES = (
     "auth.bad_credentials-token",
     "auth.no_credentials-ecr",
     "dns.timeout",
-    "image.platform_mismatch-seen",
+    "image.platform_mismatch",
     "net.proxy",
     "net.refused-passed",
     "node.not_ready",
