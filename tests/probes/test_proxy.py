@@ -125,6 +125,18 @@ class TestFiles:
         assert found.elsewhere == ("proxy.test:3128", f"/{file}") and found.state == "none"
         assert "hidden" not in repr(found)
 
+    @pytest.mark.parametrize(
+        "password", ["a@hidden", "a/hidden", "1/hidden@hidden", "http://hidden", "hidden://x", ":hidden"]
+    )
+    def test_odd_passwords_stay_on_the_node(self, host: Write, password: str) -> None:
+        line = f"HTTPS_PROXY=http://u:{password}@proxy.test:3128\n"
+        root = host({"etc/systemd/system/containerd.service": f"{UNIT}Environment={line}"})
+        found = proxies(root)
+        assert found.urls == {"https": "http://proxy.test:3128"} and found.logins == ("https",)
+        assert "hidden" not in repr(found) + repr(found.told())
+        root = host({"etc/systemd/system/containerd.service": UNIT, "etc/environment": line})
+        assert proxies(root).elsewhere[0] == "proxy.test:3128"
+
     @pytest.mark.parametrize("text", ["\x00\xff", "Environment='", "=", "Environment=A", "x" * 100000, "ExecStart='"])
     def test_odd_units(self, host: Write, text: str) -> None:
         assert proxies(host({"etc/systemd/system/containerd.service": text})).urls == {}
