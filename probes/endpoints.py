@@ -16,6 +16,7 @@ from .host_files import below, config
 from .seen import Seen, printable
 
 MOST_ENDPOINTS = 8
+_LOGIN = re.compile(r"(?<=//)\S*@|[^\s/:@]+:[^\s@]*@(?!sha\d)")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
 
 
@@ -119,7 +120,7 @@ def split_url(text: str) -> Optional[Tuple[str, str, int, str]]:
         host = parts.hostname or ""
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host):
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host) or "@" in parts.path:
         return None
     return parts.scheme, host, port, parts.path.rstrip("/")
 
@@ -130,8 +131,9 @@ def good_host(host: str) -> bool:
 
 
 def problem(file: str, text: str, fatal: bool = False) -> Dict[str, str]:
-    """One entry of Found.problems."""
-    return {"file": printable(file, 200), "problem": printable(text, 200), **({"fatal": "yes"} if fatal else {})}
+    """One entry of Found.problems, without a login that a URL in it may have."""
+    said = printable(_LOGIN.sub("", text), 200)
+    return {"file": printable(file, 200), "problem": said, **({"fatal": "yes"} if fatal else {})}
 
 
 def unusable_files(root: str, file: str, endpoints: Sequence[Endpoint]) -> Tuple[Dict[str, str], ...]:

@@ -96,7 +96,9 @@ def _yaml(text: str) -> Dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" (line {mark.line + 1})" if mark is not None else ""
-        raise ValueError(printable(f"{error.problem or 'no YAML'}{where}", 120)) from None
+        # what is quoted may be the beginning of a password: `password: *secret` is an alias
+        said = re.sub(r"'.*'", "something", str(error.problem or "no YAML"), flags=re.DOTALL)
+        raise ValueError(printable(f"{said}{where}", 120)) from None
     except Exception as error:  # PyYAML lets what its constructors stumble over pass, such as IndexError for `!!int ""`
         raise ValueError(printable(type(error).__name__, 60)) from None
     if document is None:

@@ -28,12 +28,10 @@ UNITS = {
 FOLDERS = ("/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 """First wins (systemd.unit(5)); what is in /run is not to be seen from a pod."""
 MANAGER = ("/etc/systemd/system.conf", "/etc/systemd/system.conf.d")
-ELSEWHERE = ("/etc/environment", "/etc/profile.d/proxy.sh", "/etc/profile.d/proxy.sh", "/etc/apt/apt.conf", "/etc/yum.conf",
-             "/etc/dnf/dnf.conf", "/etc/wgetrc")  # fmt: skip
+ELSEWHERE = ("/etc/environment", "/etc/apt/apt.conf", "/etc/yum.conf", "/etc/dnf/dnf.conf", "/etc/wgetrc")
 ELSEWHERE_IN = (("/etc/apt/apt.conf.d", ""), ("/etc/profile.d", ".sh"), ("/etc/environment.d", ".conf"))
 MOST_LINES = 5000
 
-_USERINFO = re.compile(r"//[^/@\s]*@")
 _NAMED = re.compile(r"""(?:https?_proxy|acquire::https?::proxy|^\s*proxy)\s*[=\s]\s*["']?([^\s"';]+)""", re.I | re.M)
 
 
@@ -254,15 +252,22 @@ def proxies_of(host: Host, unit: Unit, node: Node) -> Proxies:
     for scheme in ("https", "http"):
         value, file = value_of(f"{scheme.upper()}_PROXY")
         if value:
-            shown = _USERINFO.sub("//", value if "://" in value else f"http://{value}")
-            if shown != value and "@" in value:
+            urls[scheme], login = _without_login(value)
+            source = source or file
+            if login:
                 logins.append(scheme)
-            urls[scheme], source = shown, source or file
     state = "set" if urls else "unknown" if unit.unread or not unit.name or not unit.start else "none"
     spared, _ = value_of("NO_PROXY")
     return Proxies(
         state, urls, tuple(logins), spared, source, tuple(unit.unread), ("", "") if urls else _elsewhere(host)
     )
+
+
+def _without_login(text: str) -> Tuple[str, bool]:
+    """(the URL of a proxy without its login, whether it has one); whatever the password is made of, it ends at the last @."""
+    scheme, _, rest = text.partition("://") if "://" in text.partition("@")[0] else ("http", "", text)
+    before, at, after = rest.rpartition("@")
+    return f"{scheme}://{after}", bool(at and before)
 
 
 def _elsewhere(host: Host) -> Tuple[str, str]:
@@ -273,7 +278,7 @@ def _elsewhere(host: Host) -> Tuple[str, str]:
         for line in (text or "").splitlines()[:MOST_LINES]:
             found = _NAMED.search(line) if not line.lstrip().startswith(("#", "//", ";")) else None
             if found:
-                parts = _parts(found[1])
+                parts = _parts(_without_login(found[1])[0])
                 if parts is not None:
                     return f"{parts[1]}:{parts[2]}", file
     return "", ""

@@ -202,6 +202,13 @@ def test_no_configuration_is_unknown_not_none(host: Write) -> None:
     )
 
 
+@pytest.mark.parametrize("url", ["https://u:1/hidden@z.test", "https://u:a@hidden@z.test", "https://u:a/hidden@z.test"])
+def test_odd_logins_stay_on_the_node(host: Write, url: str) -> None:
+    root = host({"etc/containerd/config.toml": V1, "etc/containerd/certs.d/reg.test/hosts.toml": f'[host."{url}"]\n'})
+    found = looked(root)
+    assert "hidden" not in repr(found) + repr(found.seen())
+
+
 def test_nothing_of_a_header_leaves_the_node(host: Write) -> None:
     text = '[host."https://u:hidden@z.test"]\n[host."https://u:hidden@z.test".header]\nauthorization = "Basic hidden"\n'
     root = host({"etc/containerd/config.toml": V1, "etc/containerd/certs.d/reg.test/hosts.toml": text})

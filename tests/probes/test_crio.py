@@ -170,6 +170,13 @@ def test_broken_files_break_every_pull(walker: Walker, host: Write, text: str) -
     assert walked.verdict.cause == "runtime.config_invalid" and walked.verdict.confidence == "confirmed", walked.log
 
 
+@pytest.mark.parametrize("place", ["https://u:hidden@reg.test", "u:hidden@reg.test", "https://u:hid/hidden@reg.test"])
+def test_a_login_in_a_location_stays_on_the_node(host: Write, place: str) -> None:
+    text = f'[[registry]]\nprefix = "reg.test"\nlocation = "{place}"\n'
+    found = looked(host({CONF: text}), node=CRIO)
+    assert "hidden" not in repr(found) + repr(found.seen())
+
+
 def test_what_cannot_be_seen_is_unknown(host: Write) -> None:
     assert looked(host({"etc/hosts": ""}), node=CRIO).outcome == "unknown"
     assert looked(host({"etc/containers/policy.json": ""}), node=CRIO).outcome == "default"

@@ -112,6 +112,14 @@ def test_broken_files(host: Write, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "password", ["*hidden", "!hidden", "%hidden", "@hidden", "'hidden", '"hidden', "{hidden", "&hidden\n:"]
+)
+def test_a_broken_password_stays_on_the_node(host: Write, password: str) -> None:
+    found = looked(host({FILE: f"configs:\n  reg.test:\n    auth:\n      password: {password}\n"}), node=K3S)
+    assert "hidden" not in repr(found) + repr(found.seen())
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
