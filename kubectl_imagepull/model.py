@@ -248,6 +248,16 @@ class ProbeRun:
     why_not: tuple[str, ...] = ()
     cannot_see: tuple[str, ...] = ()
 
+    @property
+    def removal(self) -> str:
+        """The command that removes what was kept: the Job takes its pod and ConfigMap along."""
+        job, _, tail = self.pod.rpartition("-")
+        if self.rung == "kubelet" or not job:
+            return f"kubectl imagepull cleanup -n {self.namespace}"  # one pod or several
+        # the name of a Job's pod ends with five characters more, that of a run with six
+        kind, name = ("job", job) if len(tail) == 5 else ("pod", self.pod)
+        return f"kubectl delete {kind} {name} -n {self.namespace}"
+
 
 @dataclass(frozen=True)
 class Pull:
@@ -270,7 +280,10 @@ class Pull:
 
 @dataclass(frozen=True)
 class Case:
-    """Everything known about one container's pull: what the verdict is drawn from and nothing else."""
+    """Everything known about one container's pull: what the verdict is drawn from and nothing else.
+
+    peer_probe: the way out of a second node that the first is compared with.
+    """
 
     target: Target
     facts: Facts
@@ -279,6 +292,7 @@ class Case:
     probe: ProbeRun = field(default_factory=ProbeRun)
     errors: tuple[ReadError, ...] = ()
     version: int = CASE_VERSION
+    peer_probe: ProbeRun | None = None
 
     def seen(self, hop: str, role: str = "", place: str = "") -> tuple[Observation, ...]:
         """The observations of one hop, of one role of host and from one place where these are given."""

@@ -20,7 +20,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from .asked import Node, Pull
 from .dns_lookup import beside, lookup, system_lookup
 from .endpoints import Endpoint
-from .host_files import below, ca_bundle, hosts_addresses, read, resolv_conf, room_beside, stub_behind
+from .host_files import below, hosts_addresses, read, resolv_conf, room_beside, stub_behind
 from .runtime_config import Configuration
 from .seen import Deadline, Seen
 from .tls_handshake import trusting
@@ -105,11 +105,12 @@ def on_node(root: str, usr: Optional[str] = None, node: Optional[Node] = None, k
     compared = own if kubelet and conf is not None and own != conf else None
     conf = conf or own
     hosts = read(root, "/etc/hosts")
-    bundle = ca_bundle(root)
     configuration = Configuration(root, usr, node or Node())
+    bundle = configuration.bundle
+    trusted = [where for _, where in bundle.files] if bundle else []
 
     def own_trust(endpoint: Endpoint) -> Tuple[ssl.SSLContext, bool]:
-        context = trusting(bundle[1] if bundle else None)
+        context = trusting(*trusted)
         for path in endpoint.ca:
             where = below(root, path)
             with contextlib.suppress(OSError, ssl.SSLError):
@@ -121,8 +122,9 @@ def on_node(root: str, usr: Optional[str] = None, node: Optional[Node] = None, k
 
     return Place(
         resolve=lambda name, deadline: lookup(name, conf, hosts_addresses(hosts, name), deadline, label),
-        context=trusting(bundle[1] if bundle else None),
-        trust=bundle[0] if bundle else "the image's own",
+        context=trusting(*trusted),
+        trust=bundle.name if bundle else "the image's own",
+        says={"resolver": label, "trust": "host" if bundle else "image"},
         endpoints=configuration.endpoints,
         own_trust=own_trust,
         proxy=lambda scheme, host, port: proxy_for(configuration.proxies, scheme, host, port),
@@ -144,7 +146,7 @@ def _shown(context: ssl.SSLContext, root: str, certificate: str, key: str) -> bo
 
 def on_workstation() -> Place:
     """The machine where the command runs: its own resolver and its own trust store."""
-    return Place(resolve=system_lookup, context=trusting(None), trust="this machine's own", any_platform=True)
+    return Place(resolve=system_lookup, context=trusting(), trust="this machine's own", any_platform=True)
 
 
 def first_of(lock: Optional[str]) -> bool:
@@ -177,10 +179,6 @@ def main() -> int:
         return 2
     if not first_of(plan.get("lock")):
         return 4
-    versions = f"{platform.python_implementation()} {platform.python_version()}"
-    frames.write(
-        {"kind": "hello", "python": versions, "machine": platform.machine(), "container": plan.get("container", "")}
-    )
 
     def out_of_time() -> None:
         frames.end(complete=False)
@@ -189,16 +187,21 @@ def main() -> int:
     timer = threading.Timer(budget, out_of_time)
     timer.daemon = True
     timer.start()
-    place = on_workstation()
-    if plan.get("place") == "node":
+    room = None
+    if plan.get("place") != "node":
+        place = on_workstation()
+    else:
         root = str(plan.get("root", ""))
         # the host's /etc is there only beside its own /usr and /lib, at their own paths
         usr = "" if os.path.isdir(f"{root}/etc") else None
         node = Node(str(plan.get("runtime", "")), str(plan.get("kubelet", "")))
         place = on_node(root, usr, node, "/etc/resolv.conf")
         room = room_beside(root) if root else None
-        if room is not None:
-            frames.emit("storage", "node", "", room)
+    versions = f"{platform.python_implementation()} {platform.python_version()}"
+    about = {"python": versions, "machine": platform.machine(), "container": plan.get("container", "")}
+    frames.write({"kind": "hello", **about, **place.says})
+    if room is not None:
+        frames.emit("storage", "node", "", room)
     Walk(place, frames.emit, Deadline(budget)).run(pulls)
     timer.cancel()
     frames.end(complete=True)

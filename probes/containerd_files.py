@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import tomli
 
 from .asked import HUB, HUB_HOST, Node, Pull
-from .endpoints import MOST_ENDPOINTS, Endpoint, Found, missing_files, of_registry, problem, split_url
+from .endpoints import MOST_ENDPOINTS, Endpoint, Found, of_registry, problem, split_url, unusable_files
 from .host_files import config, files_in, is_folder, searchable
 from .seen import printable
 
@@ -134,7 +134,7 @@ def _legacy(root: str, merged: Dict[str, Any], mirrors: Dict[str, Any], pull: Pu
     own = _configured(own, configs)
     ends = [e for e in found if e.label == own.label]
     both = tuple(found if ends else [*found, own])
-    problems = missing_files(root, file, both)
+    problems = unusable_files(root, file, both)
     return Found("invalid" if problems else "configured" if found else "default", both, file, problems)
 
 
@@ -199,7 +199,7 @@ def from_directory(root: str, directory: str, pull: Pull, own: Endpoint) -> Foun
         # capabilities and override_path at the root are for `server`; trust and headers apply to the registry too
         found.append(_trusting(own, document, directory))
     known = tuple(e for e in found if e is not None)
-    problems = missing_files(root, file, known)
+    problems = unusable_files(root, file, known)
     return Found("invalid" if problems else "configured", known or (own,), file, problems)
 
 
@@ -209,7 +209,9 @@ def _docker_layout(root: str, directory: str, own: Endpoint) -> Found:
     keys = set(files_in(root, directory, ".key"))
     pairs = [(cert, cert[:-5] + ".key") for cert in files_in(root, directory, ".cert", 20)]
     client = tuple((cert, key if key in keys else "") for cert, key in pairs)
-    return Found("configured", (dataclasses.replace(own, ca=ca, client=client),), directory)
+    ends = (dataclasses.replace(own, ca=ca, client=client),)
+    problems = unusable_files(root, directory, ends)
+    return Found("invalid" if problems else "configured", ends, directory, problems)
 
 
 def _shape(document: Dict[str, Any]) -> str:

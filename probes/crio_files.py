@@ -62,7 +62,13 @@ def look(root: str, pull: Pull, node: Node) -> Found:
         return Found("unreadable", (own,), str(error))
     if not files.seen and not is_folder(root, "/etc/containers"):
         return Found("unknown", (own,), CONFIG)
-    note = "changed since the node's boot: in force after a reload of crio" if files.changed > booted_at() > 0 else ""
+    note = (
+        "changed since the node's boot: in force if crio was reloaded after that"
+        if files.changed > booted_at() > 0
+        else ""
+    )
+    if image.get("global_auth_file"):
+        note = "; ".join(filter(None, (note, "without a pull secret, credentials of the node's own are shown")))
     names = [f"{pull.domain}/{pull.repository}"]
     how = ""
     if pull.short:

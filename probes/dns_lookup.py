@@ -55,6 +55,10 @@ def lookup(
         if decisive and decisive["outcome"] == "ok":
             server = f"{decisive['server']}"
             said = f"{', '.join(decisive['addresses'][:3])} from {server} in {decisive['ms']:.0f} ms"
+            if decisive["name"] != host.rstrip(".") + ".":
+                said += f", completed by the search list to {decisive['name'].rstrip('.')}"
+            if all(_blocking(ip) for ip in decisive["addresses"]):
+                said += ", which is this machine itself: so answer resolvers that block a name"
             silent = [a for a in answers if a["outcome"] not in ("ok", "nxdomain", "no-data")]
             if silent:
                 said += f"; {', '.join(a['server'] for a in silent)} does not help ({silent[0]['outcome']})"
@@ -80,6 +84,11 @@ def beside(host: str, seen: Seen, conf: ResolvConf, deadline: Deadline) -> Optio
     data = {"server": ", ".join(conf.servers), "name": host, "outcome": other.outcome, "addresses": theirs}
     said = f"the kubelet's resolver, which pods get, says otherwise of {host}: {other.summary}"
     return Seen("differs", said, data, other.ms)
+
+
+def _blocking(ip: str) -> bool:
+    address = ipaddress.ip_address(ip)
+    return address.is_unspecified or address.is_loopback
 
 
 def _private(addresses: Sequence[str]) -> bool:

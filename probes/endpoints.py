@@ -12,7 +12,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
 from .asked import Pull
-from .host_files import below
+from .host_files import below, config
 from .seen import Seen, printable
 
 MOST_ENDPOINTS = 8
@@ -92,7 +92,7 @@ class Found:
             "default": "no mirror is configured for it",
             "configured": f"{self.source}: {', then '.join(_words(e) for e in self.endpoints)}",
             "unreadable": f"{self.source} cannot be read by the probe, so mirrors are unknown",
-            "unknown": f"{self.source or 'no configuration of the runtime'} was not found, so mirrors are unknown",
+            "unknown": f"{self.source or 'the configuration of the runtime'} is not to be seen, so mirrors are unknown",
         }.get(self.outcome, "")
         if self.problems:
             said = "; ".join(f"{p['file']}: {p['problem']}" for p in self.problems[:3])
@@ -134,15 +134,20 @@ def problem(file: str, text: str, fatal: bool = False) -> Dict[str, str]:
     return {"file": printable(file, 200), "problem": printable(text, 200), **({"fatal": "yes"} if fatal else {})}
 
 
-def missing_files(root: str, file: str, endpoints: Sequence[Endpoint]) -> Tuple[Dict[str, str], ...]:
-    """Authorities and client keys that the configuration names and that surely are not there."""
+def unusable_files(root: str, file: str, endpoints: Sequence[Endpoint]) -> Tuple[Dict[str, str], ...]:
+    """Authorities and client keys that the configuration names and that surely are not there, and authorities that are none:
+    containerd refuses both (core/remotes/docker/config/hosts.go tlsConfigFromHost)."""
     named = [("ca", path) for e in endpoints for path in e.ca]
     named += [("client", path) for e in endpoints for pair in e.client for path in pair if path]
-    return tuple(
-        problem(file, f"{kind} {path} does not exist", fatal=True)
-        for kind, path in dict.fromkeys(named)
-        if surely_absent(root, path)
-    )
+    found = []
+    for kind, path in dict.fromkeys(named):
+        if surely_absent(root, path):
+            found.append(problem(file, f"{kind} {path} does not exist", fatal=True))
+        elif kind == "ca":
+            text = config(root, path).text
+            if text is not None and "-----BEGIN CERTIFICATE-----" not in text:
+                found.append(problem(file, f"ca {path} holds no certificate", fatal=True))
+    return tuple(found)
 
 
 def surely_absent(root: str, path: str) -> bool:

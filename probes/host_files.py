@@ -23,6 +23,8 @@ CA_BUNDLES = (
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+CA_FOLDERS = ("/etc/ssl/certs", "/etc/pki/tls/certs")
+"""Every file in these is read as well (root_unix.go loadSystemRoots)."""
 MAX_FILE = 4 << 20
 MAX_CONFIG = 1 << 20
 """No configuration by hand is as large, and reading one takes time."""
@@ -227,10 +229,36 @@ def hosts_addresses(text: Optional[str], name: str) -> Tuple[str, ...]:
     return tuple(found)
 
 
-def ca_bundle(root: str) -> Optional[Tuple[str, str]]:
-    """(path on the host, path to open here) of the bundle that a Go runtime on this host loads; None: none is readable."""
-    for path in CA_BUNDLES:
+@dataclass(frozen=True)
+class Bundle:
+    """What a Go runtime on a host trusts. name: the file on the host; files: (path on the host, path to open here)."""
+
+    name: str
+    files: Tuple[Tuple[str, str], ...]
+
+    def newest(self, root: str) -> Tuple[str, float]:
+        """(file, when it was changed) of the one that was changed last."""
+        return max(((path, changed_at(root, path)) for path, _ in self.files), key=lambda both: both[1])
+
+
+def ca_bundle(root: str, file: str = "", folders: str = "") -> Optional[Bundle]:
+    """The bundle that a Go runtime on this host loads; None where none is readable.
+
+    file, folders: SSL_CERT_FILE and SSL_CERT_DIR of its environment, which stand for the usual places.
+    """
+    found: List[Tuple[str, str]] = []
+    for path in (file,) if file else CA_BUNDLES:
         where = below(root, path)
         if where is not None and os.access(where, os.R_OK) and os.path.isfile(where):
-            return path, where
-    return None
+            found.append((path, where))
+            break
+    if file and not found:
+        return None  # it is somewhere that is not mounted
+    known = {where for _, where in found}
+    for folder in folders.split(":") if folders else CA_FOLDERS:
+        for path in files_in(root, folder, "", 1000):
+            where = below(root, path)
+            if where is not None and where not in known and os.access(where, os.R_OK) and os.path.isfile(where):
+                known.add(where)
+                found.append((path, where))
+    return Bundle(found[0][0], tuple(found)) if found else None

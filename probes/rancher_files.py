@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from .asked import HUB, HUB_HOST, Node, Pull
 from .containerd_files import itself, with_tls
-from .endpoints import MOST_ENDPOINTS, Endpoint, Found, missing_files, problem, split_url, surely_absent
+from .endpoints import MOST_ENDPOINTS, Endpoint, Found, problem, split_url, surely_absent, unusable_files
 from .host_files import Config, booted_at, changed_at, config, files_in, is_folder, searchable
 from .seen import printable
 
@@ -59,7 +59,7 @@ def look(root: str, pull: Pull, node: Node) -> Found:
         found.append(own)
     if changed_at(root, file) > booted_at() > 0:
         notes.append(f"{node.family} reads it at its start only, and it is newer than the node's boot")
-    problems = missing_files(root, file, found)
+    problems = unusable_files(root, file, found)
     outcome = "invalid" if problems else "configured" if len(found) > 1 or found[0] != itself(pull) else "default"
     return Found(outcome, tuple(found), file, problems, "; ".join(notes))
 

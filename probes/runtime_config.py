@@ -11,8 +11,8 @@ from typing import Any, Dict, Optional
 from . import containerd_files, crio_files, rancher_files
 from .asked import Node, Pull
 from .endpoints import Found, of_registry
-from .host_files import booted_at, ca_bundle, changed_at, is_folder
-from .unit_files import Host, proxies_of, unit_of
+from .host_files import booted_at, ca_bundle, is_folder
+from .unit_files import Host, proxies_of, proxy_for, unit_of
 
 
 class Configuration:
@@ -24,15 +24,25 @@ class Configuration:
         host = Host(root, usr)
         self._unit = unit_of(host, self._node)
         self.proxies = proxies_of(host, self._unit, self._node)
+        environment = self._unit.environment
+        self.bundle = ca_bundle(root, environment.get("SSL_CERT_FILE", ""), environment.get("SSL_CERT_DIR", ""))
 
     def endpoints(self, pull: Pull) -> Found:
         """The endpoints of an image; what is known of the proxy and of the bundle's age is with them. Never raises."""
         found = self._look(pull)
         facts: Dict[str, Any] = {"family": self._node.family, "proxy": self.proxies.told(), **self._ages()}
-        note = found.note
-        if self.proxies.state == "unknown" and self._visible:
-            note = "; ".join(filter(None, (note, "whether it uses a proxy is unknown")))
+        note = "; ".join(filter(None, (found.note, self._proxy_words(found))))
         return dataclasses.replace(found, facts=facts, note=note)
+
+    def _proxy_words(self, found: Found) -> str:
+        """What a reader has to know of the way to the endpoints."""
+        if not self._visible or found.outcome not in ("default", "configured"):
+            return ""
+        if self.proxies.state == "unknown":
+            return "whether it uses a proxy is unknown"
+        ways = (proxy_for(self.proxies, e.scheme, e.host, e.port) for e in found.endpoints)
+        proxy = next((p for p in ways if p is not None), None)
+        return f"through proxy {proxy.label} ({self.proxies.source})" if proxy is not None else ""
 
     def _look(self, pull: Pull) -> Found:
         family = self._node.family
@@ -48,11 +58,11 @@ class Configuration:
 
     def _ages(self) -> Dict[str, Any]:
         """When the system's bundle was changed and when the node was booted: a bundle that is older is loaded for sure."""
-        bundle = ca_bundle(self._root)
-        changed, booted = changed_at(self._root, bundle[0]) if bundle else 0.0, booted_at()
-        if bundle is None or not changed or not booted:
+        file, changed = self.bundle.newest(self._root) if self.bundle else ("", 0.0)
+        booted = booted_at()
+        if self.bundle is None or not changed or not booted:
             return {}
-        return {"bundle": bundle[0], "bundle_changed": changed, "booted": booted}
+        return {"bundle": self.bundle.name, "bundle_newest": file, "bundle_changed": changed, "booted": booted}
 
 
 def _guessed(root: str, node: Node) -> Node:

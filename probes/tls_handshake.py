@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import ssl
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Tuple
 
 from .seen import Address, Deadline, Seen, Stopwatch, Watchdog, network_outcome, printable
 from .tcp_connect import dial
@@ -20,8 +21,10 @@ PARTIAL_CHAIN = 0x80000  # ssl.VERIFY_X509_PARTIAL_CHAIN has a name from Python 
 NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL")
 
 
-def trusting(bundle: Optional[str]) -> ssl.SSLContext:
-    """A context that trusts this bundle (None: this machine's own store) and checks as Go's crypto/x509 does.
+def trusting(*bundle: str) -> ssl.SSLContext:
+    """A context that trusts these files (none: this machine's own store) and checks as Go's crypto/x509 does.
+
+    A file that holds no certificate is passed over.
 
     As Go: TLS 1.2 at least, no fall-back to the common name, any trusted certificate may end a chain, none of RFC 5280's
     stricter rules that newer Pythons switch on by default.
@@ -30,10 +33,11 @@ def trusting(bundle: Optional[str]) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False
     context.verify_flags = ssl.VerifyFlags(ssl.VERIFY_X509_TRUSTED_FIRST | PARTIAL_CHAIN)
-    if bundle is None:
+    if not bundle:
         context.load_default_certs()
-    else:
-        context.load_verify_locations(cafile=bundle)
+    for file in bundle:
+        with contextlib.suppress(OSError, ssl.SSLError):
+            context.load_verify_locations(cafile=file)
     return context
 
 

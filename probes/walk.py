@@ -10,7 +10,7 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 from urllib.parse import quote, urljoin, urlsplit
 
 from . import blobs
@@ -50,6 +50,7 @@ class Place:
 
     any_platform: this machine's architecture is not the node's, so any image of an index will do to try its blobs.
     beside: called once for a host's name, with how it was resolved: what another resolver of the place says of it, or None.
+    says: what the place is less sure of than its kind promises (resolver: kubelet; trust: image).
     """
 
     resolve: Callable[[str, Deadline], Seen]
@@ -60,6 +61,7 @@ class Place:
     own_trust: Optional[Callable[[Endpoint], Tuple[ssl.SSLContext, bool]]] = None
     proxy: Callable[[str, str, int], Optional[Proxy]] = lambda scheme, host, port: None
     beside: Callable[[str, Seen, Deadline], Optional[Seen]] = lambda name, seen, deadline: None
+    says: Mapping[str, str] = field(default_factory=dict)
 
     def way_to(self, endpoint: Endpoint) -> Way:
         """With the endpoint's own trust and certificate, where it has any."""
@@ -239,7 +241,7 @@ class Walk:
             return []
         there = self.host("proxy", proxy.host, proxy.port, "http")
         if there.address is None:
-            said = f"the proxy {proxy.label} cannot be spoken to"
+            said = f"the proxy {proxy.label} cannot be spoken to{self._directly(to)}"
             emit("connect", role, label, Seen("not-reached", said, {"proxy": proxy.label}))
             return []
         led = dataclasses.replace(to, ip=there.address.ip, via=proxy.port)
@@ -250,10 +252,19 @@ class Walk:
             )
             return [led]
         data = {**seen.data, "for": label, "login": proxy.login}
-        emit("connect", "proxy", proxy.label, Seen(seen.outcome, seen.summary, data, seen.ms))
+        emit("connect", "proxy", proxy.label, Seen(seen.outcome, seen.summary + self._directly(to), data, seen.ms))
         said = f"the proxy {proxy.label} does not lead there"
         emit("connect", role, label, Seen("not-reached", said, {"proxy": proxy.label}))
         return []
+
+    def _directly(self, to: Address) -> str:
+        """What is said where a host that the proxy does not lead to answers without it."""
+        data = self._place.resolve(to.host, self._deadline).data
+        found = data.get("usable") or data.get("addresses") or []
+        _, open_one = connect([dataclasses.replace(to, ip=ip) for ip in found], self._deadline)
+        if open_one is None or _inward(open_one.ip):
+            return ""
+        return f"; directly {open_one.ip}:{to.port} answers, so it may belong into NO_PROXY"
 
     def _speak(
         self, known: _Host, role: str, addresses: List[Address], label: str, scheme: str, way: Way, emit: Emit

@@ -227,6 +227,7 @@ def _case(container: ContainerRead, alias: dict[str, str], looked: Looked, error
         observations=observations,
         probe=looked.probe,
         errors=(*errors, *looked.errors),
+        peer_probe=looked.peer_probe,
     )
 
 
@@ -262,15 +263,14 @@ class _Shown:
 
     def finish(self, case: Case, verdict: Verdict) -> None:
         """What has not been printed yet: hops not reached, this machine's view, verdict and fixes."""
-        node = [line for line in verdict.hops if line.vantage not in ("api", "workstation")]
+        node, beside = text.sides(case, verdict)
         # what a later observation made milder (a mirror whose fallback works) is not told twice
         told = {_told(line) for line in self._printed}
         for line in node:
             if _told(line) not in told:
                 self._hop(line)
-        local = [line for line in verdict.hops if line.vantage == "workstation"]
-        if local:
-            self._print(text.here(local, node, self._style))
+        for vantage, lines in beside.items():
+            self._print(text.beside(vantage, lines, node, self._style))
         self._print(text.verdict(case, verdict, self._style))
         foot = text.footer(case, [], self._style)
         if foot:

@@ -36,6 +36,7 @@ class Looked:
     observations: tuple[Observation, ...] = ()
     probe: ProbeRun = field(default_factory=ProbeRun)
     errors: tuple[ReadError, ...] = ()
+    peer_probe: ProbeRun | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class _Result:
     observations: list[Observation] = field(default_factory=list)
     probe: ProbeRun = field(default_factory=ProbeRun)
     errors: list[ReadError] = field(default_factory=list)
+    peer_probe: ProbeRun | None = None
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,9 @@ def look(
         with ending():
             plan = _plan(pulls, budget, node)
             probe, errors = climb(api, beside, _asked(peer, node), plan, results.put, peer.wanted, "peer-node")
-            errors += beside.clear()
+            left = beside.clear()
+            errors += left
+            gathered.peer_probe = _deleted(probe, probe.created and not left)
             if not probe.created:
                 why = "; ".join(probe.why_not)
                 errors.append(ReadError("node", f"{node.name} could not be compared with: {why}"[:300]))
@@ -237,7 +241,7 @@ def look(
         before = _deaf(True)
         stop()
         _deaf(False, before)
-    return Looked(tuple(gathered.observations), gathered.probe, tuple(gathered.errors))
+    return Looked(tuple(gathered.observations), gathered.probe, tuple(gathered.errors), gathered.peer_probe)
 
 
 def _asked(where: Where, node: NodeFacts) -> NodeAsked:

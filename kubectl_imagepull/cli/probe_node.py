@@ -13,15 +13,26 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from .. import __version__
-from ..image.messages import classify
 from ..image.reference import InvalidReference, Reference
 from ..kube.client import Api
 from ..kube.read import pull_of, read_node
-from ..model import Case, Facts, HopLine, NodeFacts, Observation, Pull, Target
+from ..model import (
+    Case,
+    Facts,
+    HopLine,
+    NodeFacts,
+    Observation,
+    Pull,
+    PullSecret,
+    ReferenceFacts,
+    Target,
+    Verdict,
+)
 from ..node.rehearsal import Rehearsal
 from ..report import document, text
 from ..report.style import Style
 from ..report.table import RegistryRow, registries, row_of
+from ..verdict import judge
 from ..verdict.hops import line_of
 from .look import Looked, Where, look
 from .on_path import on_path
@@ -52,7 +63,7 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
     pulls = [_registry(host, number) for number, host in enumerate(dict.fromkeys(args.registry))]
     rehearsal = Rehearsal()
     if args.image:
-        pull = _image(args.image)
+        reference, pull = _image(args.image)
         pulls = [p for p in pulls if p.authority != pull.authority] + [pull]
         secrets = (args.pull_secret,) if args.pull_secret else ()
         rehearsal, wanted = Rehearsal({pull.id: args.image}, secrets), dataclasses.replace(wanted, try_pull=True)
@@ -73,7 +84,7 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
     looked = look(
         api, Where(facts, api.namespace, running, listed, wanted, rehearsal), pulls, {}, args.timeout, lambda _: None
     )
-    pulled = next((o for o in looked.observations if o.vantage.rung == "rehearsal"), None)
+    pulled = _judged(looked, reference, pull, facts, secrets) if args.image else None
     rows = [_row(pull, looked, facts) for pull in pulls]
     blind = not all(row.lines for row in rows) if wanted.via != "rehearsal" else pulled is None
     case = Case(
@@ -88,7 +99,7 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         out.write(f"\n{_said(pulled, style)}\n" if pulled is not None else "")
         foot = text.footer(case, [], style)
         out.write(f"\n{foot}\n" if foot else "")
-    failed = pulled is not None and pulled.outcome == "failed"
+    failed = pulled is not None and pulled.verdict is not None
     return 1 if failed else 3 if blind else 1 if any(row.broken for row in rows) else 0
 
 
@@ -122,23 +133,58 @@ def _registry(host: str, number: int) -> Pull:
     return pull
 
 
-def _image(image: str) -> Pull:
+def _image(image: str) -> tuple[ReferenceFacts, Pull]:
     """The pull that --image asks for. Raises UsageError for what is no reference."""
     facts, pull = pull_of(image, "image")
     if pull is None:
         raise UsageError(f'error: --image "{image[:120]}": {facts.advice}'.replace("\n", " "))
-    return pull
+    return facts, pull
 
 
-def _said(pulled: Observation, style: Style) -> str:
+@dataclasses.dataclass(frozen=True)
+class _Pulled:
+    """How the pull ended, and the verdict on it."""
+
+    seen: Observation
+    verdict: Verdict | None = None
+
+
+def _judged(
+    looked: Looked, reference: ReferenceFacts, pull: Pull, node: NodeFacts, secrets: Sequence[str]
+) -> _Pulled | None:
+    """The verdict on the rehearsed pull as on a pod's whose kubelet says the same. The pull secret is not read for it."""
+    seen = next((o for o in looked.observations if o.vantage.rung == "rehearsal"), None)
+    if seen is None or seen.outcome != "failed":
+        return _Pulled(seen) if seen is not None else None
+    facts = Facts(
+        phase="Pending",
+        state="waiting",
+        reason="ErrImagePull",
+        said=str(seen.data.get("message")),
+        failing=True,
+        policy="Always",
+        reference=reference,
+        pull_secret_names=tuple(secrets),
+        secrets=tuple(PullSecret(name, "forbidden", "not looked at") for name in secrets),
+        node=node,
+        read_at=time.time(),
+    )
+    target = Target("", "", image=reference.text, node=node.name)
+    seen_of_it = on_path(looked.observations, pull, pull.id)
+    return _Pulled(seen, judge(Case(target, facts, pull, seen_of_it, looked.probe)))
+
+
+def _said(pulled: _Pulled, style: Style) -> str:
     """How the pull ended, for the terminal."""
-    image, message = str(pulled.data.get("image")), str(pulled.data.get("message"))
-    text = style.wrap(f"image {image}: {pulled.summary}", 2, 0)
-    if pulled.outcome != "failed":
-        return text
-    named = classify(message)
-    also = f" (could also be: {', '.join(named.also)})" if named.also else ""
-    return "\n".join((text, style.wrap(f"{named.cause}{also}", 2), style.wrap(f"the kubelet said: {message}", 2)))
+    seen, verdict = pulled.seen, pulled.verdict
+    lines = [style.wrap(f"image {seen.data.get('image')}: {seen.summary}", 2, 0)]
+    if verdict is not None:
+        lines.append(style.wrap(f"{verdict.title} ({verdict.cause}, {verdict.confidence})", 2))
+        lines += [style.wrap(line, 4, 2) for line in verdict.explanation]
+        if verdict.alternatives:
+            lines.append(style.wrap(f"could also be: {', '.join(verdict.alternatives)}", 2))
+        lines.append(style.wrap(f"the kubelet said: {seen.data.get('message')}", 2))
+    return "\n".join(lines)
 
 
 def _registries_of(images: Sequence[str]) -> list[Pull]:
@@ -165,9 +211,7 @@ def _asked_only(line: HopLine, seen: Observation) -> HopLine:
     return dataclasses.replace(line, status="pass") if asks else line
 
 
-def _document(
-    case: Case, node: NodeFacts, rows: Sequence[RegistryRow], pulled: Observation | None
-) -> dict[str, object]:
+def _document(case: Case, node: NodeFacts, rows: Sequence[RegistryRow], pulled: _Pulled | None) -> dict[str, object]:
     return {
         "apiVersion": document.API_VERSION,
         "kind": "NodeReport",
@@ -184,19 +228,19 @@ def _document(
             for row in rows
         ],
         **({"pull": _pull_document(pulled)} if pulled is not None else {}),
-        "probe": document.probe_document(case),
+        "probe": document.probe_document(case.probe),
         "errors": [{"where": e.where, "message": e.message} for e in case.errors],
     }
 
 
-def _pull_document(pulled: Observation) -> dict[str, object]:
-    message = str(pulled.data.get("message"))
-    named = classify(message) if pulled.outcome == "failed" else None
+def _pull_document(pulled: _Pulled) -> dict[str, object]:
+    seen, verdict = pulled.seen, pulled.verdict
     return {
-        "image": str(pulled.data.get("image")),
-        "outcome": pulled.outcome,
-        "cause": named.cause if named is not None else "none",
-        "also": list(named.also) if named is not None else [],
-        "message": message,
-        "seconds": round(pulled.ms / 1000, 1),
+        "image": str(seen.data.get("image")),
+        "outcome": seen.outcome,
+        "cause": verdict.cause if verdict is not None else "none",
+        **({"confidence": verdict.confidence, "title": verdict.title} if verdict is not None else {}),
+        "also": list(verdict.alternatives) if verdict is not None else [],
+        "message": str(seen.data.get("message")),
+        "seconds": round(seen.ms / 1000, 1),
     }

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from .. import __version__
-from ..model import Case, HopLine, Subject, Verdict
+from ..model import Case, HopLine, ProbeRun, Subject, Verdict
 
 API_VERSION = "imagepull.dev/v1alpha1"
 
@@ -87,14 +87,14 @@ def diagnosis(case: Case, found: Verdict) -> dict[str, Any]:
             }
             for f in found.fixes
         ],
-        "probe": probe_document(case),
+        "probe": probe_document(case.probe),
+        **({"peerProbe": probe_document(case.peer_probe)} if case.peer_probe is not None else {}),
         "errors": [{"where": e.where, "message": e.message} for e in case.errors],
     }
 
 
-def probe_document(case: Case) -> dict[str, Any]:
-    """The way out of the node that was taken."""
-    probe = case.probe
+def probe_document(probe: ProbeRun) -> dict[str, Any]:
+    """The way out of a node that was taken."""
     return {
         "rung": probe.rung or "none",
         "node": probe.node,

@@ -24,14 +24,12 @@ def report(both: Sequence[tuple[Case, Verdict]], style: Style) -> str:
         if len(group) > 1:
             lines = [lines[0].rstrip("\n"), style.wrap(f"same   {words.also(group)}", 7, 0), ""]
         vantage = ""
-        for line in found.hops:
-            if line.vantage != "workstation":
-                lines += [heading(line.vantage, style)] if line.vantage != vantage else []
-                lines.append(hop(line, style))
-                vantage = line.vantage
-        local = [line for line in found.hops if line.vantage == "workstation"]
-        if local:
-            lines.append(here(local, [x for x in found.hops if x.vantage not in ("api", "workstation")], style))
+        node, others = sides(case, found)
+        for line in (*(line for line in found.hops if line.vantage == "api"), *node):
+            lines += [heading(line.vantage, style)] if line.vantage != vantage else []
+            lines.append(hop(line, style))
+            vantage = line.vantage
+        lines += [beside(name, seen, node, style) for name, seen in others.items()]
         blocks.append("\n".join([*lines, verdict(case, found, style)]) + "\n")
     if len(shown) > 1:
         blocks.append(summary(shown, style))
@@ -80,14 +78,23 @@ def hop(line: HopLine, style: Style) -> str:
     return text
 
 
-def here(lines: list[HopLine], node_lines: list[HopLine], style: Style) -> str:
-    """The workstation's view: only where it differs from the node's, and what was tried with credentials."""
+def sides(case: Case, found: Verdict) -> tuple[list[HopLine], dict[str, list[HopLine]]]:
+    """What the node saw, and by vantage what others saw: a node that it is compared with, and this machine."""
+    peer = next((o.vantage.name for o in case.observations if o.vantage.place == "peer-node"), "")
+    others = {name: [line for line in found.hops if line.vantage == name] for name in (peer, "workstation") if name}
+    node = [line for line in found.hops if line.vantage not in ("api", *others)]
+    return node, {name: lines for name, lines in others.items() if lines}
+
+
+def beside(vantage: str, lines: list[HopLine], node_lines: list[HopLine], style: Style) -> str:
+    """The view of another than the node: only where it differs from the node's, and what was tried with credentials."""
     differing = [line for line in lines if not _same(line, node_lines)]
+    seen = f"seen from {'this machine' if vantage == 'workstation' else clean(vantage)}"
     if not lines or not node_lines:
         differing = lines
     elif not differing:
-        return style.paint("bold", "seen from this machine") + ": the same"
-    title = "seen from this machine" + (", where it differs" if len(differing) < len(lines) else "")
+        return style.paint("bold", seen) + ": the same"
+    title = seen + (", where it differs" if len(differing) < len(lines) else "")
     return "\n".join([style.paint("bold", title), *(hop(line, style) for line in differing)])
 
 

@@ -188,7 +188,7 @@ def means(case: Case, errors: Sequence[ReadError] = ()) -> list[str]:
     lines = []
     if probe.created:
         gone = "and deleted" if probe.deleted else "and kept"
-        how = "" if probe.deleted else f"; to delete it: kubectl imagepull cleanup -n {probe.namespace}"
+        how = "" if probe.deleted else f"; to delete it: {probe.removal}"
         lines.append(
             f"probe pod {probe.pod} ({probe.rung}) made in {probe.namespace} {gone}, {probe.seconds:.1f} s{how}"
         )

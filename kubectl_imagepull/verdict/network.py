@@ -145,11 +145,32 @@ def shaking_hands(case: Case) -> Iterator[Finding]:
                 cause,
                 seen.subject,
                 "tls",
-                f"{where(seen)}, {seen.subject.host}: {seen.summary}",
+                f"{where(seen)}, {seen.subject.host}: {seen.summary}{_between(case, seen)}",
                 [seen],
                 _also(seen),
                 "likely" if by_date(seen) else "confirmed",
             )
+
+
+def _between(case: Case, seen: Observation) -> str:
+    """Who may have made a certificate that the node does not know: its proxy, or whoever stands on its way and not on this
+    machine's."""
+    if seen.outcome != "unknown-authority":
+        return ""
+    mine = _issuer(seen)
+    for other in case.seen("tls", place="workstation"):
+        theirs = _issuer(other)
+        if other.subject == seen.subject and other.outcome == "ok" and mine and theirs and mine != theirs:
+            return f"; from this machine it is issued by {theirs}: something on the node's way opens TLS"
+    for other in case.seen("connect", seen.subject.role, "node"):
+        if other.subject == seen.subject and other.data.get("proxy"):
+            return f"; the way leads through the proxy {other.data['proxy']}, which may open TLS"
+    return ""
+
+
+def _issuer(seen: Observation) -> str:
+    chain = seen.data.get("chain") or [{}]
+    return str(chain[0].get("issuer") or "") if isinstance(chain[0], dict) else ""
 
 
 def _also(seen: Observation) -> list[str]:

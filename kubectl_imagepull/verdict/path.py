@@ -138,8 +138,8 @@ def bundle_not_loaded(case: Case) -> Iterator[Finding]:
         if good:
             when = "before" if case.facts.said_at and changed <= case.facts.said_at else "after"
             reason = (
-                f"{where(seen)}, {bundle} vouches for {host}; it was changed {when} the last failure and after the node's "
-                f"boot, and the runtime loads it at its start only"
+                f"{where(seen)}, {bundle} vouches for {host}; {seen.data.get('bundle_newest') or bundle} was changed {when} "
+                f"the last failure and after the node's boot, and the runtime loads the bundle at its start only"
             )
             subject = Subject("node", case.target.node or seen.vantage.name)
             also = ["tls.unknown_authority"]

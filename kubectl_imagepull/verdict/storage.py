@@ -32,14 +32,15 @@ def room(case: Case) -> Iterator[Finding]:
     said = classify(case.facts.said).cause if case.facts.said else ""
     level: Level = "error" if said.startswith("storage.") else "warning"
     size = _size_of(case)
-    for seen in case.seen("storage"):
+    # the kubelet's own figures first: of the file system of /etc it is not known whether images are there
+    for seen in sorted(case.seen("storage"), key=lambda o: "path" in o.data):
         free, inodes = seen.data.get("free_bytes"), seen.data.get("inodes_free")
         if not isinstance(free, int):
             continue
-        sure: Confidence = "likely"
+        beside = "path" in seen.data
+        sure: Confidence = "possible" if beside else "likely"
         if said == "storage.no_space" and seen.outcome == "low":
-            # the kubelet means the images' own file system; a probe can only look beside the files that it sees
-            sure = "confirmed" if seen.vantage.place == "api" else "likely"
+            sure = "possible" if beside else "confirmed"
             reason = "the runtime ran out of it"
         elif inodes == 0:
             reason = "no inode is left there"

@@ -227,13 +227,17 @@ def test_rehearsal(cluster: Cluster, cached: str) -> None:
     jsonschema.validate(json.loads(ran.stdout), schema())
     assert (ran.returncode, json.loads(ran.stdout)["pull"]["outcome"]) == (0, "pulled"), ran.stdout
     ran = cluster.run(*words, *image, "-o", "json", check=False)
-    assert (ran.returncode, json.loads(ran.stdout)["pull"]["outcome"]) == (1, "failed"), ran.stdout
+    found = json.loads(ran.stdout)
+    jsonschema.validate(found, schema())
+    pull = found["pull"]
+    assert (ran.returncode, pull["outcome"], pull["cause"]) == (1, "failed", "auth.no_credentials"), ran.stdout
+    assert pull["confidence"] == "confirmed", "the runtime's words and what the workstation sees together"
 
 
 def test_keep_pod(cluster: Cluster, cached: str) -> None:
-    """It stays, its name and the way to delete it are said, and that way works."""
+    """It stays, its name and the one command that deletes all of it are said, and that works."""
     ran = cluster.run("imagepull", "why", "no-tag-node1", "-n", cached, "--keep-pod", check=False)
-    assert f"kubectl imagepull cleanup -n {cached}" in " ".join(ran.stdout.split())
+    said = " ".join(ran.stdout.split()).partition("to delete it: kubectl ")[2].split(" not ")[0].split()[:5]
     ours = [
         "-n",
         cached,
@@ -247,7 +251,8 @@ def test_keep_pod(cluster: Cluster, cached: str) -> None:
     kept = cluster.run(*ours).stdout.split()
     assert sorted(name.partition("/")[0] for name in kept) == ["configmap", "job.batch", "pod"], kept
     assert next(name for name in kept if name.startswith("pod/"))[4:] in ran.stdout
-    cluster.run("imagepull", "cleanup", "-n", cached)
+    assert said[:2] == ["delete", "job"] and f"job.batch/{said[2]}" in kept, ran.stdout
+    cluster.run(*said)
     wait_for(lambda: not cluster.run(*ours).stdout.split(), 30)
 
 
@@ -313,19 +318,33 @@ class Stored:
                 body = body[end:]
 
 
+@contextlib.contextmanager
+def hosts_file(cluster: Cluster, node: str, host: str, other: str) -> Iterator[None]:
+    """A node's hosts file sends the one host to the other's address."""
+    file = cluster.lab.machine(node).path("/etc/hosts")
+    before = file.read_text()
+    file.write_text(f"{before}{cluster.lab.address(other)} {host}.lab.test\n")
+    try:
+        yield
+    finally:
+        file.write_text(before)
+
+
 def test_compare_node(cluster: Cluster, cached: str) -> None:
     """The same plan from a second node: the report says where they part, and nothing stays on either."""
-    with faults.unreachable(cluster.lab, "node1", "registry"):
-        cluster.apply(pod(cached, "alone", "node1", "registry.lab.test/multi:1.0"))
+    with hosts_file(cluster, "node1", "registry", "refused"):
+        cluster.apply(pod(cached, "alone", "node1", "registry.lab.test/busybox:9.8"))
         cluster.wait_failing(cached, ["alone"])
         code, found = cluster.why("alone", "-n", cached, "--compare-node", "auto")
     jsonschema.validate(found, schema())
-    assert (code, found["verdict"]["cause"]) == (1, "net.timeout")
+    assert (code, found["verdict"]["cause"]) == (1, "net.refused")
     said = " ".join(found["verdict"]["explanation"])
     assert "node1 and node2 part at connect of registry registry.lab.test" in said, said
     views = {(h["vantage"], h["hop"]): h["status"] for h in found["hops"]}
     assert (views["node1", "connect"], views["node2", "connect"]) == ("fail", "pass")
     ours = ["-n", cached, "get", "jobs,pods", "-l", "app.kubernetes.io/managed-by=kubectl-imagepull", "-o", "name"]
     assert not cluster.run(*ours).stdout.split()
-    _, found = cluster.why("no-tag-node2", "-n", cached, "--compare-node", "node1")
-    assert "node1 sees the same as node2" in found["verdict"]["explanation"], found["verdict"]
+    peer = found["peerProbe"]
+    assert (peer["rung"], peer["node"], peer["deleted"]) == ("host-python", "node2", True), peer
+    ran = cluster.run("imagepull", "why", "no-tag-node2", "-n", cached, "--compare-node", "node1", check=False)
+    assert "node1 sees the same as node2" in ran.stdout and "\nseen from node1: the same\n" in ran.stdout, ran.stdout

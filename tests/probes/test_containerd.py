@@ -195,6 +195,11 @@ def test_a_file_that_cannot_be_used_is_left_out(host: Write, text: str) -> None:
 def test_no_configuration_is_unknown_not_none(host: Write) -> None:
     assert looked(host({"etc/hosts": ""})).outcome == "unknown"
     assert looked(host({"etc/containerd/config.toml": ""})).outcome == "default"
+    nowhere = looked("/nowhere").seen()
+    assert (nowhere.outcome, nowhere.summary[:66]) == (
+        "unknown",
+        "the configuration of the runtime is not to be seen, so mirrors are",
+    )
 
 
 def test_nothing_of_a_header_leaves_the_node(host: Write) -> None:
@@ -333,9 +338,13 @@ class TestAttempts:
         said = f"not asked for {'tags' if kind == 'pull' else 'digests'}: {HERE}:{mirror.port}"
         assert said in next(line.summary for line in walked.verdict.hops if line.hop == "runtime")
 
-    def test_missing_ca(self, walker: Walker, host: Write, authority: trustme.CA, good: ssl.SSLContext) -> None:
+    @pytest.mark.parametrize("file", ["nowhere.crt", "empty.crt"])
+    def test_unusable_ca(
+        self, walker: Walker, host: Write, authority: trustme.CA, good: ssl.SSLContext, file: str
+    ) -> None:
+        host({"etc/ssl/empty.crt": "no certificate\n"})
         with Server(Repository(), good) as registry:
-            walked = self.walk(walker, host, authority, registry.port, 'ca = "/etc/ssl/nowhere.crt"\n')
+            walked = self.walk(walker, host, authority, registry.port, f'ca = "/etc/ssl/{file}"\n')
         assert walked.named == [("runtime.config_invalid", "node", "node-1")]
         assert walked.verdict.cause == "runtime.config_invalid" and walked.verdict.confidence == "confirmed"
 

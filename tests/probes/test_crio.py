@@ -131,6 +131,12 @@ def test_short_names_as_crio_is_told(host: Write) -> None:
     assert len(looked(root, node=CRIO, short="tools").endpoints) == 2
 
 
+def test_credentials_of_the_node_are_told_of(host: Write) -> None:
+    text = '[crio.image]\nglobal_auth_file = "/var/lib/kubelet/config.json"\n'
+    found = looked(host({CONF: MIRRORED, "etc/crio/crio.conf": text}), node=CRIO)
+    assert "credentials of the node's own" in found.seen().summary
+
+
 def test_refused_short_name(walker: Walker, host: Write) -> None:
     root = host({CONF: TWO, "etc/resolv.conf": "nameserver 127.0.0.1\n"})
     walked = walker.walk(443, "registry-1.docker.io", place=on_node(root, root, CRIO), short="tools")

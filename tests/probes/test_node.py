@@ -97,6 +97,19 @@ class TestResolvers:
         line = next(line for line in walked.verdict.hops if line.hop == "dns")
         assert (line.status, walked.named) == ("warn", []) and "127.0.0.2 does not help" in line.summary
 
+    def test_search_list_and_blocking_answers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A name of few dots that a search domain's wildcard completes, and a resolver that blocks."""
+        resolver = Resolver({"registry.test.corp.test": ["192.0.2.7"], "blocked.test": ["0.0.0.0"]})
+        monkeypatch.setattr(dns_lookup, "PORT", resolver.port)
+        conf = ResolvConf(("127.0.0.1",), ("corp.test",), 5)
+        try:
+            completed = dns_lookup.lookup("registry.test", conf, (), dns_lookup.Deadline(3))
+            blocked = dns_lookup.lookup("blocked.test", conf, (), dns_lookup.Deadline(3))
+        finally:
+            resolver.close()
+        assert "completed by the search list to registry.test.corp.test" in completed.summary
+        assert "so answer resolvers that block a name" in blocked.summary
+
     def test_private_or_public(self, monkeypatch: pytest.MonkeyPatch, walker: Walker) -> None:
         """A name that is private to one of them alone."""
         seen = dns_lookup.Seen("ok", "", {"addresses": ["203.0.113.5"]})
@@ -146,6 +159,41 @@ class TestBundle:
         walked = self.walk(walker, host, authority, host_files.booted_at() - 60)
         assert "runtime.config_invalid" not in {c for c, _, _ in walked.named}
         assert walked.verdict.cause == "tls.unknown_authority" and walked.verdict.confidence == "likely"
+
+    @pytest.mark.parametrize("kind", ["folder", "SSL_CERT_FILE", "SSL_CERT_DIR"])
+    def test_where_go_looks(self, walker: Walker, host: Write, authority: trustme.CA, kind: str) -> None:
+        """Beside the bundle every file of /etc/ssl/certs counts; what the unit's environment names stands for both."""
+        place = {"folder": "etc/ssl/certs/own.pem", "SSL_CERT_FILE": "etc/own.pem", "SSL_CERT_DIR": "etc/own/ca.pem"}[
+            kind
+        ]
+        value = "/etc/own.pem" if kind == "SSL_CERT_FILE" else "/etc/nowhere:/etc/own"
+        unit = (
+            f"[Service]\nExecStart=/usr/bin/containerd\n{f'Environment={kind}={value}' if kind != 'folder' else ''}\n"
+        )
+        root = host(
+            {
+                "etc/hosts": "127.0.0.1 registry.test\n",
+                "etc/resolv.conf": "nameserver 127.0.0.1\n",
+                "etc/systemd/system/containerd.service": unit,
+                "etc/ssl/certs/ca-certificates.crt": trustme.CA().cert_pem.bytes().decode(),
+                "etc/ssl/certs/README": "no certificate\n",
+                place: authority.cert_pem.bytes().decode(),
+            }
+        )
+        with Server(Repository(), context_of(authority.issue_cert("registry.test"))) as server:
+            walked = walker.walk(server.port, "registry.test", place=on_node(root, root, CONTAINERD))
+        assert walked.named == [], walked.log
+
+    def test_a_bundle_that_is_not_to_be_seen(self, host: Write) -> None:
+        """The unit names one in a place that is not mounted: what a certificate is worth there cannot be said."""
+        unit = "[Service]\nExecStart=/usr/bin/containerd\nEnvironment=SSL_CERT_FILE=/opt/ca.pem\n"
+        files = {"etc/ssl/certs/ca-certificates.crt": "", "etc/resolv.conf": "nameserver 127.0.0.1\n"}
+        root = host(files)
+        assert on_node(root, root, CONTAINERD).says == {"resolver": "host", "trust": "host"}
+        host({"etc/systemd/system/containerd.service": unit})
+        assert on_node(root, root, CONTAINERD).says == {"resolver": "host", "trust": "image"}
+        (Path(root) / "etc/resolv.conf").unlink()
+        assert on_node(root, root, CONTAINERD).says["resolver"] == "kubelet"
 
     def test_only_where_the_runtime_says_so(self, walker: Walker, host: Write, authority: trustme.CA) -> None:
         assert self.walk(walker, host, authority, time.time() - 60, said=False).named == []

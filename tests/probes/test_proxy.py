@@ -273,6 +273,8 @@ class TestWalk:
         ):
             walked = self.walk(walker, host, authority, server.port, f"http://{HERE}:{proxy.port}")
         assert walked.named == [], walked.log
+        runtime = next(line.summary for line in walked.verdict.hops if line.hop == "runtime")
+        assert f"through proxy {HERE}:{proxy.port} (/etc/systemd/system/containerd.service)" in runtime
         assert walked.outcome("dns") == "by-proxy" and walked.outcome("connect") == "tunnel"
         assert walked.outcome("manifest") == "200" and walked.outcome("blobs") == "ok"
         assert {f"CONNECT registry.test:{server.port}", f"CONNECT token.test:{token.port}"} == set(proxy.asked)
@@ -290,6 +292,7 @@ class TestWalk:
         with Forwarding() as proxy, Server(Repository(), foreign) as server:
             walked = self.walk(walker, host, authority, server.port, f"http://{HERE}:{proxy.port}")
         assert walked.named == [("tls.unknown_authority", "registry", f"registry.test:{server.port}")], walked.log
+        assert f"through the proxy {HERE}:{proxy.port}, which may open TLS" in walked.findings[0].reason
 
     @pytest.mark.parametrize(
         ("fault", "login", "sure"),
@@ -376,6 +379,19 @@ class TestWalk:
             walked = self.walk(walker, host, authority, server.port, f"http://{HERE}:{proxy.port}")
         assert walked.named == [("net.proxy", "proxy", f"{HERE}:{proxy.port}")], walked.log
         assert "token.test:443" in walked.findings[0].reason
+
+    @pytest.mark.parametrize("inside", [True, False])
+    def test_a_host_that_should_be_spared(
+        self, walker: Walker, host: Write, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, inside: bool
+    ) -> None:
+        """A registry inside, to which the proxy does not lead."""
+        monkeypatch.setattr("probes.walk._inward", lambda ip: False)
+        with Server(lambda r: http(502)) as proxy, Server(Repository()) as server:
+            port = server.port if inside else free_port()
+            hosts = {"etc/hosts": f"{HERE} registry.test\n"}
+            walked = self.walk(walker, host, authority, port, f"http://{HERE}:{proxy.port}", **hosts)
+        assert walked.named == [("net.proxy", "proxy", f"{HERE}:{proxy.port}")], walked.log
+        assert ("it may belong into NO_PROXY" in walked.findings[0].reason) == inside
 
     def test_one_that_is_needed_and_not_set(self, walker: Walker, host: Write, authority: trustme.CA) -> None:
         """The registry is not to be reached directly, and the node's own programs go through a proxy."""

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.model import Case, Facts, Observation, Pull, Subject, Target, Vantage
-from kubectl_imagepull.node import follow, sight
+from kubectl_imagepull.node import follow, kubelet_asks, sight
 from kubectl_imagepull.node.bundle import MOST_ARGUMENT, as_arguments, script
 from kubectl_imagepull.node.frames import FrameReader
 from kubectl_imagepull.node.ladder import RUNGS, VIA, NodeAsked, climb
 from kubectl_imagepull.node.ladder import _libraries as libraries
+from kubectl_imagepull.node.ladder import _merged as merged
 from kubectl_imagepull.node.plan import Plan
 from kubectl_imagepull.node.pod import Run, Shape, literal, probe_spec
 from kubectl_imagepull.node.trail import Trail
@@ -136,6 +137,11 @@ class Refusing:
     ("status", "message", "refuses"),
     [
         (400, 'admission webhook "w" does not support dry run', False),
+        (
+            403,
+            "pods is forbidden: ValidatingAdmissionPolicy 'p' denied request: failed expression: !request.dryRun",
+            False,
+        ),
         (403, 'pods is forbidden: User "u" cannot create resource "pods"', False),
         (403, 'pods "x" is forbidden: violates PodSecurity "baseline:latest": host namespaces', True),
         (403, 'pods "x" is forbidden: exceeded quota: q, requested: pods=1', True),
@@ -192,6 +198,121 @@ def test_nodes_that_take_no_pod(asked: NodeAsked, said: str) -> None:
     done, errors = climb(api, Trail(api), asked, Plan((), 5.0), lambda _: None)
     assert (done.rung, done.created, errors) == ("api-only", False, [])
     assert any(why.startswith(said) for why in done.why_not), done.why_not
+
+
+KUBELET = Vantage("node", "host", "host", "none", "unknown", "kubelet", "n1")
+GET = 'Startup probe failed: Get "https://r.test:443/v2/": '
+
+
+@pytest.mark.parametrize(
+    ("text", "ending", "passed"),
+    [
+        (f"{GET}dial tcp: lookup r.test on 10.0.0.2:53: no such host", ("dns", "nxdomain"), []),
+        (f"{GET}dial tcp: lookup r.test on 10.0.0.2:53: server misbehaving", ("dns", "server-failure"), []),
+        (f"{GET}dial tcp: lookup r.test on 10.0.0.2:53: read udp 1.2.3.4:5: i/o timeout", ("dns", "timeout"), []),
+        (f"{GET}dial tcp 10.0.0.9:443: connect: connection refused", ("connect", "refused"), ["dns"]),
+        (f"{GET}dial tcp 10.0.0.9:443: connect: no route to host", ("connect", "no-route"), ["dns"]),
+        (
+            f"{GET}net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+            ("connect", "no-answer"),
+            [],
+        ),
+        (f"{GET}http: server gave HTTP response to HTTPS client", ("tls", "plain-http"), ["dns", "connect"]),
+        (f"{GET}remote error: tls: handshake failure", ("tls", "handshake-failed"), ["dns", "connect"]),
+        (f"{GET}read: connection reset by peer", ("tls", "reset"), ["dns", "connect"]),
+        (
+            "Startup probe failed: HTTP probe failed with statuscode: 503",
+            ("registry", "503"),
+            ["dns", "connect", "tls"],
+        ),
+        ("Startup probe warning: Probe terminated redirects", ("registry", "3xx"), ["dns", "connect", "tls"]),
+    ],
+)
+def test_what_the_kubelet_says(text: str, ending: tuple[str, str], passed: list[str]) -> None:
+    """Its words end the path at one hop; a resolver that it names is kept."""
+    asked = kubelet_asks.greetings(Plan((Pull("p0", "r.test", 443, "a", "1"),), 20.0))[0]
+    *before, last = kubelet_asks.observations(text, asked, KUBELET)
+    assert (last.hop, last.outcome) == ending and [o.hop for o in before] == passed
+    if last.hop == "dns":
+        assert last.data["servers"][0]["server"] == "10.0.0.2"
+
+
+def test_token_hosts_of_the_kubelet() -> None:
+    """From the challenge, else from the table of registries; never an address of the node's own."""
+    pull = Pull("p0", "r.test", 443, "team/app", "1")
+    hub = Pull("p1", "registry-1.docker.io", 443, "library/busybox", "1")
+
+    def asked(pull: Pull, *lines: str) -> list[tuple[str, int, str]]:
+        found = kubelet_asks.tokens([pull], lambda _: lines or None)
+        return [(a.question.host, a.question.port, a.question.path) for a in found]
+
+    scope = "scope=repository%3Ateam%2Fapp%3Apull"
+    challenge = 'Bearer realm="https://auth.test:5001/token?x=1",service="a b"'
+    assert asked(pull, challenge) == [("auth.test", 5001, f"/token?x=1&service=a+b&{scope}")]
+    assert asked(pull) == [] and asked(pull, "Basic realm=x") == []
+    assert asked(hub)[0][:2] == ("auth.docker.io", 443)
+    for realm in (
+        "http://auth.test/",
+        "https://169.254.169.254/x",
+        "https://127.0.0.1/",
+        "https://[::1]/",
+        "https://localhost/",
+    ):
+        assert asked(pull, f'Bearer realm="{realm}"') == [], realm
+
+
+def test_a_token_host_that_cannot_be_spoken_to_is_told_for_each_image() -> None:
+    pulls = [Pull("p0", "r.test", 443, "a", "1"), Pull("p1", "r.test", 443, "a", "2")]
+    (asked,) = kubelet_asks.tokens(pulls, lambda _: ['Bearer realm="https://auth.test/token"'])
+    seen = list(kubelet_asks.observations(f"{GET}dial tcp 10.0.0.9:443: connect: connection refused", asked, KUBELET))
+    assert [(o.hop, o.outcome, o.pull) for o in seen[-2:]] == [("auth", "not-reached", p.id) for p in pulls]
+    assert {o.subject for o in seen} == {Subject("token", "auth.test")}
+    granted = list(kubelet_asks.observations("HTTP probe failed with statuscode: 200", asked, KUBELET))
+    assert [(o.hop, o.outcome, o.pull) for o in granted[-2:]] == [("auth", "token", p.id) for p in pulls]
+
+
+def test_the_kubelets_proof_is_capped_where_a_proxy_may_be_set() -> None:
+    """Unless the runtime's own words show that it goes the same way."""
+    refused = Observation("connect", Subject("registry", "r.test"), KUBELET, "refused", "refused", {})
+    said = 'failed to do request: Head "https://r.test/v2/": dial tcp 10.0.0.1:443: connect: connection refused'
+    for words, confidence in (("", "likely"), (said, "confirmed"), (f"proxyconnect tcp: {said}", "likely")):
+        facts = Facts(state="waiting", reason="ErrImagePull", failing=True, said=words)
+        case = Case(Target("ns", "p", "c", node="n1"), facts, Pull("p0", "r.test", 443, "a", "1"), (refused,))
+        found = [f for f in judge(case).findings if f.because]
+        assert [(f.cause, f.confidence) for f in found] == [("net.refused", confidence)], words
+
+
+def test_one_reason_is_said_once() -> None:
+    lines = [
+        "host-python: quota",
+        "shell on the host's network: quota",
+        "kubelet: no pause image: a: b",
+        "kubelet: quota",
+        "n1 sleeps",
+    ]
+    assert merged(lines) == (
+        "host-python, shell on the host's network, kubelet: quota",
+        "kubelet: no pause image: a: b",
+        "n1 sleeps",
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            "pods \"x\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: not here",
+            "ValidatingAdmissionPolicy 'p' refuses it: not here",
+        ),
+        ('admission webhook "w" denied the request: not here', 'webhook "w" refuses it: not here'),
+        (
+            'Internal error occurred: failed calling webhook "w": failed to call webhook: Post "https://w": refused',
+            'webhook "w", without which no pod is admitted, does not answer: Post "https://w": refused',
+        ),
+    ],
+)
+def test_refusals_in_a_line(message: str, said: str) -> None:
+    assert follow.refused(Exception(message)) == said
 
 
 def test_hosts_without_tools() -> None:

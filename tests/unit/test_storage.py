@@ -39,6 +39,14 @@ def test_room(free: int, size: int, expected: list[tuple[str, str]]) -> None:
     assert [(f.confidence, f.level) for f in found] == expected
 
 
+def test_the_file_system_of_etc_is_a_hint() -> None:
+    data = {"free_bytes": MIB, "capacity_bytes": 100 * MIB, "inodes_free": 5, "path": "/etc"}
+    room = Observation("storage", Subject("node", ""), HOST_PYTHON, "low", "little", data)
+    blobs = Observation("blobs", Subject("registry", "registry.test"), HOST_PYTHON, "ok", "", {"size": 9 * MIB}, "p1")
+    finding = judge(case_of([room, blobs], "registry.test", 443, said=FULL)).findings[0]
+    assert (finding.cause, finding.confidence, finding.subject.host) == ("storage.no_space", "possible", "node-1")
+
+
 def test_estimates_are_named_as_such() -> None:
     assert "350 MiB until they are unpacked (an estimate)" in judged(300 * MIB, 100 * MIB).findings[0].reason
 
