@@ -48,13 +48,9 @@ def _room(summary: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]] | None:
     data = {"free_bytes": free, "capacity_bytes": size, "inodes_free": _number(inodes) if inodes is not None else None}
     low = free < LOW_SHARE * size or free < LOW_BYTES or data["inodes_free"] == 0
     left = ", no inode left" if data["inodes_free"] == 0 else ""
-    return "low" if low else "ok", f"{_of(free, size)} are free for images{left}", data
-
-
-def _of(free: int, size: int) -> str:
-    """Both in one unit, that of the whole."""
-    unit, name = (GIB, "GiB") if size >= GIB else (float(1 << 20), "MiB")
-    return f"{free / unit:.1f} of {size / unit:.1f} {name}"
+    unit, name, digits = (GIB, "GiB", 1) if size >= GIB else (float(1 << 20), "MiB", 0)
+    room = f"{free / unit:.{digits}f} of {size / unit:.{digits}f} {name} are free for images"
+    return "low" if low else "ok", f"{room}{left}", data
 
 
 def _limits(document: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]] | None:

@@ -197,13 +197,17 @@ def test_retry_after_the_registry_came_back(cluster: Cluster, namespace: str) ->
 
 
 REFUSED = (
-    ("no-argo", ["--yes"], "deployment/no-argo is managed by Argo CD, which would revert"),
-    ("no-flux", ["--yes"], "deployment/no-flux is managed by Flux, which would revert"),
-    ("no-operator", ["--yes"], "the pod belongs to configmap/lord, whose operator would revert the change"),
+    ("no-argo", ["--yes", "--no-probe"], "deployment/no-argo is managed by Argo CD, which would revert"),
+    ("no-flux", ["--yes", "--no-probe"], "deployment/no-flux is managed by Flux, which would revert"),
+    (
+        "no-operator",
+        ["--yes", "--no-probe"],
+        "the pod belongs to configmap/lord, whose operator would revert the change",
+    ),
     ("no-guess", ["--yes"], "with --yes only what changes no meaning is done"),
     ("no-guess", [], "you did not say yes"),
     ("no-idea", ["--yes"], "no tag is near to 9.9; --tag TAG chooses one (there are 1.35, v2.0.0)"),
-    ("pod/no-bare", ["--yes"], "pod no-bare belongs to no workload"),
+    ("pod/no-bare", ["--yes", "--no-probe"], "pod no-bare belongs to no workload"),
     ("job/no-job", ["--yes"], "the pod template of job/no-job never changes; this makes the job anew: kubectl -n"),
 )
 

@@ -269,3 +269,16 @@ def test_a_node_whose_clock_is_ahead_waits_no_longer() -> None:
     failed = Event("Warning", "Failed", 'Failed to pull image "a:1": no', 3, 43_200.0, 43_200.0)
     waiting = {"waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "a:1"'}}
     assert _pulling(waiting, (failed,), "a:1", 0.0)["next_retry"] <= 300.0
+
+
+def test_what_a_runtime_meets_without_its_configuration_is_no_contradiction() -> None:
+    """A hosts.toml that does not parse is left out, and the registry itself is asked (containerd: docs/hosts.md)."""
+    problem = {"file": "/etc/containerd/certs.d/x/hosts.toml", "problem": "does not parse", "fatal": ""}
+    at = Vantage("node", network="host", trust="host", resolver="host", name="node1")
+    broken = Observation("runtime", Subject("node", "node1"), at, "invalid", data={"problems": [problem]})
+    looked = (broken, replace(seen("dns", "nxdomain"), vantage=at))
+    said = f'failed to do request: Head "https://{HOST}/v2/web/manifests/1.0": dial tcp: lookup {HOST}: no such host'
+    found = judge(case(looked, failing=True, said=said))
+    assert found.cause == "runtime.config_invalid"
+    (line,) = [line for line in found.explanation if "reports that" in line]
+    assert line.endswith("(dns.nxdomain): that is what it meets without what the file says")
