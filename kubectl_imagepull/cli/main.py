@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Every way out ends here: an interruption is silent, a closed pipe too, and no error shows a traceback.
     """
     try:
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
         code = run(list(sys.argv[1:] if argv is None else argv), sys.stdout, sys.stderr, sys.stdin)
         sys.stdout.flush()

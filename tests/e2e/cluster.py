@@ -112,6 +112,15 @@ class Cluster:
 
         wait_for(failing, seconds)
 
+    def wait_pulling(self, namespace: str, pods: Sequence[str], seconds: float = 60) -> None:
+        """Wait until the kubelet says that it pulls for each of the pods; a runtime may then be silent for minutes."""
+
+        def pulling() -> bool:
+            events = self.get("-n", namespace, "events")["items"]
+            return set(pods) <= {e["involvedObject"]["name"] for e in events if e["reason"] == "Pulling"}
+
+        wait_for(pulling, seconds)
+
     def wait_running(self, namespace: str, pods: Sequence[str], seconds: float = 60) -> None:
         """Wait until the pods run."""
 

@@ -35,7 +35,7 @@ WITHIN = 120.0
 def target(cluster: Cluster, namespace: str) -> str:
     """A pod whose registry drops packets, so that a run takes some seconds."""
     cluster.apply(pod(namespace, "slow", "node1", "dropped.lab.test/team/app:1.0"))
-    cluster.wait_failing(namespace, ["slow"])
+    cluster.wait_pulling(namespace, ["slow"])
     return "slow"
 
 

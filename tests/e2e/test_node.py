@@ -128,7 +128,7 @@ def test_dead_resolver(cluster: Cluster, namespace: str, node: str) -> None:
     """The host's resolver is silent: the resolver is the subject, not the registry."""
     with faults.dns_dead(cluster.lab, node, "both"):
         cluster.apply(pod(namespace, f"dark-{node}", node, "registry.lab.test/busybox:dark"))
-        cluster.wait_failing(namespace, [f"dark-{node}"], 150)
+        cluster.wait_pulling(namespace, [f"dark-{node}"])
         code, found = cluster.why(f"dark-{node}", "-n", namespace)
     verdict = found["verdict"]
     assert (code, verdict["cause"], verdict["confidence"]) == (1, "dns.timeout", "confirmed"), json.dumps(
@@ -141,7 +141,7 @@ def test_one_node_only(cluster: Cluster, namespace: str) -> None:
     """Dropped from one node, reachable from everywhere else: the report says both."""
     with faults.unreachable(cluster.lab, "node1", "registry"):
         cluster.apply(pod(namespace, "alone", "node1", "registry.lab.test/multi:1.0"))
-        cluster.wait_failing(namespace, ["alone"])
+        cluster.wait_pulling(namespace, ["alone"])
         code, found = cluster.why("alone", "-n", namespace)
         text = cluster.run("imagepull", "why", "alone", "-n", namespace, check=False).stdout
     assert (code, found["verdict"]["cause"], found["verdict"]["confidence"]) == (1, "net.timeout", "confirmed")
