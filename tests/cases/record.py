@@ -239,6 +239,7 @@ SCENARIOS = (
     Scenario("tls.expired-token", "token-expired.lab.test/team/app:1.0", node="node1"),
     Scenario("net.refused-blob", "blobs-refused.lab.test/team/app:1.0"),
     Scenario("net.timeout-token", "token-dropped.lab.test/team/app:1.0", until=_pulling),
+    Scenario("tls.expired-server-clock", "skewed.lab.test/team/app:1.0"),
     Scenario("node.clock_skew", "skewed.lab.test/team/app:1.0", env=faults.right_clock),
     Scenario("auth.cached_image_denied", "private.lab.test/team/app:1.0", policy="Never", before=_pulled_with_a_secret),
     Scenario("policy.admission", "", before=_refused_pods, until=_no_pods_come, ask="deploy/refused"),
