@@ -156,8 +156,6 @@ def _contradiction(case: Case, chosen: Finding, spoken: Finding) -> str:
     again = [o for o in decisive(case, spoken.hop) if o.subject.role == spoken.subject.role] if spoken.hop else []
     told = f"{runtime or 'the runtime'} reports that {title_of(case, spoken)} ({spoken.cause})"
     place = _seen_from(case, chosen)
-    if chosen.cause == "runtime.config_invalid":
-        return f"{told}: that is what it meets without what the file says"
     if again and all(status_of(case, o) == "pass" for o in again):
         return f"{told}, but {place} that works now"
     if runtime == "containerd":
