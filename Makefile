@@ -41,7 +41,7 @@ unit: env ## the tests that need neither root nor a cluster
 
 e2e: env ## the command on the lab, a lab of its own for each of three workers
 	@$(PY) -m tests.lab build
-	@$(PY) -m pytest -n 3 --dist loadfile tests/e2e
+	@$(PY) -m pytest -n 3 --dist loadfile --durations 25 tests/e2e
 
 lab-test: env ## the lab itself: every fault it makes, and that it leaves nothing behind
 	@$(PY) -m pytest tests/lab
