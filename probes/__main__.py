@@ -113,8 +113,9 @@ def on_node(root: str, usr: Optional[str] = None, node: Optional[Node] = None, k
         context = trusting(*trusted)
         for path in endpoint.ca:
             where = below(root, path)
-            with contextlib.suppress(OSError, ssl.SSLError):
-                context.load_verify_locations(cafile=where)
+            if where is not None:
+                with contextlib.suppress(OSError, ssl.SSLError):
+                    context.load_verify_locations(cafile=where)
         if endpoint.skip_verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE

@@ -305,7 +305,8 @@ def _endpoint(root: str, name: str, pull: Pull, insecure: bool) -> Optional[Endp
 
 def _split(domain: str) -> Tuple[str, int]:
     found = re.fullmatch(r"\[?([^\]]*?)\]?(?::(\d{1,5}))?", domain)
-    return (found[1], int(found[2] or 443)) if found else (domain, 443)
+    port = int(found[2] or 443) if found else 443
+    return (found[1], port) if found and port < 65536 else (domain, 443)
 
 
 def _listed_insecure(image: Dict[str, Any], domain: str) -> bool:

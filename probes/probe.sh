@@ -457,9 +457,10 @@ inside=
 # address -> 0 for one of this machine's own or a link-local one
 inward() {
     case $1 in
-    127.* | 169.254.* | 0.* | ::1 | fe80:* | FE80:*) return 0 ;;
+    127.* | 169.254.* | 0.* | :: | ::1 | [fF][eE][89abAB]?:* | ::[fF][fF][fF][fF]:*) return 0 ;;
+    *[!0-9]*) return 1 ;;
+    *) return 0 ;; # one bare number: inet_aton takes it for any address
     esac
-    return 1
 }
 
 # role host port scheme path [method]: dns, connect and tls. -> 0 where HTTP was answered: $code, $reply, $address
@@ -861,13 +862,23 @@ proxies() {
                 case $line in '#'* | ';'*) continue ;; esac
                 for setting in HTTPS_PROXY https_proxy HTTP_PROXY http_proxy NO_PROXY no_proxy; do
                     case $line in "$setting="* | *[\ \"\'=]"$setting="*) ;; *) continue ;; esac
-                    value=${line#*"$setting="}
-                    case $value in
-                    '"'*) value=${value#?} value=${value%%\"*} ;;
-                    "'"*) value=${value#?} value=${value%%\'*} ;;
-                    *) value=${value%%[ \"\']*} ;;
+                    value=${line#*"$setting="} before=${line%%"$setting="*}
+                    # a quote before the setting goes round both
+                    case $before in
+                    *\") value=${value%%\"*} ;;
+                    *\') value=${value%%\'*} ;;
+                    *)
+                        case $value in
+                        '"'*) value=${value#?} value=${value%%\"*} ;;
+                        "'"*) value=${value#?} value=${value%%\'*} ;;
+                        *) value=${value%%[ \"\']*} ;;
+                        esac
+                        ;;
                     esac
-                    case $value in *//*@*) value=${value%%//*}//${value##*@} ;; esac
+                    # a login stands before the last @, with or without a scheme in front
+                    case $value in
+                    *@*) case ${value%%@*} in *//*) value=${value%%//*}//${value##*@} ;; *) value=${value##*@} ;; esac ;;
+                    esac
                     case $setting in
                     [Hh]*[Ss]_*) proxy_https=$value ;;
                     [Hh]*) proxy_http=$value ;;

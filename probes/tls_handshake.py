@@ -101,7 +101,7 @@ def _refused_certificate(
         with _wrapped(address, unchecked(), deadline) as sock:
             data["version"] = sock.version()
             chain = _chain(sock)
-    except OSError:
+    except (OSError, ValueError):
         pass  # the refusal itself is the finding; the certificate would only have explained it
     code = error.verify_code
     problems = []
@@ -197,17 +197,25 @@ def _decode(der: bytes) -> Dict[str, Any]:
             found: Dict[str, Any] = ssl._ssl._test_decode_cert(f"/proc/self/fd/{number}")  # type: ignore[attr-defined]
     except (OSError, ssl.SSLError, AttributeError, ValueError):
         return {}
-    begins, ends = found.get("notBefore"), found.get("notAfter")
+    begins, ends = _seconds(found.get("notBefore")), _seconds(found.get("notAfter"))
     return {
         "subject": _name(found.get("subject")),
         "issuer": _name(found.get("issuer")),
         "issuer_url": printable((found.get("caIssuers") or ("",))[0], 200),
         "names": [printable(value, 100) for _, value in found.get("subjectAltName", ())][:20],
-        "begins": ssl.cert_time_to_seconds(begins) if begins else 0.0,
-        "ends": ssl.cert_time_to_seconds(ends) if ends else 0.0,
-        "not_before": _utc(ssl.cert_time_to_seconds(begins)) if begins else "",
-        "not_after": _utc(ssl.cert_time_to_seconds(ends)) if ends else "",
+        "begins": begins,
+        "ends": ends,
+        "not_before": _utc(begins) if begins else "",
+        "not_after": _utc(ends) if ends else "",
     }
+
+
+def _seconds(date: Any) -> float:
+    """A certificate's date since the epoch, 0.0 for none or one that nobody can read: a hostile server writes what it likes."""
+    try:
+        return float(ssl.cert_time_to_seconds(date)) if date else 0.0
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _name(parts: Any) -> str:

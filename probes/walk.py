@@ -146,7 +146,11 @@ class Walk:
 
     def _group(self, pulls: Sequence[Pull]) -> None:
         for pull in pulls:
-            self._pull(pull)
+            try:
+                self._pull(pull)
+            except Exception as error:  # what one host or file makes of us must not cost the other images
+                said = f"the probe failed: {type(error).__name__} {printable(error, 100)}"
+                self._emit("registry", "registry", pull.domain, Seen("error", said), pull.id)
 
     # ---- one host -------------------------------------------------------------------------------------------------
 
@@ -462,7 +466,7 @@ class Walk:
         where = f"{one.scheme}://{end.host}:{end.port}{path}"
         for _ in range(REDIRECTS):
             if host.address is None:
-                said = f"redirected to {printable(where, 200)}, which cannot be reached"
+                said = f"redirected to {_bare(where)}, which cannot be reached"
                 return Reply(0, trouble="not-reached", detail=said), elsewhere
             reply = ask(method, host.address, path, self._deadline, host.context, headers, most)
             location = reply.headers.get("location", "")
@@ -473,9 +477,9 @@ class Walk:
                 parts = urlsplit(where)
                 name, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
             except ValueError:
-                return Reply(0, trouble="garbage", detail=f"redirected to {printable(where, 200)}"), elsewhere
+                return Reply(0, trouble="garbage", detail=f"redirected to {_bare(where)}"), elsewhere
             if parts.scheme not in ("https", "http") or not name:
-                return Reply(0, trouble="garbage", detail=f"redirected to {printable(where, 200)}"), elsewhere
+                return Reply(0, trouble="garbage", detail=f"redirected to {_bare(where)}"), elsewhere
             if (name, port, parts.scheme) != (end.host, end.port, one.scheme):
                 headers.pop("Authorization", None)
                 elsewhere = name if port == 443 else f"{name}:{port}"
@@ -623,7 +627,7 @@ def _greeting(reply: Reply) -> Seen:
         "api_version": reply.headers.get("docker-distribution-api-version", ""),
         "content_type": reply.headers.get("content-type", ""),
         "server": reply.headers.get("server", ""),
-        "location": reply.headers.get("location", ""),
+        "location": _bare(reply.headers.get("location", "")),
         "errors": reply.errors,
         "detail": reply.detail or printable(reply.body.decode("utf-8", "replace"), 200),
         "cut": reply.cut,
@@ -670,10 +674,18 @@ def _skew(reply: Reply) -> Optional[float]:
         return None
 
 
+def _bare(url: str) -> str:
+    """A URL without login and query: who has the signature in a query may read the blob."""
+    scheme, mark, rest = url.partition("#")[0].partition("?")[0].rpartition("://")
+    host, slash, path = rest.partition("/")
+    return printable(f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}", 200)
+
+
 def _inward(ip: str) -> bool:
     """True for addresses of this machine and its link: the metadata services of clouds are among them."""
     try:
         address = ipaddress.ip_address(ip)
     except ValueError:
         return False
+    address = getattr(address, "ipv4_mapped", None) or address
     return address.is_loopback or address.is_link_local or address.is_unspecified

@@ -140,6 +140,9 @@ FAULTS: Mapping[str, Fault] = {
     "dropped": Fault("packets are dropped", "net.timeout", (CONFIRMED, CONFIRMED, CONFIRMED, POSSIBLE, POSSIBLE)),
     "noroute": Fault("no route to the host", "net.unreachable", _EVERYWHERE),
     "unknownca": Fault("an unknown CA", "tls.unknown_authority", (CONFIRMED, POSSIBLE, CONFIRMED, UNSEEN, UNSEEN)),
+    "intermediate": Fault(
+        "a missing intermediate", "tls.unknown_authority", (CONFIRMED, POSSIBLE, CONFIRMED, UNSEEN, UNSEEN)
+    ),
     "expired": Fault("an expired certificate", "tls.expired", _BY_TOOLS),
     "wrongname": Fault("a certificate for another name", "tls.hostname_mismatch", _BY_TOOLS),
     "plain": Fault("plain HTTP", "tls.http_on_https", _EVERYWHERE),
@@ -148,6 +151,12 @@ FAULTS: Mapping[str, Fault] = {
     "token-nxdomain": Fault(
         "the token host's name does not exist", "dns.nxdomain", (CONFIRMED, LIKELY, CONFIRMED, UNSEEN, LIKELY), "token"
     ),
+    "token-refused": Fault(
+        "the token host refuses connections", "net.refused", (CONFIRMED, CONFIRMED, CONFIRMED, UNSEEN, LIKELY), "token"
+    ),
+    "unavailable": Fault("the registry is unavailable", "registry.unavailable", _EVERYWHERE),
+    "blob-refused": Fault("the blob host refuses connections", "net.refused", _BY_TOOLS, "blob"),
+    "blob-missing": Fault("the blob host lacks a blob", "image.blob_unknown", _BY_TOOLS, "blob"),
     "tag": Fault("a tag that is not there", "image.tag_unknown", _EVERYWHERE),
     "repository": Fault(
         "a repository that is not there",

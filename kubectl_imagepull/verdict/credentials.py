@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .. import catalogue
 from ..image.messages import Classified, classify
-from ..model import Case, Confidence, Finding, Observation, PullSecret, Subject
-from .evidence import decisive, found, rule, where
+from ..image.registries import NODE_ROLE, kind_of
+from ..model import HOPS, Case, Confidence, Finding, Observation, PullSecret, Subject
+from .evidence import decisive, found, rule, weakest, where
 
 REFUSED = ("401", "403")
 
@@ -86,7 +88,11 @@ def nothing_sent(case: Case) -> Iterator[Finding]:
         return
     if any(o.outcome == "200" for o in decisive(case, "manifest")):
         return
-    subject, at_most = registry_subject(case), _sure(refused)
+    if _got_in(case, message):
+        return
+    # what a node's role or a provider plugin of the kubelet sends for a cloud's registry is not to be seen
+    by_node = NODE_ROLE in kind_of(case.facts.reference.registry).credentials
+    subject, at_most = registry_subject(case), weakest((_sure(refused), "likely" if by_node else "confirmed"))
     reason = (
         f"{where(refused[0])}, {refused[0].subject.host}: {refused[0].summary}"
         if refused
@@ -95,7 +101,11 @@ def nothing_sent(case: Case) -> Iterator[Finding]:
     named = case.facts.secrets
     missing = [s for s in named if s.state == "missing"]
     unused = [s for s in named if s.state == "unused" and s.cause]
-    if any(s.state == "forbidden" for s in named):
+    if case.facts.pod_reason == "Gone":
+        text = f"{reason}; which pull secrets the pod had is not known any more"
+        also = ["auth.bad_credentials", "auth.denied_or_missing"]
+        yield found(case, "auth.no_credentials", subject, "auth", text, refused, also, "possible")
+    elif any(s.state == "forbidden" for s in named):
         why = "the pod's pull secrets cannot be read by you"
         also = ["auth.bad_credentials", "auth.secret_wrong_registry", "auth.secret_ignored"]
         yield found(case, "auth.no_credentials", subject, "auth", f"{reason}; {why}", refused, also, "possible")
@@ -111,13 +121,26 @@ def nothing_sent(case: Case) -> Iterator[Finding]:
         text = f"{reason}; the pod has no pull secret, but its service account {case.facts.service_account} has {names} now"
         yield found(case, "auth.secret_added_late", subject, "auth", text, refused, at_most=at_most)
     elif _tells_apart(refused):
-        yield found(case, "auth.no_credentials", subject, "auth", f"{reason}; the pod has no pull secret", refused)
+        text = f"{reason}; the pod has no pull secret"
+        yield found(case, "auth.no_credentials", subject, "auth", text, refused, at_most=at_most)
     elif refused and (words := _by_words(refused)) is not None:
-        sure: Confidence = "likely" if words.also else "confirmed"
+        sure = weakest((at_most, "likely" if words.also else "confirmed"))
         text = f"{reason}; the pod has no pull secret"
         yield found(case, words.cause, subject, "auth", text, refused, words.also, sure)
     elif refused:
-        yield found(case, "auth.denied_or_missing", subject, "auth", f"{reason}; the pod has no pull secret", refused)
+        text = f"{reason}; the pod has no pull secret"
+        yield found(case, "auth.denied_or_missing", subject, "auth", text, refused, at_most=at_most)
+
+
+def _got_in(case: Case, message: Classified | None) -> bool:
+    """True where the runtime speaks of what comes after the registry has let it in: then the node has credentials of its own.
+
+    Not where there are mirrors: a mirror's 404 proves no login at the registry.
+    """
+    hop = catalogue.entry(message.cause).hop if message is not None else ""
+    if hop not in HOPS[HOPS.index("manifest") : HOPS.index("runtime")]:
+        return False
+    return not any(o.data.get("attempt") for o in case.observations)
 
 
 def _by_words(refused: list[Observation]) -> Classified | None:
@@ -165,6 +188,11 @@ def sent_and_refused(case: Case) -> Iterator[Finding]:
         extra = "; without any credentials the image could be pulled" if open_to_all else ""
         reason = f"{where(refused[0])}, {refused[0].subject.host}: {refused[0].summary}{extra}"
         subject = refused[0].subject
+        if all(o.outcome == "403" for o in refused):
+            # a token host that says 403 may know who asks and refuse the repository, or the address that we ask from
+            also = ["auth.denied_or_missing", "auth.bad_credentials", "auth.expired"]
+            yield found(case, "auth.forbidden", subject, "auth", reason, refused, also, "likely")
+            return
         yield found(case, "auth.bad_credentials", subject, "auth", reason, refused, ["auth.expired"])
     elif denied:
         codes = {str(e.get("code")) for o in denied for e in o.data.get("errors") or []}

@@ -80,8 +80,9 @@ def _looked(case: Case, finding: Finding) -> bool:
 CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "explain": lambda case, finding: False,
     "pull-secret": lambda case, finding: not node_fixes(case, finding.cause),
-    "one-entry": lambda case, finding: _entries(case, finding) <= 1,
-    "several-entries": lambda case, finding: _entries(case, finding) > 1,
+    # how many there are may not be known, and then they are kept
+    "one-entry": lambda case, finding: _entries(case, finding) == 1,
+    "several-entries": lambda case, finding: _entries(case, finding) != 1,
     "from-account": _from_account,
     "from-pod": lambda case, finding: not _from_account(case, finding),
     "public": lambda case, finding: any(
@@ -165,6 +166,8 @@ def _fitted(case: Case, command: str, names: dict[str, str]) -> tuple[str, ...]:
     )
     if static:
         return () if changes_pod else (command,)
+    if case.facts.pod_reason == "Gone" and (" delete pod " in command or " patch pod " in command):
+        return ()
     if " set image " in command:
         return set_image(case, command.partition(f"{shlex.quote(case.target.container)}=")[2])
     if " rollout restart " in command:
@@ -232,7 +235,7 @@ def _account_patch(case: Case, command: str, names: dict[str, str]) -> str:
     found = PATCHED.search(command)
     if found is None:
         return command
-    if any("serviceaccounts" in error.message for error in case.errors):
+    if not case.facts.service_account or any("serviceaccounts" in error.message for error in case.errors):
         # what it has is not known, and a patch would drop it
         return f"kubectl -n {shlex.quote(case.target.namespace)} edit serviceaccount {names['service_account']}"
     added = [entry["name"] for entry in json.loads(found[1])["imagePullSecrets"]]

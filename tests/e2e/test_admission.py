@@ -330,6 +330,9 @@ def test_no_right_to_make_configmaps(cluster: Cluster, guarded: str) -> None:
         {"apiVersion": api, "kind": "ClusterRole", "metadata": whole, "rules": nodes},
         {"apiVersion": api, "kind": "ClusterRoleBinding", "metadata": whole, **bound},
     ):
+        for asked in (("get", "nodes"), ("create", "jobs.batch"), ("get", "pods")):  # the authorizer learns of them one by one
+            may = ("auth", "can-i", *asked, "-n", guarded, "--as", "carol")
+            wait_for(lambda may=may: cluster.run(*may, check=False).returncode == 0, 20)  # type: ignore[misc]
         for rung in ("host-python", "shell"):
             _, found = cluster.why("no-tag-node1", "-n", guarded, "--as", "carol", "--via", rung)
             assert (found["probe"]["rung"], found["verdict"]["cause"]) == (rung, "image.tag_unknown"), found["probe"]
