@@ -120,6 +120,7 @@ class Fault:
 _EVERYWHERE = (CONFIRMED, CONFIRMED, CONFIRMED, CONFIRMED, LIKELY)
 _RESOLVER = (CONFIRMED, LIKELY, CONFIRMED, LIKELY, LIKELY)
 _BY_TOOLS = (CONFIRMED, CONFIRMED, CONFIRMED, UNSEEN, UNSEEN)
+_BY_STATUS = (CONFIRMED, CONFIRMED, CONFIRMED, UNSEEN, CONFIRMED)
 _BY_FILES = (CONFIRMED, LIKELY, CONFIRMED, LIKELY, LIKELY)
 _NOTHING_BY_FILES = (UNSEEN, LIKELY, UNSEEN, LIKELY, LIKELY)
 _PAST_THE_MIRROR = dict.fromkeys((COLUMNS[1], COLUMNS[3], COLUMNS[4]), "dns.nxdomain")
@@ -151,10 +152,8 @@ FAULTS: Mapping[str, Fault] = {
     "token-nxdomain": Fault(
         "the token host's name does not exist", "dns.nxdomain", (CONFIRMED, LIKELY, CONFIRMED, UNSEEN, LIKELY), "token"
     ),
-    "token-refused": Fault(
-        "the token host refuses connections", "net.refused", (CONFIRMED, CONFIRMED, CONFIRMED, UNSEEN, LIKELY), "token"
-    ),
-    "unavailable": Fault("the registry is unavailable", "registry.unavailable", _EVERYWHERE),
+    "token-broken": Fault("the token host fails", "registry.server_error", _BY_STATUS, "token"),
+    "unavailable": Fault("the registry is unavailable", "registry.unavailable", _BY_STATUS),
     "blob-refused": Fault("the blob host refuses connections", "net.refused", _BY_TOOLS, "blob"),
     "blob-missing": Fault("the blob host lacks a blob", "image.blob_unknown", _BY_TOOLS, "blob"),
     "tag": Fault("a tag that is not there", "image.tag_unknown", _EVERYWHERE),

@@ -40,7 +40,7 @@ IMAGES = {
     "basic": "private.lab.test/team/app:1.0",
     "throttled": "hub.lab.test/limited/app:1.0",
     "token-nxdomain": "orphan.lab.test/team/app:1.0",
-    "token-refused": "token-refused.lab.test/team/app:1.0",
+    "token-broken": "token-e500.lab.test/team/app:1.0",
     "unavailable": "e503.lab.test/team/app:1.0",
     "blob-refused": "blobs-refused.lab.test/team/app:1.0",
     "blob-missing": "blobs-e404.lab.test/team/app:1.0",
