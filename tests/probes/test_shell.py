@@ -296,3 +296,14 @@ class TestConfiguration:
         assert "secret" not in walked.log
         seen = walked.case.seen("runtime", "node")[0].data["proxy"]
         assert seen["https_proxy"] == f"http://{host}" and seen["source"].endswith("/proxy.conf")
+
+    @pytest.mark.parametrize("login", ["u:secret@", "http://u:an'odd-secret@", "http://u:secret@twice@"])
+    def test_login_of_a_proxy(self, sheller: Sheller, good: ssl.SSLContext, login: str) -> None:
+        """Go takes a proxy without a scheme as well, and systemd any character between the quotes."""
+        host = f"{OTHER}:{free_port(OTHER)}"
+        unit = f'[Service]\nEnvironment="HTTPS_PROXY={login}{host}"\n'
+        sheller.write("systemd/system/containerd.service.d/proxy.conf", unit)
+        with Server(Repository(), good) as server:
+            walked = sheller.walk(server.port)
+        seen = walked.case.seen("runtime", "node")[0].data["proxy"]
+        assert "secret" not in walked.log and seen["https_proxy"].endswith(host), walked.log

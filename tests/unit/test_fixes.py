@@ -285,12 +285,18 @@ def test_docker_server(registry: str, server: str) -> None:
 def test_user_name_and_secret_where_known() -> None:
     secrets = (
         PullSecret("other", "unused"),
-        PullSecret("mine", "used", usernames=("ci-pull",), registry_keys=(REGISTRY,)),
+        PullSecret("mine", "used", usernames=("ci-pull",), registry_keys=(REGISTRY,), entries=1),
     )
     text = commands(case(secrets=secrets), "auth.bad_credentials")
     assert "docker-registry mine " in text and "--docker-username=ci-pull" in text and "other" not in text
-    evil = PullSecret("mine", "used", usernames=("a b;$(reboot)",))
+    evil = PullSecret("mine", "used", usernames=("a b;$(reboot)",), entries=1)
     assert "--docker-username='a b;$(reboot)' " in commands(case(secrets=(evil,)), "auth.bad_credentials")
+
+
+def test_a_secret_that_was_not_counted_keeps_its_entries() -> None:
+    unread = PullSecret("mine", "used", usernames=("ci-pull",), registry_keys=(REGISTRY,))
+    text = commands(case(secrets=(unread,)), "auth.bad_credentials")
+    assert "create secret" not in text and ".auths[" in text
 
 
 def account_lists(text: str) -> list[list[str]]:
