@@ -83,6 +83,8 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "silent": "",
         "answered": "",
         "token-host": "if it is the token server",
+        "chain-short": "if the server leaves out an intermediate certificate",
+        "chain-whole": "if the server sends its whole chain",
         "not-looked": "",
         "not-compared": "",
         "not-rehearsed": "",

@@ -8,6 +8,7 @@ from .. import catalogue
 from ..model import Case, Finding
 from .clouds import node_fixes
 from .hops import status_of
+from .names import chain_short
 
 IN_THE_IMAGE = re.compile(
     r"cannot be mapped to a host ID|lchown .*: invalid argument|operation not permitted|too large|invalid tar header"
@@ -27,6 +28,8 @@ def actor_of(case: Case, finding: Finding) -> str:
         return "network" if works_elsewhere(case, finding) or finding.subject.role != "registry" else "you"
     if finding.cause == "net.refused":
         return "network" if works_elsewhere(case, finding) else "registry"
+    if finding.cause == "tls.unknown_authority":
+        return "registry" if chain_short(case, finding) else "cluster"
     if finding.cause == "tls.handshake":
         return "network" if silent(case, finding) or works_elsewhere(case, finding) else "registry"
     if finding.cause == "storage.extract_failed":

@@ -17,7 +17,7 @@ from .actor import actor_of, silent
 from .clouds import node_fixes
 from .credentials import sent
 from .hops import status_of
-from .names import RESOURCES, Known, runtime_of, secret_of, values
+from .names import RESOURCES, Known, chain_short, runtime_of, secret_of, values
 from .other_image import better_image, existing_tags
 from .rehearsal import rehearsed
 
@@ -45,7 +45,7 @@ def fixes_for(case: Case, finding: Finding, passed: bool = False) -> tuple[Fix, 
         if not all(CONDITIONS[condition](case, finding) for condition in way.when):
             continue
         try:
-            text = Known().format(way.text, **names)
+            text = Known().format(way.text, **{"node": "the node", **names})
             commands = tuple(_command(c, names) for c in way.commands)
             fitted = tuple(x for c in commands for x in _fitted(case, c, names))
         except KeyError:
@@ -96,6 +96,8 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "silent": silent,
     "answered": lambda case, finding: not silent(case, finding),
     "token-host": lambda case, finding: finding.subject.role == "token",
+    "chain-short": chain_short,
+    "chain-whole": lambda case, finding: not chain_short(case, finding),
     "not-looked": lambda case, finding: not _looked(case, finding),
     "not-compared": lambda case, finding: (
         bool(case.target.pod) and not any(o.vantage.place == "peer-node" for o in case.observations)

@@ -112,6 +112,11 @@ def runtime_of(case: Case) -> tuple[str, tuple[int, ...]]:
     return name, tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
 
 
+def chain_short(case: Case, finding: Finding) -> bool:
+    """Whether the server was seen to leave out an intermediate certificate: then trust is not what is missing."""
+    return any(case.observations[i].data.get("intermediate_missing") is True for i in finding.because)
+
+
 class Known(string.Formatter):
     """Formats {name} fields; raises KeyError for a name without a value."""
 
@@ -122,6 +127,8 @@ class Known(string.Formatter):
 def title_of(case: Case, finding: Finding) -> str:
     """The catalogue's title with the names in it."""
     text = catalogue.entry(finding.cause).title
+    if finding.cause == "tls.unknown_authority" and chain_short(case, finding):
+        text = "{node} cannot verify the certificate of {host}: its issuer is not known there and not sent"
     names = values(case, finding)
     fields = {name for _, name, _, _ in string.Formatter().parse(text) if name}
     fallback = {"host": "the registry", "secret": "the pull secret", "port": "443", "platform": "the node's platform"}

@@ -53,7 +53,7 @@ VOCABULARY = {
     "net.unreachable": "network",
     "net.reset": "network",
     "net.proxy": "cluster",
-    "tls.unknown_authority": "cluster",
+    "tls.unknown_authority": "cluster or registry",
     "tls.expired": "registry",
     "tls.not_yet_valid": "registry",
     "tls.hostname_mismatch": "registry",
