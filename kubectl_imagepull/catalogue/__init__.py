@@ -58,6 +58,10 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "domain": "<registry>",
         # the image with everything that the runtime adds
         "normalised": "docker.io/library/<name>:<tag>",
+        # the address that the registry names for tokens
+        "realm": "<realm>",
+        # the name that the certificate is for
+        "certified": "<certified name>",
         # the key of the pull secret's entry
         "entry": "<registry>",
         # those that the image has, and the node's
@@ -67,7 +71,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
     }
 )
 """The names that may stand in braces, and what is shown for one that is not known."""
-OPTIONAL = frozenset({"username", "architecture", "platform", "platforms", "service"})
+OPTIONAL = frozenset({"username", "architecture", "platform", "platforms", "service", "realm"})
 """Those whose stand-in may be shown in a command; without any other a command is left out."""
 WHEN: Mapping[str, str] = MappingProxyType(
     {
@@ -82,7 +86,9 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "other-image": "",
         "silent": "",
         "answered": "",
+        "registry-host": "if it is the registry or a mirror",
         "token-host": "if it is the token server",
+        "blob-host": "if it is the blob store",
         "chain-short": "if the server leaves out an intermediate certificate",
         "chain-whole": "if the server sends its whole chain",
         "not-looked": "",

@@ -25,6 +25,8 @@ RESTARTABLE = frozenset({"deployment", "statefulset", "daemonset"})
 """Kinds that `kubectl rollout restart` takes (kubernetes/kubectl: pkg/polymorphichelpers/objectrestarter.go)."""
 ELSEWHERE = frozenset({"token", "blob", "mirror", "proxy", "dns-server"})
 """Roles of a host that another image name does not mend."""
+LOST = frozenset({"node.not_ready", "runtime.unavailable"})
+"""Causes where the node's kubelet may not be there to end a pod."""
 PLAIN = re.compile(r"[A-Za-z0-9._:/@%+=,<>-]+")
 """A value that means the same inside of quotes and outside of them."""
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -47,7 +49,7 @@ def fixes_for(case: Case, finding: Finding, passed: bool = False) -> tuple[Fix, 
         try:
             text = Known().format(way.text, **{"node": "the node", **names})
             commands = tuple(_command(c, names) for c in way.commands)
-            fitted = tuple(x for c in commands for x in _fitted(case, c, names))
+            fitted = tuple(x for c in commands for x in _fitted(case, c, names, finding.cause))
         except KeyError:
             continue
         if commands and not fitted:
@@ -95,6 +97,8 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     ),
     "silent": silent,
     "answered": lambda case, finding: not silent(case, finding),
+    "registry-host": lambda case, finding: finding.subject.role not in ("token", "blob"),
+    "blob-host": lambda case, finding: finding.subject.role == "blob",
     "token-host": lambda case, finding: finding.subject.role == "token",
     "chain-short": chain_short,
     "chain-whole": lambda case, finding: not chain_short(case, finding),
@@ -158,7 +162,7 @@ def _command(template: str, names: dict[str, str]) -> str:
     return Known().format(template, **quoted)
 
 
-def _fitted(case: Case, command: str, names: dict[str, str]) -> tuple[str, ...]:
+def _fitted(case: Case, command: str, names: dict[str, str], cause: str) -> tuple[str, ...]:
     """A command as the object that owns the pod takes it; () where it takes none of the kind."""
     owner, kind = case.target.owner, names.get("owner_kind", "")
     static = owner is not None and owner.kind == "Node"
@@ -172,7 +176,7 @@ def _fitted(case: Case, command: str, names: dict[str, str]) -> tuple[str, ...]:
     if " rollout restart " in command:
         return (command,) if kind in RESTARTABLE else ()
     if " delete pod " in command and owner is None:
-        return (anew(case),)
+        return elsewhere(case) if cause in LOST else (anew(case),)
     if '"template"' in command:
         return _template_patch(case, command, kind)
     if " patch serviceaccount " in command:
@@ -184,6 +188,17 @@ def anew(case: Case) -> str:
     """The command that makes a bare pod anew: deleting it would lose it."""
     where, pod = shlex.quote(case.target.namespace), shlex.quote(case.target.pod)
     return f"kubectl -n {where} get pod {pod} -o json | kubectl replace --force -f -"
+
+
+def elsewhere(case: Case) -> tuple[str, ...]:
+    """The commands that make a bare pod anew on another node: its own cannot end it, and what was read of it still names that."""
+    where, pod = shlex.quote(case.target.namespace), shlex.quote(case.target.pod)
+    kept = "del(.spec.nodeName, .status, .metadata.uid, .metadata.resourceVersion)"
+    return (
+        f"kubectl -n {where} get pod {pod} -o json | jq '{kept}' > {pod}.json",
+        f"kubectl -n {where} delete pod {pod} --grace-period=0 --force",
+        f"kubectl create -f {pod}.json",
+    )
 
 
 def set_image(case: Case, image: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from typing import Any
 
@@ -19,6 +20,7 @@ RESOURCES = {
 }
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 """The key under which the kubelet looks for Docker Hub (kubernetes: pkg/credentialprovider/keyring.go)."""
+REALM = re.compile(r'realm="([^"]+)"')
 SERVICES = {"containerd": "containerd", "cri-o": "crio", "docker": "docker"}
 """Runtime, as the node names it, -> its unit."""
 
@@ -71,9 +73,32 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
         "architecture": image_architecture(case),
         "platform": own,
         "platforms": ",".join(filter(None, dict.fromkeys((*made_for, own)))),
+        "realm": _realm(case, host),
+        "certified": _certified(case, finding),
         "service": SERVICES.get(runtime_of(case)[0], ""),
     }
     return {k: v for k, v in names.items() if v}
+
+
+def _realm(case: Case, host: str) -> str:
+    """The address on this host that the registry names for tokens."""
+    for seen in case.seen("registry"):
+        for challenge in seen.data.get("challenges") or []:
+            named = REALM.search(str(challenge))
+            if named and named[1].partition("://")[2].partition("/")[0] == host:
+                return named[1]
+    return ""
+
+
+def _certified(case: Case, finding: Finding) -> str:
+    """The one name that the certificate of the finding's host is for."""
+    for i in finding.because:
+        chain = case.observations[i].data.get("chain")
+        leaf = chain[0] if isinstance(chain, list) and chain and isinstance(chain[0], dict) else {}
+        names = leaf.get("names")
+        if isinstance(names, list) and len(names) == 1 and re.fullmatch(r"[a-z0-9.-]+", str(names[0])):
+            return str(names[0]) + "".join(finding.subject.host.partition(":")[1:])
+    return ""
 
 
 def secret_of(case: Case, cause: str) -> PullSecret | None:
