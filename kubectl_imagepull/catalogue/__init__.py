@@ -58,6 +58,8 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "domain": "<registry>",
         # the image with everything that the runtime adds
         "normalised": "docker.io/library/<name>:<tag>",
+        # where the runtime's proxy is set
+        "proxy_file": "<file>",
         # the address that the registry names for tokens
         "realm": "<realm>",
         # the name that the certificate is for
@@ -91,6 +93,9 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "blob-host": "if it is the blob store",
         "chain-short": "if the server leaves out an intermediate certificate",
         "chain-whole": "if the server sends its whole chain",
+        "proxy-file": "if a file sets them",
+        "no-proxy-file": "if none does",
+        "direct": "if it is seen to answer directly",
         "not-looked": "",
         "not-compared": "",
         "not-rehearsed": "",

@@ -17,7 +17,7 @@ from .actor import actor_of, silent
 from .clouds import node_fixes
 from .credentials import sent
 from .hops import status_of
-from .names import RESOURCES, Known, chain_short, runtime_of, secret_of, values
+from .names import RESOURCES, Known, chain_short, proxy_file, runtime_of, secret_of, values
 from .other_image import better_image, existing_tags
 from .rehearsal import rehearsed
 
@@ -76,6 +76,8 @@ def _from_account(case: Case, finding: Finding) -> bool:
 def _looked(case: Case, finding: Finding) -> bool:
     """Whether the host that the finding is about was asked for from the node."""
     node = [o for o in case.observations if o.vantage.place == "node"]
+    if finding.subject.role == "node":
+        return bool(node)
     return finding.subject.role == "dns-server" or any(o.subject.host == finding.subject.host for o in node)
 
 
@@ -102,6 +104,11 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "token-host": lambda case, finding: finding.subject.role == "token",
     "chain-short": chain_short,
     "chain-whole": lambda case, finding: not chain_short(case, finding),
+    "proxy-file": lambda case, finding: bool(proxy_file(case)),
+    "no-proxy-file": lambda case, finding: not proxy_file(case),
+    "direct": lambda case, finding: any(
+        o.outcome in ("200", "401") and not o.data.get("proxy") for o in case.seen("registry", "registry", "node")
+    ),
     "not-looked": lambda case, finding: not _looked(case, finding),
     "not-compared": lambda case, finding: (
         bool(case.target.pod) and not any(o.vantage.place == "peer-node" for o in case.observations)

@@ -73,11 +73,21 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
         "architecture": image_architecture(case),
         "platform": own,
         "platforms": ",".join(filter(None, dict.fromkeys((*made_for, own)))),
+        "proxy_file": proxy_file(case),
         "realm": _realm(case, host),
         "certified": _certified(case, finding),
         "service": SERVICES.get(runtime_of(case)[0], ""),
     }
     return {k: v for k, v in names.items() if v}
+
+
+def proxy_file(case: Case) -> str:
+    """The file on the node that sets the runtime's proxy."""
+    for seen in case.seen("runtime", place="node"):
+        proxy = seen.data.get("proxy")
+        if isinstance(proxy, dict) and str(proxy.get("source", "")).startswith("/"):
+            return str(proxy["source"])
+    return ""
 
 
 def _realm(case: Case, host: str) -> str:
