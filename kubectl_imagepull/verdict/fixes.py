@@ -13,7 +13,7 @@ from typing import Any
 from .. import catalogue
 from ..catalogue import Mend
 from ..model import HOPS, Applicability, Case, Finding, Fix
-from .actor import actor_of, silent
+from .actor import actor_of, nothing_sent, silent
 from .clouds import node_fixes
 from .credentials import sent
 from .hops import status_of
@@ -102,6 +102,10 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "registry-host": lambda case, finding: finding.subject.role not in ("token", "blob"),
     "blob-host": lambda case, finding: finding.subject.role == "blob",
     "token-host": lambda case, finding: finding.subject.role == "token",
+    "not-blob": lambda case, finding: finding.subject.role != "blob",
+    "mirror": lambda case, finding: finding.subject.role == "mirror",
+    "nothing-sent": lambda case, finding: nothing_sent(case),
+    "user-sent": lambda case, finding: any(name for secret in sent(case) for name in secret.usernames),
     "chain-short": chain_short,
     "chain-whole": lambda case, finding: not chain_short(case, finding),
     "proxy-file": lambda case, finding: bool(proxy_file(case)),

@@ -111,13 +111,17 @@ def _certified(case: Case, finding: Finding) -> str:
     return ""
 
 
+OF_THE_SENT = ("auth.bad_credentials", "auth.expired", "auth.forbidden")
+"""Causes about the credentials that the kubelet sends."""
+
+
 def secret_of(case: Case, cause: str) -> PullSecret | None:
     """The pull secret that a cause is about: the one that shows it, else the one that is sent, else the first."""
     named = case.facts.secrets
     shows = [s for s in named if s.cause == cause]
     used = [s for s in named if s.state == "used"]
     others = [s for s in named if s.state != "used"]
-    order = [*shows, *used, *others] if cause in ("auth.bad_credentials", "auth.expired") else [*shows, *others, *used]
+    order = [*shows, *used, *others] if cause in OF_THE_SENT else [*shows, *others, *used]
     return order[0] if order else None
 
 
