@@ -60,6 +60,10 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "normalised": "docker.io/library/<name>:<tag>",
         # where the runtime's proxy is set
         "proxy_file": "<file>",
+        # a file on the node that is at fault
+        "file": "<file>",
+        # the image without tag and digest, as it is written
+        "short": "<name>",
         # the address that the registry names for tokens
         "realm": "<realm>",
         # the name that the certificate is for
@@ -100,6 +104,13 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "proxy-file": "if a file sets them",
         "no-proxy-file": "if none does",
         "direct": "if it is seen to answer directly",
+        "same-here": "if your workstation gets the same",
+        "not-same-here": "if your workstation does not get the same",
+        "hosts-file": "if it is a hosts.toml",
+        "not-hosts-file": "if it is another file",
+        "damaged-archive": "",
+        "numbers-in-image": "",
+        "not-in-image": "",
         "not-looked": "",
         "not-compared": "",
         "not-rehearsed": "",

@@ -13,7 +13,7 @@ from typing import Any
 from .. import catalogue
 from ..catalogue import Mend
 from ..model import HOPS, Applicability, Case, Finding, Fix
-from .actor import actor_of, nothing_sent, silent
+from .actor import IN_THE_IMAGE, actor_of, nothing_sent, same_here, silent
 from .clouds import node_fixes
 from .credentials import sent
 from .hops import status_of
@@ -29,6 +29,7 @@ LOST = frozenset({"node.not_ready", "runtime.unavailable"})
 """Causes where the node's kubelet may not be there to end a pod."""
 PLAIN = re.compile(r"[A-Za-z0-9._:/@%+=,<>-]+")
 """A value that means the same inside of quotes and outside of them."""
+DAMAGED = "invalid tar header"
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 PATCHED = re.compile(r" -p '(\{.*\})'")
 
@@ -81,6 +82,10 @@ def _looked(case: Case, finding: Finding) -> bool:
     return finding.subject.role == "dns-server" or any(o.subject.host == finding.subject.host for o in node)
 
 
+def _of_hosts_file(case: Case, finding: Finding) -> bool:
+    return "hosts.toml" in " ".join([case.facts.said, *(case.observations[i].summary for i in finding.because)])
+
+
 CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "explain": lambda case, finding: False,
     "pull-secret": lambda case, finding: not node_fixes(case, finding.cause),
@@ -113,6 +118,15 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "direct": lambda case, finding: any(
         o.outcome in ("200", "401") and not o.data.get("proxy") for o in case.seen("registry", "registry", "node")
     ),
+    "same-here": same_here,
+    "not-same-here": lambda case, finding: not same_here(case, finding),
+    "hosts-file": lambda case, finding: _of_hosts_file(case, finding),
+    "not-hosts-file": lambda case, finding: not _of_hosts_file(case, finding),
+    "damaged-archive": lambda case, finding: DAMAGED in case.facts.said,
+    "numbers-in-image": lambda case, finding: (
+        bool(IN_THE_IMAGE.search(case.facts.said)) and DAMAGED not in case.facts.said
+    ),
+    "not-in-image": lambda case, finding: not IN_THE_IMAGE.search(case.facts.said),
     "not-looked": lambda case, finding: not _looked(case, finding),
     "not-compared": lambda case, finding: (
         bool(case.target.pod) and not any(o.vantage.place == "peer-node" for o in case.observations)

@@ -74,6 +74,8 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
         "platform": own,
         "platforms": ",".join(filter(None, dict.fromkeys((*made_for, own)))),
         "proxy_file": proxy_file(case),
+        "file": _file(case, finding),
+        "short": target.image.partition("@")[0].removesuffix(f":{asked}"),
         "realm": _realm(case, host),
         "certified": _certified(case, finding),
         "service": SERVICES.get(runtime_of(case)[0], ""),
@@ -88,6 +90,12 @@ def proxy_file(case: Case) -> str:
         if isinstance(proxy, dict) and str(proxy.get("source", "")).startswith("/"):
             return str(proxy["source"])
     return ""
+
+
+def _file(case: Case, finding: Finding) -> str:
+    """The file on the node that the finding is about."""
+    summaries = (case.observations[i].summary for i in finding.because)
+    return next((s.partition(":")[0] for s in summaries if s.startswith("/") and ": " in s), "")
 
 
 def _realm(case: Case, host: str) -> str:

@@ -27,7 +27,7 @@ VOCABULARY = {
     "image.digest_unknown": "you",
     "image.blob_unknown": "registry",
     "image.platform_mismatch": "you",
-    "image.format_unsupported": "registry",
+    "image.format_unsupported": "you",
     "image.never_pull_absent": "you",
     "auth.no_credentials": "you or cluster",
     "auth.denied_or_missing": "you",
@@ -129,7 +129,7 @@ def test_templates_fill_with_any_names(cause: str) -> None:
             # (those that it has not, the fixes leave out where they are not plain: `verdict.fixes.PLAIN`)
             restricted, checked = (
                 {"secret", "container", "node", "architecture"},
-                {"host", "endpoint", "registry", "domain", "entry"},
+                {"host", "endpoint", "registry", "domain", "entry", "short", "repository"},
             )
             assert inside <= restricted | checked, command
             free = {name: value if name not in inside else "x" for name, value in quoted.items()}
