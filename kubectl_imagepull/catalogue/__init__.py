@@ -58,6 +58,16 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "domain": "<registry>",
         # the image with everything that the runtime adds
         "normalised": "docker.io/library/<name>:<tag>",
+        # where the runtime's proxy is set
+        "proxy_file": "<file>",
+        # a file on the node that is at fault
+        "file": "<file>",
+        # the image without tag and digest, as it is written
+        "short": "<name>",
+        # the address that the registry names for tokens
+        "realm": "<realm>",
+        # the name that the certificate is for
+        "certified": "<certified name>",
         # the key of the pull secret's entry
         "entry": "<registry>",
         # those that the image has, and the node's
@@ -67,7 +77,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
     }
 )
 """The names that may stand in braces, and what is shown for one that is not known."""
-OPTIONAL = frozenset({"username", "architecture", "platform", "platforms", "service"})
+OPTIONAL = frozenset({"username", "architecture", "platform", "platforms", "service", "realm"})
 """Those whose stand-in may be shown in a command; without any other a command is left out."""
 WHEN: Mapping[str, str] = MappingProxyType(
     {
@@ -82,7 +92,25 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "other-image": "",
         "silent": "",
         "answered": "",
+        "registry-host": "if it is the registry or a mirror",
         "token-host": "if it is the token server",
+        "blob-host": "if it is the blob store",
+        "not-blob": "",
+        "mirror": "if it is a mirror",
+        "nothing-sent": "if no credentials are sent",
+        "user-sent": "if credentials are sent",
+        "chain-short": "if the server leaves out an intermediate certificate",
+        "chain-whole": "if the server sends its whole chain",
+        "proxy-file": "if a file sets them",
+        "no-proxy-file": "if none does",
+        "direct": "if it is seen to answer directly",
+        "same-here": "if your workstation gets the same",
+        "not-same-here": "if your workstation does not get the same",
+        "hosts-file": "if it is a hosts.toml",
+        "not-hosts-file": "if it is another file",
+        "damaged-archive": "",
+        "numbers-in-image": "",
+        "not-in-image": "",
         "not-looked": "",
         "not-compared": "",
         "not-rehearsed": "",

@@ -173,7 +173,10 @@ def said(case: Case) -> str:
 def fix_title(fix: Fix, found: Verdict) -> str:
     """What to do, as a sentence; who does it where that is somebody else than the verdict says."""
     by = f" ({who(fix.actor)})" if fix.actor not in ("", "nobody", found.actor) else ""
-    return f"{fix.title[:1].upper()}{fix.title[1:]}{by}"
+    first = fix.title.partition(" ")[0].rstrip(",:;")
+    # a host's name stays as it is written
+    start = fix.title[:1] if "." in first else fix.title[:1].upper()
+    return f"{start}{fix.title[1:]}{by}"
 
 
 def label(line: HopLine) -> str:

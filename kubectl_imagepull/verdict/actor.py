@@ -7,7 +7,9 @@ import re
 from .. import catalogue
 from ..model import Case, Finding
 from .clouds import node_fixes
+from .credentials import sent
 from .hops import status_of
+from .names import chain_short
 
 IN_THE_IMAGE = re.compile(
     r"cannot be mapped to a host ID|lchown .*: invalid argument|operation not permitted|too large|invalid tar header"
@@ -25,13 +27,32 @@ def actor_of(case: Case, finding: Finding) -> str:
     if finding.cause == "dns.nxdomain":
         # what nobody resolves is mistyped, unless a registry or the node's configuration named it
         return "network" if works_elsewhere(case, finding) or finding.subject.role != "registry" else "you"
+    if finding.cause == "net.refused" and finding.subject.role == "mirror":
+        return "cluster"  # it is in the way because the node's configuration names it
     if finding.cause == "net.refused":
         return "network" if works_elsewhere(case, finding) else "registry"
+    if finding.cause == "auth.forbidden":
+        return "you" if nothing_sent(case) and finding.subject.role != "blob" else "registry"
+    if finding.cause == "tls.unknown_authority":
+        return "registry" if chain_short(case, finding) else "cluster"
     if finding.cause == "tls.handshake":
         return "network" if silent(case, finding) or works_elsewhere(case, finding) else "registry"
     if finding.cause == "storage.extract_failed":
         return "you" if IN_THE_IMAGE.search(case.facts.said) else "cluster"
     return actor.partition(" or ")[0]
+
+
+def nothing_sent(case: Case) -> bool:
+    """Whether the pull is anonymous, as far as is known: no secret of the pod is sent, and no cloud's node identity may be."""
+    unread = any(s.state == "forbidden" for s in case.facts.secrets)
+    return not sent(case) and not unread and not node_fixes(case, "auth.forbidden")
+
+
+def same_here(case: Case, finding: Finding) -> bool:
+    """Whether this machine meets the same at the same host."""
+    seen = [case.observations[i] for i in finding.because]
+    here = {(o.hop, o.subject, o.outcome) for o in case.observations if o.vantage.place == "workstation"}
+    return any((o.hop, o.subject, o.outcome) in here for o in seen)
 
 
 def works_elsewhere(case: Case, finding: Finding) -> bool:

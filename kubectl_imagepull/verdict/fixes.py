@@ -13,11 +13,11 @@ from typing import Any
 from .. import catalogue
 from ..catalogue import Mend
 from ..model import HOPS, Applicability, Case, Finding, Fix
-from .actor import actor_of, silent
+from .actor import IN_THE_IMAGE, actor_of, nothing_sent, same_here, silent
 from .clouds import node_fixes
 from .credentials import sent
 from .hops import status_of
-from .names import RESOURCES, Known, runtime_of, secret_of, values
+from .names import RESOURCES, Known, chain_short, proxy_file, runtime_of, secret_of, values
 from .other_image import better_image, existing_tags
 from .rehearsal import rehearsed
 
@@ -25,8 +25,11 @@ RESTARTABLE = frozenset({"deployment", "statefulset", "daemonset"})
 """Kinds that `kubectl rollout restart` takes (kubernetes/kubectl: pkg/polymorphichelpers/objectrestarter.go)."""
 ELSEWHERE = frozenset({"token", "blob", "mirror", "proxy", "dns-server"})
 """Roles of a host that another image name does not mend."""
+LOST = frozenset({"node.not_ready", "runtime.unavailable"})
+"""Causes where the node's kubelet may not be there to end a pod."""
 PLAIN = re.compile(r"[A-Za-z0-9._:/@%+=,<>-]+")
 """A value that means the same inside of quotes and outside of them."""
+DAMAGED = "invalid tar header"
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 PATCHED = re.compile(r" -p '(\{.*\})'")
 
@@ -45,9 +48,9 @@ def fixes_for(case: Case, finding: Finding, passed: bool = False) -> tuple[Fix, 
         if not all(CONDITIONS[condition](case, finding) for condition in way.when):
             continue
         try:
-            text = Known().format(way.text, **names)
+            text = Known().format(way.text, **{"node": "the node", **names})
             commands = tuple(_command(c, names) for c in way.commands)
-            fitted = tuple(x for c in commands for x in _fitted(case, c, names))
+            fitted = tuple(x for c in commands for x in _fitted(case, c, names, finding.cause))
         except KeyError:
             continue
         if commands and not fitted:
@@ -74,7 +77,13 @@ def _from_account(case: Case, finding: Finding) -> bool:
 def _looked(case: Case, finding: Finding) -> bool:
     """Whether the host that the finding is about was asked for from the node."""
     node = [o for o in case.observations if o.vantage.place == "node"]
+    if finding.subject.role == "node":
+        return bool(node)
     return finding.subject.role == "dns-server" or any(o.subject.host == finding.subject.host for o in node)
+
+
+def _of_hosts_file(case: Case, finding: Finding) -> bool:
+    return "hosts.toml" in " ".join([case.facts.said, *(case.observations[i].summary for i in finding.because)])
 
 
 CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
@@ -96,7 +105,29 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     ),
     "silent": silent,
     "answered": lambda case, finding: not silent(case, finding),
+    "registry-host": lambda case, finding: finding.subject.role not in ("token", "blob"),
+    "blob-host": lambda case, finding: finding.subject.role == "blob",
     "token-host": lambda case, finding: finding.subject.role == "token",
+    "not-blob": lambda case, finding: finding.subject.role != "blob",
+    "mirror": lambda case, finding: finding.subject.role == "mirror",
+    "nothing-sent": lambda case, finding: nothing_sent(case),
+    "user-sent": lambda case, finding: any(name for secret in sent(case) for name in secret.usernames),
+    "chain-short": chain_short,
+    "chain-whole": lambda case, finding: not chain_short(case, finding),
+    "proxy-file": lambda case, finding: bool(proxy_file(case)),
+    "no-proxy-file": lambda case, finding: not proxy_file(case),
+    "direct": lambda case, finding: any(
+        o.outcome in ("200", "401") and not o.data.get("proxy") for o in case.seen("registry", "registry", "node")
+    ),
+    "same-here": same_here,
+    "not-same-here": lambda case, finding: not same_here(case, finding),
+    "hosts-file": lambda case, finding: _of_hosts_file(case, finding),
+    "not-hosts-file": lambda case, finding: not _of_hosts_file(case, finding),
+    "damaged-archive": lambda case, finding: DAMAGED in case.facts.said,
+    "numbers-in-image": lambda case, finding: (
+        bool(IN_THE_IMAGE.search(case.facts.said)) and DAMAGED not in case.facts.said
+    ),
+    "not-in-image": lambda case, finding: not IN_THE_IMAGE.search(case.facts.said),
     "not-looked": lambda case, finding: not _looked(case, finding),
     "not-compared": lambda case, finding: (
         bool(case.target.pod) and not any(o.vantage.place == "peer-node" for o in case.observations)
@@ -157,7 +188,7 @@ def _command(template: str, names: dict[str, str]) -> str:
     return Known().format(template, **quoted)
 
 
-def _fitted(case: Case, command: str, names: dict[str, str]) -> tuple[str, ...]:
+def _fitted(case: Case, command: str, names: dict[str, str], cause: str) -> tuple[str, ...]:
     """A command as the object that owns the pod takes it; () where it takes none of the kind."""
     owner, kind = case.target.owner, names.get("owner_kind", "")
     static = owner is not None and owner.kind == "Node"
@@ -173,7 +204,7 @@ def _fitted(case: Case, command: str, names: dict[str, str]) -> tuple[str, ...]:
     if " rollout restart " in command:
         return (command,) if kind in RESTARTABLE else ()
     if " delete pod " in command and owner is None:
-        return (anew(case),)
+        return elsewhere(case) if cause in LOST else (anew(case),)
     if '"template"' in command:
         return _template_patch(case, command, kind)
     if " patch serviceaccount " in command:
@@ -185,6 +216,17 @@ def anew(case: Case) -> str:
     """The command that makes a bare pod anew: deleting it would lose it."""
     where, pod = shlex.quote(case.target.namespace), shlex.quote(case.target.pod)
     return f"kubectl -n {where} get pod {pod} -o json | kubectl replace --force -f -"
+
+
+def elsewhere(case: Case) -> tuple[str, ...]:
+    """The commands that make a bare pod anew on another node: its own cannot end it, and what was read of it still names that."""
+    where, pod = shlex.quote(case.target.namespace), shlex.quote(case.target.pod)
+    kept = "del(.spec.nodeName, .status, .metadata.uid, .metadata.resourceVersion)"
+    return (
+        f"kubectl -n {where} get pod {pod} -o json | jq '{kept}' > {pod}.json",
+        f"kubectl -n {where} delete pod {pod} --grace-period=0 --force",
+        f"kubectl create -f {pod}.json",
+    )
 
 
 def set_image(case: Case, image: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from typing import Any
 
@@ -19,6 +20,7 @@ RESOURCES = {
 }
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 """The key under which the kubelet looks for Docker Hub (kubernetes: pkg/credentialprovider/keyring.go)."""
+REALM = re.compile(r'realm="([^"]+)"')
 SERVICES = {"containerd": "containerd", "cri-o": "crio", "docker": "docker"}
 """Runtime, as the node names it, -> its unit."""
 
@@ -71,9 +73,54 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
         "architecture": image_architecture(case),
         "platform": own,
         "platforms": ",".join(filter(None, dict.fromkeys((*made_for, own)))),
+        "proxy_file": proxy_file(case),
+        "file": _file(case, finding),
+        "short": target.image.partition("@")[0].removesuffix(f":{asked}"),
+        "realm": _realm(case, host),
+        "certified": _certified(case, finding),
         "service": SERVICES.get(runtime_of(case)[0], ""),
     }
     return {k: v for k, v in names.items() if v}
+
+
+def proxy_file(case: Case) -> str:
+    """The file on the node that sets the runtime's proxy."""
+    for seen in case.seen("runtime", place="node"):
+        proxy = seen.data.get("proxy")
+        if isinstance(proxy, dict) and str(proxy.get("source", "")).startswith("/"):
+            return str(proxy["source"])
+    return ""
+
+
+def _file(case: Case, finding: Finding) -> str:
+    """The file on the node that the finding is about."""
+    summaries = (case.observations[i].summary for i in finding.because)
+    return next((s.partition(":")[0] for s in summaries if s.startswith("/") and ": " in s), "")
+
+
+def _realm(case: Case, host: str) -> str:
+    """The address on this host that the registry names for tokens."""
+    for seen in case.seen("registry"):
+        for challenge in seen.data.get("challenges") or []:
+            named = REALM.search(str(challenge))
+            if named and named[1].partition("://")[2].partition("/")[0] == host:
+                return named[1]
+    return ""
+
+
+def _certified(case: Case, finding: Finding) -> str:
+    """The one name that the certificate of the finding's host is for."""
+    for i in finding.because:
+        chain = case.observations[i].data.get("chain")
+        leaf = chain[0] if isinstance(chain, list) and chain and isinstance(chain[0], dict) else {}
+        names = leaf.get("names")
+        if isinstance(names, list) and len(names) == 1 and re.fullmatch(r"[a-z0-9.-]+", str(names[0])):
+            return str(names[0]) + "".join(finding.subject.host.partition(":")[1:])
+    return ""
+
+
+OF_THE_SENT = ("auth.bad_credentials", "auth.expired", "auth.forbidden")
+"""Causes about the credentials that the kubelet sends."""
 
 
 def secret_of(case: Case, cause: str) -> PullSecret | None:
@@ -82,7 +129,7 @@ def secret_of(case: Case, cause: str) -> PullSecret | None:
     shows = [s for s in named if s.cause == cause]
     used = [s for s in named if s.state == "used"]
     others = [s for s in named if s.state != "used"]
-    order = [*shows, *used, *others] if cause in ("auth.bad_credentials", "auth.expired") else [*shows, *others, *used]
+    order = [*shows, *used, *others] if cause in OF_THE_SENT else [*shows, *others, *used]
     return order[0] if order else None
 
 
@@ -112,6 +159,11 @@ def runtime_of(case: Case) -> tuple[str, tuple[int, ...]]:
     return name, tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
 
 
+def chain_short(case: Case, finding: Finding) -> bool:
+    """Whether the server was seen to leave out an intermediate certificate: then trust is not what is missing."""
+    return any(case.observations[i].data.get("intermediate_missing") is True for i in finding.because)
+
+
 class Known(string.Formatter):
     """Formats {name} fields; raises KeyError for a name without a value."""
 
@@ -122,6 +174,8 @@ class Known(string.Formatter):
 def title_of(case: Case, finding: Finding) -> str:
     """The catalogue's title with the names in it."""
     text = catalogue.entry(finding.cause).title
+    if finding.cause == "tls.unknown_authority" and chain_short(case, finding):
+        text = "{node} cannot verify the certificate of {host}: its issuer is not known there and not sent"
     names = values(case, finding)
     fields = {name for _, name, _, _ in string.Formatter().parse(text) if name}
     fallback = {"host": "the registry", "secret": "the pull secret", "port": "443", "platform": "the node's platform"}

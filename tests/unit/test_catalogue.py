@@ -27,13 +27,13 @@ VOCABULARY = {
     "image.digest_unknown": "you",
     "image.blob_unknown": "registry",
     "image.platform_mismatch": "you",
-    "image.format_unsupported": "registry",
+    "image.format_unsupported": "you",
     "image.never_pull_absent": "you",
     "auth.no_credentials": "you or cluster",
     "auth.denied_or_missing": "you",
     "auth.bad_credentials": "you",
     "auth.expired": "you",
-    "auth.forbidden": "registry",
+    "auth.forbidden": "registry or you",
     "auth.secret_missing": "you",
     "auth.secret_malformed": "you",
     "auth.secret_ignored": "you",
@@ -48,12 +48,12 @@ VOCABULARY = {
     "dns.server_failure": "network",
     "dns.timeout": "network",
     "dns.no_usable_address": "network",
-    "net.refused": "network or registry",
+    "net.refused": "network or registry or cluster",
     "net.timeout": "network",
     "net.unreachable": "network",
     "net.reset": "network",
     "net.proxy": "cluster",
-    "tls.unknown_authority": "cluster",
+    "tls.unknown_authority": "cluster or registry",
     "tls.expired": "registry",
     "tls.not_yet_valid": "registry",
     "tls.hostname_mismatch": "registry",
@@ -129,7 +129,7 @@ def test_templates_fill_with_any_names(cause: str) -> None:
             # (those that it has not, the fixes leave out where they are not plain: `verdict.fixes.PLAIN`)
             restricted, checked = (
                 {"secret", "container", "node", "architecture"},
-                {"host", "endpoint", "registry", "domain", "entry"},
+                {"host", "endpoint", "registry", "domain", "entry", "short", "repository"},
             )
             assert inside <= restricted | checked, command
             free = {name: value if name not in inside else "x" for name, value in quoted.items()}

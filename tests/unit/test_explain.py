@@ -122,7 +122,7 @@ def test_json_of_a_message() -> None:
     message = said["message"]
     assert (message["cause"], message["host"], message["role"]) == ("net.refused", "r.io:5000", "registry")
     assert message["confidence"] == "sure" and message["detail"]["address"] == "10.0.0.1:5000"
-    assert said["cause"]["id"] == "net.refused" and said["cause"]["actor"] == "network or registry"
+    assert said["cause"]["id"] == "net.refused" and said["cause"]["actor"] == "network or registry or cluster"
     assert said["cause"]["fixes"][0]["commands"] == ["kubectl imagepull probe-node <node> --registry r.io:5000"]
 
 

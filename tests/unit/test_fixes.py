@@ -91,7 +91,9 @@ def test_commands_fit_the_owner(kind: str, cause: str) -> None:
         assert '"template"' not in text
         assert "rollout restart" not in text
     if kind == "bare":
-        assert "delete pod" not in text
+        # but where the node cannot end it, and after it was saved
+        assert ("delete pod" in text) == (cause == "node.not_ready")
+        assert text.find("> web-1.json") < text.find("delete pod") or "delete pod" not in text
     if kind in ("job", "static", "operator"):
         assert "set image" not in text
     if kind == "static":
