@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import ipaddress
+import re
 from collections.abc import Iterator, Sequence
 
 from .. import catalogue
@@ -156,11 +158,44 @@ def _contradiction(case: Case, chosen: Finding, spoken: Finding) -> str:
     again = [o for o in decisive(case, spoken.hop) if o.subject.role == spoken.subject.role] if spoken.hop else []
     told = f"{runtime or 'the runtime'} reports that {title_of(case, spoken)} ({spoken.cause})"
     place = _seen_from(case, chosen)
+    if spoken.hop == "connect" and (address := _untried(case)):
+        return f"{told} at {address}, an address that {_unseen(case, address)}"
     if again and all(status_of(case, o) == "pass" for o in again):
         return f"{told}, but {place} that works now"
     if runtime == "containerd":
         return f"{told}, but {place} it is the above: of several tries containerd may report the one that got furthest"
     return f"{told}, but that was the last attempt, and {place} the above is seen now"
+
+
+DIALLED = re.compile(r"dial tcp \[?([0-9a-fA-F:.]+)\]?:[0-9]+: ")
+
+
+def _untried(case: Case) -> str:
+    """The address which the runtime dialled in vain and no probe did; "" where it was tried, or nothing is known of it.
+
+    What other addresses of the same name do says nothing about that one.
+    """
+    said = rehearsal.said(case)
+    dialled = DIALLED.search(said) if said and "proxyconnect" not in said else None
+    tried = {_address(t.get("ip")) for o in decisive(case, "connect") for t in o.data.get("tried") or []}
+    return _address(dialled[1]) if dialled and tried and _address(dialled[1]) not in tried else ""
+
+
+def _unseen(case: Case, address: str) -> str:
+    """Why the probes did not try an address."""
+    given = {_address(a) for o in decisive(case, "dns") for a in o.data.get("addresses") or []}
+    if address in given or not given:
+        return "the probes did not try"
+    on_node = any(o.vantage.place == "node" for o in decisive(case, "dns"))
+    return f"{f'the resolver of {case.target.node}' if on_node else 'the resolver of this machine'} does not give now"
+
+
+def _address(text: object) -> str:
+    """An IP address in its shortest spelling, or the text as it is."""
+    try:
+        return str(ipaddress.ip_address(str(text)))
+    except ValueError:
+        return str(text)
 
 
 def _seen_from(case: Case, chosen: Finding) -> str:
@@ -234,6 +269,7 @@ def _ruled_out(case: Case, chosen: Finding) -> tuple[RuledOut, ...]:
         return ()
     host = case.pull.authority if case.pull else ""
     elsewhere = host if chosen.subject.role in ("token", "blob", "mirror", "proxy") else ""
+    untried = _untried(case)
     out = []
     for hop, good, causes, why in WORKS:
         seen = [o for o in decisive(case, hop) if o.subject.host == host and o.outcome in good]
@@ -243,7 +279,8 @@ def _ruled_out(case: Case, chosen: Finding) -> tuple[RuledOut, ...]:
             continue
         here = ", seen from this machine" if working[0].vantage.place == "workstation" else ""
         if not _any_match(chosen.cause, causes):
-            out.append(RuledOut(causes, f"{why}{here}", elsewhere))
+            proven = () if hop == "connect" and untried else causes
+            out.append(RuledOut(proven, f"{why}{here}", elsewhere))
         elif elsewhere:
             out.append(RuledOut((), f"{why}{here}", elsewhere))
     return tuple(out)
