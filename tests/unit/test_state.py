@@ -73,6 +73,11 @@ def test_never_pull(on_node: bool, kubelet: str, cause: str) -> None:
     assert found.cause == cause
     open_question = cause == "image.never_pull_absent" and kubelet == "v1.37.0"
     assert ("auth.cached_image_denied" in found.alternatives) == open_question
+    assert not open_question or found.confidence == "likely"
+    whole = replace(node, lists_all=True)
+    found = judge(case(failing=True, reason="ErrImageNeverPull", on_node=on_node, node=whole))
+    assert found.cause == cause and "auth.cached_image_denied" not in found.alternatives
+    assert cause != "image.never_pull_absent" or found.confidence == "confirmed"
 
 
 FULL = "failed to pull and unpack image: failed to copy: write /var/lib/containerd/x: no space left on device"
@@ -186,6 +191,18 @@ def test_a_message_that_a_probe_contradicts(said: str, runtime: str, end: str) -
     assert (found.cause, found.confidence) == ("tls.expired", "confirmed")
     (line,) = [line for line in found.explanation if "reports that" in line]
     assert line.startswith(f"{runtime.partition(':')[0]} reports that ") and line.endswith(end)
+
+
+def test_a_refusal_at_an_address_that_no_probe_tried() -> None:
+    """That another address of the name works says nothing about it."""
+    for ip, known in (("10.0.0.9", False), ("fd00:0::1", True)):
+        opened = replace(GOOD[1], data={"tried": [{"ip": ip, "port": 443, "outcome": "open"}]})
+        resolved = replace(GOOD[0], data={"addresses": [ip]})
+        found = judge(case((resolved, opened, seen("tls", "expired")), failing=True, said=IPV6))
+        (line,) = [line for line in found.explanation if "reports that" in line]
+        assert line.endswith("that works now") == known
+        assert ("at fd00::1, an address that the resolver of " in line) != known
+        assert any("net.refused" in one.causes for one in found.ruled_out) == known
 
 
 NO_BASIC = (
