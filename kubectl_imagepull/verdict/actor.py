@@ -41,6 +41,13 @@ def works_elsewhere(case: Case, finding: Finding) -> bool:
     return any(o.subject.host in asked and status_of(case, o) == "pass" for o in others)
 
 
+def same_here(case: Case, finding: Finding) -> bool:
+    """Whether this machine meets the very same at the same host: then it is not the node, nor its way there alone."""
+    mine = [case.observations[i] for i in finding.because if case.observations[i].vantage.place == "node"]
+    here = {(o.hop, o.subject, o.outcome) for o in case.observations if o.vantage.place == "workstation"}
+    return bool(mine) and all((o.hop, o.subject, o.outcome) in here for o in mine)
+
+
 def silent(case: Case, finding: Finding) -> bool:
     """Whether a handshake fails without a word from the other side."""
     seen = {case.observations[i].outcome for i in finding.because}

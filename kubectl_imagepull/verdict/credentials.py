@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..image.messages import Classified, classify
+from ..image.registries import NODE_ROLE, kind_of
 from ..model import Case, Confidence, Finding, Observation, PullSecret, Subject
 from .evidence import decisive, found, rule, where
 
@@ -49,6 +50,14 @@ def contrary_to_the_secrets(case: Case) -> set[str]:
     if facts.pull_secret_names or (account_read and not facts.account_secrets):
         excluded.add("auth.secret_added_late")
     return excluded
+
+
+def nobody_sends(case: Case) -> bool:
+    """Whether the pull goes without credentials as far as can be read: none from the pod, and no cloud's registry, for which
+    nodes bring their own."""
+    facts = case.facts
+    named = facts.pull_secret_names or facts.secrets
+    return bool(facts.service_account) and not named and NODE_ROLE not in kind_of(facts.reference.registry).credentials
 
 
 @rule("auth.secret_malformed", hop="credentials")

@@ -14,8 +14,8 @@ from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, HopLine, Ruled
 
 # the rule modules register themselves
 from . import blobs, clock, credentials, network, path, platform, registry, rehearsal, state, storage  # noqa: F401
-from .actor import actor_of, works_elsewhere
-from .credentials import contrary_to_the_secrets
+from .actor import actor_of, same_here, works_elsewhere
+from .credentials import contrary_to_the_secrets, nobody_sends
 from .evidence import RULES, decisive, where
 from .fixes import fixes_for, works_now
 from .hops import PASS, hop_lines, parting, status_of
@@ -242,11 +242,23 @@ def _alternatives(
     if chosen.confidence in ("likely", "possible") and message is not None:
         others += [message.cause, *message.also]
     out = [*contrary_to_the_secrets(case), *(pattern for one in ruled_out for pattern in one.causes)]
+    if nobody_sends(case):
+        out += ["auth.bad_credentials", "auth.expired"]
+    if _no_proxy(case):
+        out.append("net.proxy")
+    if same_here(case, chosen):
+        out.append("node.clock_skew")
     return tuple(
         other
         for other in dict.fromkeys(others)
         if other not in (chosen.cause, "unknown.insufficient", "backoff.only") and not _any_match(other, out)
     )
+
+
+def _no_proxy(case: Case) -> bool:
+    """Whether the settings of the node's runtime were read and name no proxy, nor do those of its other programs."""
+    read = [o.data["proxy"] for o in case.seen("runtime", "node", "node") if isinstance(o.data.get("proxy"), dict)]
+    return bool(read) and all(told in ({}, {"state": "none"}) for told in read)
 
 
 def _any_match(cause: str, patterns: Sequence[str]) -> bool:

@@ -211,6 +211,36 @@ NO_BASIC = (
 )
 
 
+@pytest.mark.parametrize(
+    ("proxy", "left"),
+    [({}, False), ({"state": "none"}, False), ({"state": "unknown"}, True), ({"elsewhere": {}}, True)],
+)
+def test_alternatives_that_the_node_excludes(proxy: dict[str, Any], left: bool) -> None:
+    """What the node's runtime says of its proxy and what this machine meets as well leave fewer of them."""
+    blob = Subject("blob", "blobs.example.com")
+    refused = replace(seen("blobs", "403"), subject=blob)
+    runtime = replace(seen("runtime", "default", proxy=proxy), subject=Subject("node", "node1"))
+    looked = (*GOOD, runtime, refused)
+    found = judge(case(looked, failing=True, reason="ErrImagePull"))
+    assert (found.cause, "net.proxy" in found.alternatives) == ("auth.forbidden", left)
+    assert "node.clock_skew" in found.alternatives
+    here = replace(refused, vantage=replace(refused.vantage, place="workstation"))
+    assert "node.clock_skew" not in judge(case((*looked, here), failing=True, reason="ErrImagePull")).alternatives
+
+
+@pytest.mark.parametrize(
+    ("registry", "account", "left"),
+    [(HOST, "default", False), (HOST, "", True), ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "default", True)],
+)
+def test_credentials_that_nobody_sends(registry: str, account: str, left: bool) -> None:
+    """They are neither wrong nor out of date, unless the node may have some of its own."""
+    reference = ReferenceFacts(f"{registry}/web:1.0", registry=registry, repository=f"{registry}/web", asked="1.0")
+    said = f"unexpected status from HEAD request to https://{registry}/v2/web/manifests/1.0: 403 Forbidden"
+    found = judge(case(failing=True, said=said, service_account=account, reference=reference))
+    assert found.cause == "auth.forbidden"
+    assert bool({"auth.bad_credentials", "auth.expired"} & set(found.alternatives)) == left
+
+
 def test_alternatives_that_the_secrets_exclude() -> None:
     """A pod without pull secrets has none that is missing, malformed or for another registry."""
     none_named = judge(case(failing=True, said=NO_BASIC, service_account="default"))
