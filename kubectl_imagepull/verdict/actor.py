@@ -29,6 +29,8 @@ def actor_of(case: Case, finding: Finding) -> str:
         return "network" if works_elsewhere(case, finding) else "registry"
     if finding.cause == "tls.handshake":
         return "network" if silent(case, finding) or works_elsewhere(case, finding) else "registry"
+    if finding.cause in ("transfer.interrupted", "transfer.stalled"):
+        return "registry" if same_here(case, finding) else "network"
     if finding.cause == "storage.extract_failed":
         return "you" if IN_THE_IMAGE.search(case.facts.said) else "cluster"
     return actor.partition(" or ")[0]

@@ -207,7 +207,7 @@ def _elsewhere(case: Case, chosen: Finding) -> str:
     """Whether the network's trouble is the node's alone, in a sentence; "" where that was not seen."""
     mine = [case.observations[i] for i in chosen.because if case.observations[i].vantage.place == "node"]
     here = [o for o in case.seen(chosen.hop, place="workstation") if mine and o.subject == mine[0].subject]
-    if chosen.hop not in ("dns", "connect", "tls") or chosen.cause == "node.clock_skew" or not here:
+    if chosen.hop not in ("dns", "connect", "tls", "blobs") or chosen.cause == "node.clock_skew" or not here:
         return ""
     if works_elsewhere(case, chosen):
         name = mine[0].vantage.name
@@ -215,6 +215,7 @@ def _elsewhere(case: Case, chosen: Finding) -> str:
             "dns": f"this machine resolves the name, so what differs is {name}'s resolver",
             "connect": f"this machine gets through, so what differs is {name}'s way there",
             "tls": f"this machine accepts the certificate, so what differs is {name}: its way there, its clock or what it trusts",
+            "blobs": f"this machine gets it, so what differs is {name}'s way there",
         }[chosen.hop]
     same = here[0].outcome == mine[0].outcome
     return f"this machine meets the same, so it is not {mine[0].vantage.name} alone" if same else ""
