@@ -130,7 +130,8 @@ class Event:
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """What the API knows of the node. ready: the Ready condition; runtime: e.g. containerd://2.4.2; images: names on it."""
+    """What the API knows of the node. ready: the Ready condition; runtime: e.g. containerd://2.4.2; lists_all: it lists fewer
+    images than it would leave any out for, so what is not listed is not there."""
 
     name: str
     found: bool = True
@@ -143,6 +144,7 @@ class NodeFacts:
     kubelet: str = ""
     disk_pressure: bool = False
     unschedulable: bool = False
+    lists_all: bool = False
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ class Facts:
     since: when the first failure was seen, attempts: how often, next_retry: expected seconds until the next one
     (None: unknown); pull_secret_names: as in the pod's spec; secrets_readable: every named one could be read;
     account_secrets: the service account's pull secrets of today; pulling_since: of the pull that has no end yet; on_node:
-    the node lists the image (it lists fifty: absence proves nothing); one_at_a_time: the kubelet's serializeImagePulls, None
+    the node lists the image; one_at_a_time: the kubelet's serializeImagePulls, None
     where it could not be read; older_pulls: other pulls on the node that began earlier and have no end, one line each;
     since_revision: what the workload's last good revision had in this one's place; read_at: seconds since the epoch.
     """

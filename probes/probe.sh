@@ -1095,7 +1095,7 @@ manifest() {
             return
             ;;
         esac
-    elif [ -n "$code" ]; then
+    elif [ "$code" = 200 ] || [ "$code" = 404 ]; then
         emit auth $role "$registry" not-needed "no credentials asked for" "$pull"
     fi
     status=$code first=$reply how_ended=$ending

@@ -360,7 +360,7 @@ class Walk:
                 return False
             auth = {"Authorization": f"Bearer {token}"}
             reply = self._manifest(one, auth)
-        elif reply.status:
+        elif reply.status in (200, 404):  # any other answer may come before the question
             self._tell(one, "auth", Seen("not-needed", "no credentials asked for"))
         self._report(one, reply, auth, "anonymous")
         if reply.status == 200 and not read:
@@ -387,7 +387,9 @@ class Walk:
         reply = self._manifest(one, auth)
         if "bearer" not in schemes:
             word = "refused" if reply.status == 401 else "accepted" if reply.status else reply.trouble
-            said = f"user {login.username} of secret {login.secret}: {'accepted' if word == 'accepted' else reply.said}"
+            # a 403 comes after the login, and may be about it all the same: a password that has run out
+            taken = "accepted" if reply.status in (200, 404) else "asks for no credentials any more"
+            said = f"user {login.username} of secret {login.secret}: {taken if word == 'accepted' else reply.said}"
             data = {**about, "status": reply.status, "errors": reply.errors}
             self._tell(one, "auth", Seen(word, said, data, reply.ms))
         if reply.status != 401 or "bearer" in schemes:
@@ -606,7 +608,7 @@ class Walk:
                 said += f"; the repository has {data['tag_count']} tag{'s' if data['tag_count'] != 1 else ''}"
                 if data["closest"]:
                     said += f" ({', '.join(data['closest'][:3])})"
-            elif tags.status == 404:
+            elif tags.status == 404 and tags.errors:  # any web server says 404
                 said += "; the repository does not exist"
         self._tell(one, "manifest", Seen(str(head.status or head.trouble), said, data, head.ms))
         rate = manifests.rate_data(head) or manifests.rate_data(reply)

@@ -92,9 +92,7 @@ IMPORT_OF_LEFT_OUT = {
     "kubernetes/client/__init__.py": re.compile(r"from kubernetes\.client\.(api|models)\..*\n"),
     "kubernetes/client/models/__init__.py": re.compile(r"from kubernetes\.client\.models\..*\n"),
 }
-CHANGED = (
-    "# Changed for the archive of kubectl-imagepull: without the imports of modules that it leaves out.\n"
-)
+CHANGED = "# Changed for the archive of kubectl-imagepull: without the imports of modules that it leaves out.\n"
 
 HEAD = r"""#!/bin/sh
 # kubectl imagepull @VERSION@. A zip archive (made by shiv) follows this script, which finds a Python for it.
@@ -169,12 +167,8 @@ class DistError(Exception):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run. -> exit code: 0, or 1 with one line that says why."""
     parser = argparse.ArgumentParser(description="Build the wheel, the krew archive and its manifest.")
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "dist", metavar="DIR", help="where to (default: dist)"
-    )
-    parser.add_argument(
-        "--lock", action="store_true", help="choose the archive's libraries anew, into tools/dist.lock"
-    )
+    parser.add_argument("--out", type=Path, default=ROOT / "dist", metavar="DIR", help="where to (default: dist)")
+    parser.add_argument("--lock", action="store_true", help="choose the archive's libraries anew, into tools/dist.lock")
     options = parser.parse_args(argv)
     os.umask(0o022)
     os.environ["SOURCE_DATE_EPOCH"] = str(EPOCH)
@@ -209,9 +203,7 @@ def build(out: Path) -> None:
         unpack_wheel(package, tree)
         check(tree)
         archive = work / f"{PROGRAM}.tar.gz"
-        archive.write_bytes(
-            tar_gz({"LICENSE": (ROOT / "LICENSE").read_bytes(), PROGRAM: executable(tree, version)})
-        )
+        archive.write_bytes(tar_gz({"LICENSE": (ROOT / "LICENSE").read_bytes(), PROGRAM: executable(tree, version)}))
         digest = hashlib.sha256(archive.read_bytes()).hexdigest()
         manifest = work / PLUGIN_MANIFEST
         manifest.write_text(fill(MANIFEST.read_text(), version, digest))
@@ -273,9 +265,7 @@ def wheel(work: Path) -> Path:
     files = sorted(path for path in copy.rglob("*") if path.is_file())
     for path in files:
         path.chmod(0o644)
-    key = b"".join(
-        b"%s\0%d\0%s" % (str(p.relative_to(copy)).encode(), p.stat().st_size, p.read_bytes()) for p in files
-    )
+    key = b"".join(b"%s\0%d\0%s" % (str(p.relative_to(copy)).encode(), p.stat().st_size, p.read_bytes()) for p in files)
 
     def make(folder: Path) -> None:
         say("building the wheel")
@@ -442,9 +432,7 @@ def _check_lock(lock: str) -> None:
         need = Requirement(line)
         have = locked.get(canonicalize_name(need.name))
         if have is None or not need.specifier.contains(have):
-            raise DistError(
-                f"setup.cfg wants {line}, tools/dist.lock has {have or 'none'}: run tools/dist.py --lock"
-            )
+            raise DistError(f"setup.cfg wants {line}, tools/dist.lock has {have or 'none'}: run tools/dist.py --lock")
 
 
 def resolve() -> str:
@@ -467,16 +455,10 @@ def resolve() -> str:
             raise DistError(f"Python 3.10 needs {need}: run this with Python 3.10")
         wanted.add(name)
         queue += found[name].get("requires_dist", [])
-    lines = [
-        "# The libraries in the archive for krew, for `make dist`. Written by `python tools/dist.py --lock`."
-    ]
+    lines = ["# The libraries in the archive for krew, for `make dist`. Written by `python tools/dist.py --lock`."]
     pinned = {name: f"{name}=={found[name]['version']}" for name in sorted(wanted)}
-    pure = _report(
-        "--no-deps", *PURE, *(pin for name, pin in pinned.items() if name not in WITHOUT_PURE_WHEEL)
-    )
-    compiled = _report(
-        "--no-deps", *COMPILED, *(pin for name, pin in pinned.items() if name in WITHOUT_PURE_WHEEL)
-    )
+    pure = _report("--no-deps", *PURE, *(pin for name, pin in pinned.items() if name not in WITHOUT_PURE_WHEEL))
+    compiled = _report("--no-deps", *COMPILED, *(pin for name, pin in pinned.items() if name in WITHOUT_PURE_WHEEL))
     hashes = {canonicalize_name(item["metadata"]["name"]): _sha256(item) for item in (*pure, *compiled)}
     lines += [f"{pin} --hash=sha256:{hashes[canonicalize_name(name)]}" for name, pin in pinned.items()]
     return "\n".join(lines) + "\n"

@@ -573,7 +573,12 @@ def _node_facts(node: Mapping[str, Any]) -> NodeFacts:
         kubelet=str(info.get("kubeletVersion") or ""),
         disk_pressure=(conditions.get("DiskPressure") or {}).get("status") == "True",
         unschedulable=bool((node.get("spec") or {}).get("unschedulable")),
+        lists_all=0 < len(status.get("images") or []) < MOST_IMAGES,
     )
+
+
+MOST_IMAGES = 50
+"""How many images a kubelet lists, the largest (kubernetes: nodeStatusMaxImages of KubeletConfiguration)."""
 
 
 def _listed(node: Mapping[str, Any]) -> tuple[str, ...]:

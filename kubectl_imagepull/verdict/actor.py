@@ -37,6 +37,8 @@ def actor_of(case: Case, finding: Finding) -> str:
         return "registry" if chain_short(case, finding) else "cluster"
     if finding.cause == "tls.handshake":
         return "network" if silent(case, finding) or works_elsewhere(case, finding) else "registry"
+    if finding.cause in ("transfer.interrupted", "transfer.stalled"):
+        return "registry" if same_here(case, finding) else "network"
     if finding.cause == "storage.extract_failed":
         return "you" if IN_THE_IMAGE.search(case.facts.said) else "cluster"
     return actor.partition(" or ")[0]
@@ -60,6 +62,13 @@ def works_elsewhere(case: Case, finding: Finding) -> bool:
     others = [o for o in case.seen(finding.hop) if o.vantage.place in ("workstation", "peer-node")]
     asked = {case.observations[i].subject.host for i in finding.because} | {finding.subject.host}
     return any(o.subject.host in asked and status_of(case, o) == "pass" for o in others)
+
+
+def same_here(case: Case, finding: Finding) -> bool:
+    """Whether this machine meets the very same at the same host: then it is not the node, nor its way there alone."""
+    mine = [case.observations[i] for i in finding.because if case.observations[i].vantage.place == "node"]
+    here = {(o.hop, o.subject, o.outcome) for o in case.observations if o.vantage.place == "workstation"}
+    return bool(mine) and all((o.hop, o.subject, o.outcome) in here for o in mine)
 
 
 def silent(case: Case, finding: Finding) -> bool:

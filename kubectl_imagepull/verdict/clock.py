@@ -44,6 +44,11 @@ def _span(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes"
 
 
+def behind(skew: float) -> str:
+    """How far ahead of (more than 0) or behind another clock: "12 hours behind"."""
+    return f"{_span(abs(skew))} {'ahead of' if skew > 0 else 'behind'}"
+
+
 @rule("node.clock_skew", hop="tls")
 def skewed(case: Case) -> Iterator[Finding]:
     """Certificates are refused for their dates, and the clock of the node is off by what explains it.
@@ -55,8 +60,7 @@ def skewed(case: Case) -> Iterator[Finding]:
             continue
         good_here = any(o.outcome == "ok" and o.subject == seen.subject for o in case.seen("tls", place="workstation"))
         skew = seen.data["skew"]
-        how = "ahead of" if skew > 0 else "behind"
-        reason = f"{where(seen)}, the clock is {_span(abs(skew))} {how} that of {seen.subject.host}: {seen.summary}"
+        reason = f"{where(seen)}, the clock is {behind(skew)} that of {seen.subject.host}: {seen.summary}"
         at_most: Confidence = "confirmed" if good_here else "likely"
         also = [] if good_here else ["tls.expired" if seen.outcome == "expired" else "tls.not_yet_valid"]
         subject = Subject("node", case.target.node or seen.vantage.name)

@@ -53,6 +53,14 @@ def contrary_to_the_secrets(case: Case) -> set[str]:
     return excluded
 
 
+def nobody_sends(case: Case) -> bool:
+    """Whether the pull goes without credentials as far as can be read: none from the pod, and no cloud's registry, for which
+    nodes bring their own."""
+    facts = case.facts
+    named = facts.pull_secret_names or facts.secrets
+    return bool(facts.service_account) and not named and NODE_ROLE not in kind_of(facts.reference.registry).credentials
+
+
 @rule("auth.secret_malformed", hop="credentials")
 def malformed(case: Case) -> Iterator[Finding]:
     """A pull secret that cannot be decoded fails every image of the pod, whatever the registry thinks.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import ipaddress
+import re
 from collections.abc import Iterator, Sequence
 
 from .. import catalogue
@@ -12,8 +14,8 @@ from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, HopLine, Ruled
 
 # the rule modules register themselves
 from . import blobs, clock, credentials, network, path, platform, registry, rehearsal, state, storage  # noqa: F401
-from .actor import actor_of, works_elsewhere
-from .credentials import contrary_to_the_secrets
+from .actor import actor_of, same_here, works_elsewhere
+from .credentials import contrary_to_the_secrets, nobody_sends
 from .evidence import RULES, decisive, where
 from .fixes import fixes_for, works_now
 from .hops import PASS, hop_lines, parting, status_of
@@ -156,11 +158,44 @@ def _contradiction(case: Case, chosen: Finding, spoken: Finding) -> str:
     again = [o for o in decisive(case, spoken.hop) if o.subject.role == spoken.subject.role] if spoken.hop else []
     told = f"{runtime or 'the runtime'} reports that {title_of(case, spoken)} ({spoken.cause})"
     place = _seen_from(case, chosen)
+    if spoken.hop == "connect" and (address := _untried(case)):
+        return f"{told} at {address}, an address that {_unseen(case, address)}"
     if again and all(status_of(case, o) == "pass" for o in again):
         return f"{told}, but {place} that works now"
     if runtime == "containerd":
         return f"{told}, but {place} it is the above: of several tries containerd may report the one that got furthest"
     return f"{told}, but that was the last attempt, and {place} the above is seen now"
+
+
+DIALLED = re.compile(r"dial tcp \[?([0-9a-fA-F:.]+)\]?:[0-9]+: ")
+
+
+def _untried(case: Case) -> str:
+    """The address which the runtime dialled in vain and no probe did; "" where it was tried, or nothing is known of it.
+
+    What other addresses of the same name do says nothing about that one.
+    """
+    said = rehearsal.said(case)
+    dialled = DIALLED.search(said) if said and "proxyconnect" not in said else None
+    tried = {_address(t.get("ip")) for o in decisive(case, "connect") for t in o.data.get("tried") or []}
+    return _address(dialled[1]) if dialled and tried and _address(dialled[1]) not in tried else ""
+
+
+def _unseen(case: Case, address: str) -> str:
+    """Why the probes did not try an address."""
+    given = {_address(a) for o in decisive(case, "dns") for a in o.data.get("addresses") or []}
+    if address in given or not given:
+        return "the probes did not try"
+    on_node = any(o.vantage.place == "node" for o in decisive(case, "dns"))
+    return f"{f'the resolver of {case.target.node}' if on_node else 'the resolver of this machine'} does not give now"
+
+
+def _address(text: object) -> str:
+    """An IP address in its shortest spelling, or the text as it is."""
+    try:
+        return str(ipaddress.ip_address(str(text)))
+    except ValueError:
+        return str(text)
 
 
 def _seen_from(case: Case, chosen: Finding) -> str:
@@ -172,7 +207,7 @@ def _elsewhere(case: Case, chosen: Finding) -> str:
     """Whether the network's trouble is the node's alone, in a sentence; "" where that was not seen."""
     mine = [case.observations[i] for i in chosen.because if case.observations[i].vantage.place == "node"]
     here = [o for o in case.seen(chosen.hop, place="workstation") if mine and o.subject == mine[0].subject]
-    if chosen.hop not in ("dns", "connect", "tls") or chosen.cause == "node.clock_skew" or not here:
+    if chosen.hop not in ("dns", "connect", "tls", "blobs") or chosen.cause == "node.clock_skew" or not here:
         return ""
     if works_elsewhere(case, chosen):
         name = mine[0].vantage.name
@@ -180,6 +215,7 @@ def _elsewhere(case: Case, chosen: Finding) -> str:
             "dns": f"this machine resolves the name, so what differs is {name}'s resolver",
             "connect": f"this machine gets through, so what differs is {name}'s way there",
             "tls": f"this machine accepts the certificate, so what differs is {name}: its way there, its clock or what it trusts",
+            "blobs": f"this machine gets it, so what differs is {name}'s way there",
         }[chosen.hop]
     same = here[0].outcome == mine[0].outcome
     return f"this machine meets the same, so it is not {mine[0].vantage.name} alone" if same else ""
@@ -207,11 +243,23 @@ def _alternatives(
     if chosen.confidence in ("likely", "possible") and message is not None:
         others += [message.cause, *message.also]
     out = [*contrary_to_the_secrets(case), *(pattern for one in ruled_out for pattern in one.causes)]
+    if nobody_sends(case):
+        out += ["auth.bad_credentials", "auth.expired"]
+    if _no_proxy(case):
+        out.append("net.proxy")
+    if same_here(case, chosen):
+        out.append("node.clock_skew")
     return tuple(
         other
         for other in dict.fromkeys(others)
         if other not in (chosen.cause, "unknown.insufficient", "backoff.only") and not _any_match(other, out)
     )
+
+
+def _no_proxy(case: Case) -> bool:
+    """Whether the settings of the node's runtime were read and name no proxy, nor do those of its other programs."""
+    read = [o.data["proxy"] for o in case.seen("runtime", "node", "node") if isinstance(o.data.get("proxy"), dict)]
+    return bool(read) and all(told in ({}, {"state": "none"}) for told in read)
 
 
 def _any_match(cause: str, patterns: Sequence[str]) -> bool:
@@ -234,6 +282,7 @@ def _ruled_out(case: Case, chosen: Finding) -> tuple[RuledOut, ...]:
         return ()
     host = case.pull.authority if case.pull else ""
     elsewhere = host if chosen.subject.role in ("token", "blob", "mirror", "proxy") else ""
+    untried = _untried(case)
     out = []
     for hop, good, causes, why in WORKS:
         seen = [o for o in decisive(case, hop) if o.subject.host == host and o.outcome in good]
@@ -243,7 +292,8 @@ def _ruled_out(case: Case, chosen: Finding) -> tuple[RuledOut, ...]:
             continue
         here = ", seen from this machine" if working[0].vantage.place == "workstation" else ""
         if not _any_match(chosen.cause, causes):
-            out.append(RuledOut(causes, f"{why}{here}", elsewhere))
+            proven = () if hop == "connect" and untried else causes
+            out.append(RuledOut(proven, f"{why}{here}", elsewhere))
         elif elsewhere:
             out.append(RuledOut((), f"{why}{here}", elsewhere))
     return tuple(out)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from .. import catalogue
 from ..image.messages import classify
 from ..model import HOPS, Case, Confidence, Finding, Level, Observation, Subject
-from .clock import by_date, wrong_clock
+from .clock import behind, by_date, wrong_clock
 from .evidence import decisive, found, rule, where
 
 DNS = {
@@ -145,7 +145,7 @@ def shaking_hands(case: Case) -> Iterator[Finding]:
                 cause,
                 seen.subject,
                 "tls",
-                f"{where(seen)}, {seen.subject.host}: {seen.summary}{_between(case, seen)}",
+                f"{where(seen)}, {seen.subject.host}: {seen.summary}{_between(case, seen)}{_by_its_own(seen)}",
                 [seen],
                 _also(seen),
                 "likely" if by_date(seen) else "confirmed",
@@ -168,6 +168,15 @@ def _between(case: Case, seen: Observation) -> str:
     return ""
 
 
+def _by_its_own(seen: Observation) -> str:
+    """What a server believes whose clock is the one that is wrong: the node's and this machine's agree."""
+    if not by_date(seen):
+        return ""
+    node = seen.vantage.name or "the node"
+    clocks = "this machine's" if seen.vantage.place == "workstation" else f"{node}'s and this machine's"
+    return f"; by its own clock, {behind(-seen.data['skew'])} {clocks}, it is valid"
+
+
 def _issuer(seen: Observation) -> str:
     chain = seen.data.get("chain") or [{}]
     return str(chain[0].get("issuer") or "") if isinstance(chain[0], dict) else ""
@@ -176,5 +185,6 @@ def _issuer(seen: Observation) -> str:
 def _also(seen: Observation) -> list[str]:
     """Further things wrong with the same certificate."""
     others = [TLS[p] for p in seen.data.get("problems") or [] if p in TLS and p != seen.outcome]
-    others += ["node.clock_skew"] if by_date(seen) else []
+    # from the node, a clock that differs from the server's is this machine's as well, or the finding were another
+    others += ["node.clock_skew"] if by_date(seen) and seen.vantage.place != "node" else []
     return [*others, "net.reset"] if seen.outcome == "reset" else others

@@ -38,9 +38,13 @@ def never_pulled(case: Case) -> Iterator[Finding]:
         yield found(case, "auth.cached_image_denied", subject, "policy", reason, at_most="likely")
     elif asks == "absent":
         yield found(case, "image.never_pull_absent", subject, "policy", reason)
+    elif facts.node is not None and facts.node.lists_all:
+        reason += ", and the node does not list it"
+        yield found(case, "image.never_pull_absent", subject, "policy", reason)
     else:
+        # a list that is cut off leaves open whether it is there
         also = ["auth.cached_image_denied"]
-        yield found(case, "image.never_pull_absent", subject, "policy", reason, also=also)
+        yield found(case, "image.never_pull_absent", subject, "policy", reason, also=also, at_most="likely")
 
 
 @rule("storage.no_space", hop="storage")

@@ -73,6 +73,11 @@ def test_never_pull(on_node: bool, kubelet: str, cause: str) -> None:
     assert found.cause == cause
     open_question = cause == "image.never_pull_absent" and kubelet == "v1.37.0"
     assert ("auth.cached_image_denied" in found.alternatives) == open_question
+    assert not open_question or found.confidence == "likely"
+    whole = replace(node, lists_all=True)
+    found = judge(case(failing=True, reason="ErrImageNeverPull", on_node=on_node, node=whole))
+    assert found.cause == cause and "auth.cached_image_denied" not in found.alternatives
+    assert cause != "image.never_pull_absent" or found.confidence == "confirmed"
 
 
 FULL = "failed to pull and unpack image: failed to copy: write /var/lib/containerd/x: no space left on device"
@@ -188,10 +193,52 @@ def test_a_message_that_a_probe_contradicts(said: str, runtime: str, end: str) -
     assert line.startswith(f"{runtime.partition(':')[0]} reports that ") and line.endswith(end)
 
 
+def test_a_refusal_at_an_address_that_no_probe_tried() -> None:
+    """That another address of the name works says nothing about it."""
+    for ip, known in (("10.0.0.9", False), ("fd00:0::1", True)):
+        opened = replace(GOOD[1], data={"tried": [{"ip": ip, "port": 443, "outcome": "open"}]})
+        resolved = replace(GOOD[0], data={"addresses": [ip]})
+        found = judge(case((resolved, opened, seen("tls", "expired")), failing=True, said=IPV6))
+        (line,) = [line for line in found.explanation if "reports that" in line]
+        assert line.endswith("that works now") == known
+        assert ("at fd00::1, an address that the resolver of " in line) != known
+        assert any("net.refused" in one.causes for one in found.ruled_out) == known
+
+
 NO_BASIC = (
     "pull access denied, repository does not exist or may require authorization: authorization failed: no basic auth "
     "credentials"
 )
+
+
+@pytest.mark.parametrize(
+    ("proxy", "left"),
+    [({}, False), ({"state": "none"}, False), ({"state": "unknown"}, True), ({"elsewhere": {}}, True)],
+)
+def test_alternatives_that_the_node_excludes(proxy: dict[str, Any], left: bool) -> None:
+    """What the node's runtime says of its proxy and what this machine meets as well leave fewer of them."""
+    blob = Subject("blob", "blobs.example.com")
+    refused = replace(seen("blobs", "403"), subject=blob)
+    runtime = replace(seen("runtime", "default", proxy=proxy), subject=Subject("node", "node1"))
+    looked = (*GOOD, runtime, refused)
+    found = judge(case(looked, failing=True, reason="ErrImagePull"))
+    assert (found.cause, "net.proxy" in found.alternatives) == ("auth.forbidden", left)
+    assert "node.clock_skew" in found.alternatives
+    here = replace(refused, vantage=replace(refused.vantage, place="workstation"))
+    assert "node.clock_skew" not in judge(case((*looked, here), failing=True, reason="ErrImagePull")).alternatives
+
+
+@pytest.mark.parametrize(
+    ("registry", "account", "left"),
+    [(HOST, "default", False), (HOST, "", True), ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "default", True)],
+)
+def test_credentials_that_nobody_sends(registry: str, account: str, left: bool) -> None:
+    """They are neither wrong nor out of date, unless the node may have some of its own."""
+    reference = ReferenceFacts(f"{registry}/web:1.0", registry=registry, repository=f"{registry}/web", asked="1.0")
+    said = f"unexpected status from HEAD request to https://{registry}/v2/web/manifests/1.0: 403 Forbidden"
+    found = judge(case(failing=True, said=said, service_account=account, reference=reference))
+    assert found.cause == "auth.forbidden"
+    assert bool({"auth.bad_credentials", "auth.expired"} & set(found.alternatives)) == left
 
 
 def test_alternatives_that_the_secrets_exclude() -> None:
