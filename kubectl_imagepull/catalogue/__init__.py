@@ -60,6 +60,8 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "normalised": "docker.io/library/<name>:<tag>",
         # where the runtime's proxy is set
         "proxy_file": "<file>",
+        # the address that cannot be reached
+        "ip": "<address>",
         # a file on the node that is at fault
         "file": "<file>",
         # the image without tag and digest, as it is written
@@ -105,6 +107,9 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "proxy-file": "if a file sets them",
         "no-proxy-file": "if none does",
         "direct": "if it is seen to answer directly",
+        "address": "",
+        "no-address": "if the address is not known",
+        "ipv6-failed": "",
         "same-here": "if your workstation gets the same",
         "not-same-here": "if your workstation does not get the same",
         "hosts-file": "if it is a hosts.toml",

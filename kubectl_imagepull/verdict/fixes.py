@@ -18,7 +18,7 @@ from .clock import by_date
 from .clouds import node_fixes
 from .credentials import sent
 from .hops import status_of
-from .names import RESOURCES, Known, chain_short, proxy_file, runtime_of, secret_of, values
+from .names import RESOURCES, Known, chain_short, failed_addresses, proxy_file, runtime_of, secret_of, values
 from .other_image import better_image, existing_tags
 from .rehearsal import rehearsed
 
@@ -121,6 +121,9 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "direct": lambda case, finding: any(
         o.outcome in ("200", "401") and not o.data.get("proxy") for o in case.seen("registry", "registry", "node")
     ),
+    "address": lambda case, finding: bool(failed_addresses(case, finding)),
+    "no-address": lambda case, finding: not failed_addresses(case, finding),
+    "ipv6-failed": lambda case, finding: any(":" in address for address in failed_addresses(case, finding)),
     "same-here": same_here,
     "not-same-here": lambda case, finding: not same_here(case, finding),
     "hosts-file": lambda case, finding: _of_hosts_file(case, finding),

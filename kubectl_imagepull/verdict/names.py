@@ -21,6 +21,7 @@ RESOURCES = {
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 """The key under which the kubelet looks for Docker Hub (kubernetes: pkg/credentialprovider/keyring.go)."""
 REALM = re.compile(r'realm="([^"]+)"')
+DIALLED = re.compile(r"dial tcp (\[[0-9a-fA-F:]+\]|[0-9.]+):\d+")
 SERVICES = {"containerd": "containerd", "cri-o": "crio", "docker": "docker"}
 """Runtime, as the node names it, -> its unit."""
 
@@ -74,6 +75,7 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
         "platform": own,
         "platforms": ",".join(filter(None, dict.fromkeys((*made_for, own)))),
         "proxy_file": proxy_file(case),
+        "ip": next(iter(failed_addresses(case, finding)), ""),
         "file": _file(case, finding),
         "short": target.image.partition("@")[0].removesuffix(f":{asked}"),
         "realm": _realm(case, host),
@@ -90,6 +92,18 @@ def proxy_file(case: Case) -> str:
         if isinstance(proxy, dict) and str(proxy.get("source", "")).startswith("/"):
             return str(proxy["source"])
     return ""
+
+
+def failed_addresses(case: Case, finding: Finding) -> list[str]:
+    """The addresses that could not be reached: those that were tried, else the one of the runtime's words."""
+    tried = [
+        str(t["ip"])
+        for i in finding.because
+        for t in case.observations[i].data.get("tried") or []
+        if isinstance(t, dict) and t.get("ip") and t.get("outcome") != "open"
+    ]
+    dialled = DIALLED.search(case.facts.said)
+    return tried or ([dialled[1].strip("[]")] if dialled else [])
 
 
 def _file(case: Case, finding: Finding) -> str:
