@@ -78,6 +78,7 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "several-entries": "if the secret has entries for other registries, which stay",
         "from-account": "if the service account names it",
         "from-pod": "if the pod names it itself",
+        "server-clock": "if its own clock is wrong",
         "public": "if the image is public",
         "other-image": "",
         "silent": "",

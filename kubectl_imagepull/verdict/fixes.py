@@ -14,6 +14,7 @@ from .. import catalogue
 from ..catalogue import Mend
 from ..model import HOPS, Applicability, Case, Finding, Fix
 from .actor import actor_of, silent
+from .clock import by_date
 from .clouds import node_fixes
 from .credentials import sent
 from .hops import status_of
@@ -84,6 +85,7 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "several-entries": lambda case, finding: _entries(case, finding) > 1,
     "from-account": _from_account,
     "from-pod": lambda case, finding: not _from_account(case, finding),
+    "server-clock": lambda case, finding: any(by_date(case.observations[i]) for i in finding.because),
     "public": lambda case, finding: any(
         o.outcome == "200" and o.data.get("via") in (None, "", "anonymous") for o in case.seen("manifest")
     ),
