@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..image.messages import Classified, classify
 from ..image.registries import NODE_ROLE, kind_of
 from ..model import Case, Confidence, Finding, Observation, PullSecret, Subject
-from .evidence import decisive, found, rule, where
+from .evidence import decisive, found, rule, weakest, where
 
 REFUSED = ("401", "403")
 
@@ -116,9 +116,7 @@ def nothing_sent(case: Case) -> Iterator[Finding]:
         text = f"{reason}; pull secret {unused[0].name}: {unused[0].why}"
         yield found(case, unused[0].cause, subject, "auth", text, refused, at_most=at_most)
     elif not case.facts.pull_secret_names and case.facts.account_secrets:
-        names = ", ".join(case.facts.account_secrets)
-        text = f"{reason}; the pod has no pull secret, but its service account {case.facts.service_account} has {names} now"
-        yield found(case, "auth.secret_added_late", subject, "auth", text, refused, at_most=at_most)
+        yield _late(case, reason, refused, at_most)
     elif _tells_apart(refused):
         yield found(case, "auth.no_credentials", subject, "auth", f"{reason}; the pod has no pull secret", refused)
     elif refused and (words := _by_words(refused)) is not None:
@@ -127,6 +125,21 @@ def nothing_sent(case: Case) -> Iterator[Finding]:
         yield found(case, words.cause, subject, "auth", text, refused, words.also, sure)
     elif refused:
         yield found(case, "auth.denied_or_missing", subject, "auth", f"{reason}; the pod has no pull secret", refused)
+
+
+def _late(case: Case, reason: str, refused: list[Observation], at_most: Confidence) -> Finding:
+    """The pod has no pull secret and a new one would get its account's: whether that helps is in those secrets."""
+    facts, subject = case.facts, registry_subject(case)
+    names = ", ".join(facts.account_secrets)
+    text = f"{reason}; the pod has no pull secret, but its service account {facts.service_account} has {names} now"
+    read = [s for s in facts.late_secrets if s.state != "forbidden"]
+    if any(s.state == "used" for s in read):
+        return found(case, "auth.secret_added_late", subject, "auth", text, refused, at_most=at_most)
+    if read and len(read) == len(facts.account_secrets):
+        text += f"; a new pod would not pull either: {'; '.join(f'{s.name}: {s.why}' for s in read[:3])}"
+        return found(case, "auth.no_credentials", subject, "auth", text, refused, at_most=at_most)
+    text += f"; whether {'they are' if len(facts.account_secrets) > 1 else 'it is'} for {subject.host} was not read"
+    return found(case, "auth.secret_added_late", subject, "auth", text, refused, at_most=weakest((at_most, "likely")))
 
 
 def _by_words(refused: list[Observation]) -> Classified | None:
