@@ -190,7 +190,8 @@ class Facts:
     about the last failure, from the status or the newest event; failing: the kubelet reports a failed pull;
     since: when the first failure was seen, attempts: how often, next_retry: expected seconds until the next one
     (None: unknown); pull_secret_names: as in the pod's spec; secrets_readable: every named one could be read;
-    account_secrets: the service account's pull secrets of today; pulling_since: of the pull that has no end yet; on_node:
+    account_secrets: the service account's pull secrets of today; late_secrets: what those mean for the image that the pod does
+    without, as far as it was looked at; pulling_since: of the pull that has no end yet; on_node:
     the node lists the image; one_at_a_time: the kubelet's serializeImagePulls, None
     where it could not be read; older_pulls: other pulls on the node that began earlier and have no end, one line each;
     since_revision: what the workload's last good revision had in this one's place; read_at: seconds since the epoch.
@@ -225,6 +226,7 @@ class Facts:
     older_pulls: tuple[str, ...] = ()
     since_revision: str = ""
     read_at: float = 0.0
+    late_secrets: tuple[PullSecret, ...] = ()
 
 
 @dataclass(frozen=True)

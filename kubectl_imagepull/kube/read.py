@@ -125,11 +125,15 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
         owner_read = pool.submit(_owner, api, namespace, pod)
         secret_reads = [(s, pool.submit(_secret, api, namespace, s)) for s in secret_names]
         secrets = {s: read.result() for s, read in secret_reads}
-        node, listed = node_read.result() if node_read else (None, ())
         account_object = account_read.result() if account_read else None
+        account_secrets = _names((account_object or {}).get("imagePullSecrets"))
+        # a pod made now would get them
+        late_reads = [(s, pool.submit(_secret, api, namespace, s)) for s in account_secrets if not secret_names]
+        node, listed = node_read.result() if node_read else (None, ())
         event_list = (events.result() or {}).get("items") or []
         owner = owner_read.result()
         running = on_node.result() if on_node else ()
+        late = {s: read.result() for s, read in late_reads}
     for secret, found in secrets.items():
         if isinstance(found, KubeError):
             message = f'cannot read pull secret "{secret}": needs get on secrets in {namespace} ({_short(found)})'
@@ -140,9 +144,9 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
         node=node,
         owner=owner,
         account=account,
-        account_secrets=_names((account_object or {}).get("imagePullSecrets")),
+        account_secrets=account_secrets,
         secret_names=secret_names,
-        secrets=secrets,
+        secrets={**secrets, **late},
         listed=frozenset(listed),
         now=_now(),
     )
@@ -272,6 +276,7 @@ class _Shared:
             pull_secret_names=self.secret_names,
             account_secrets=self.account_secrets,
             secrets=uses,
+            late_secrets=self._explained(() if self.secret_names else self.account_secrets, image, reference)[0],
             node=self.node,
             events=mine,
             pod_reason=str(status.get("reason") or ""),
@@ -299,11 +304,22 @@ class _Shared:
         self, image: str, reference: ReferenceFacts
     ) -> tuple[tuple[PullSecret, ...], tuple[Credential, ...]]:
         """What each named secret means for the image, and the credentials that the kubelet would use."""
+        uses, objects = self._explained(self.secret_names, image, reference)
+        try:
+            credentials = tuple(Keyring.from_secrets(objects).lookup(image)) if reference.valid else ()
+        except BadPullSecret:
+            credentials = ()
+        return uses, tuple(c for c in credentials if c.username or c.password)
+
+    def _explained(
+        self, names: Iterable[str], image: str, reference: ReferenceFacts
+    ) -> tuple[tuple[PullSecret, ...], list[dict[str, Any]]]:
+        """What each of these secrets means for the image, and those that could be read."""
         readable = {n: s for n, s in self.secrets.items() if isinstance(s, dict)}
-        objects = [readable[n] for n in self.secret_names if n in readable]
+        objects = [readable[n] for n in names if n in readable]
         explained = {u.secret: u for u in explain_secrets(objects, image)} if reference.valid else {}
         uses = []
-        for name in self.secret_names:
+        for name in names:
             found = self.secrets.get(name)
             from_account = name in self.account_secrets
             use = explained.get(name)
@@ -328,11 +344,7 @@ class _Shared:
                 )
             else:
                 uses.append(PullSecret(name, "unused", "not looked at: the image does not parse"))
-        try:
-            credentials = tuple(Keyring.from_secrets(objects).lookup(image)) if reference.valid else ()
-        except BadPullSecret:
-            credentials = ()
-        return tuple(uses), tuple(c for c in credentials if c.username or c.password)
+        return tuple(uses), objects
 
 
 def _pulling(state: Mapping[str, Any], events: Sequence[Event], image: str, now: float) -> dict[str, Any]:

@@ -50,13 +50,6 @@ def nothing_sent(case: Case) -> bool:
     return not sent(case) and not unread and not node_fixes(case, "auth.forbidden")
 
 
-def same_here(case: Case, finding: Finding) -> bool:
-    """Whether this machine meets the same at the same host."""
-    seen = [case.observations[i] for i in finding.because]
-    here = {(o.hop, o.subject, o.outcome) for o in case.observations if o.vantage.place == "workstation"}
-    return any((o.hop, o.subject, o.outcome) in here for o in seen)
-
-
 def works_elsewhere(case: Case, finding: Finding) -> bool:
     """Whether the same hop of the same host passes from another place: then the host is not what is broken."""
     others = [o for o in case.seen(finding.hop) if o.vantage.place in ("workstation", "peer-node")]

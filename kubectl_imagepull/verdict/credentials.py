@@ -125,9 +125,7 @@ def nothing_sent(case: Case) -> Iterator[Finding]:
         text = f"{reason}; pull secret {unused[0].name}: {unused[0].why}"
         yield found(case, unused[0].cause, subject, "auth", text, refused, at_most=at_most)
     elif not case.facts.pull_secret_names and case.facts.account_secrets:
-        names = ", ".join(case.facts.account_secrets)
-        text = f"{reason}; the pod has no pull secret, but its service account {case.facts.service_account} has {names} now"
-        yield found(case, "auth.secret_added_late", subject, "auth", text, refused, at_most=at_most)
+        yield _late(case, reason, refused, at_most)
     elif _tells_apart(refused):
         text = f"{reason}; the pod has no pull secret"
         yield found(case, "auth.no_credentials", subject, "auth", text, refused, at_most=at_most)
@@ -149,6 +147,21 @@ def _got_in(case: Case, message: Classified | None) -> bool:
     if hop not in HOPS[HOPS.index("manifest") : HOPS.index("runtime")]:
         return False
     return not any(o.data.get("attempt") for o in case.observations)
+
+
+def _late(case: Case, reason: str, refused: list[Observation], at_most: Confidence) -> Finding:
+    """The pod has no pull secret and a new one would get its account's: whether that helps is in those secrets."""
+    facts, subject = case.facts, registry_subject(case)
+    names = ", ".join(facts.account_secrets)
+    text = f"{reason}; the pod has no pull secret, but its service account {facts.service_account} has {names} now"
+    read = [s for s in facts.late_secrets if s.state != "forbidden"]
+    if any(s.state == "used" for s in read):
+        return found(case, "auth.secret_added_late", subject, "auth", text, refused, at_most=at_most)
+    if read and len(read) == len(facts.account_secrets):
+        text += f"; a new pod would not pull either: {'; '.join(f'{s.name}: {s.why}' for s in read[:3])}"
+        return found(case, "auth.no_credentials", subject, "auth", text, refused, at_most=at_most)
+    text += f"; whether {'they are' if len(facts.account_secrets) > 1 else 'it is'} for {subject.host} was not read"
+    return found(case, "auth.secret_added_late", subject, "auth", text, refused, at_most=weakest((at_most, "likely")))
 
 
 def _by_words(refused: list[Observation]) -> Classified | None:

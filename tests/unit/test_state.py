@@ -328,3 +328,21 @@ def test_what_a_runtime_meets_without_its_configuration_is_no_contradiction() ->
     found = judge(case(looked, failing=True, said=said))
     assert found.cause == "runtime.config_invalid" and "dns.nxdomain" in {f.cause for f in found.findings}
     assert not [line for line in found.explanation if "reports that" in line]
+
+
+@pytest.mark.parametrize(
+    ("late", "cause", "confidence", "told"),
+    [
+        ((), "auth.secret_added_late", "likely", "was not read"),
+        ((PullSecret("regcred", "forbidden"),), "auth.secret_added_late", "likely", "was not read"),
+        ((PullSecret("regcred", "used"),), "auth.secret_added_late", "confirmed", "has regcred now"),
+        ((PullSecret("regcred", "unused", "for ghcr.io"),), "auth.no_credentials", "confirmed", "regcred: for ghcr.io"),
+    ],
+)
+def test_secrets_that_came_late(late: tuple[PullSecret, ...], cause: str, confidence: str, told: str) -> None:
+    """They help a new pod only where they are for the registry."""
+    asked = (*GOOD[:3], seen("registry", "401"), seen("auth", "basic"))
+    facts = {"service_account": "default", "account_secrets": ("regcred",), "late_secrets": late}
+    found = judge(case(asked, failing=True, said=NO_BASIC, **facts))
+    assert (found.cause, found.confidence) == (cause, confidence)
+    assert told in found.explanation[0]
