@@ -404,3 +404,72 @@ def test_deleting_a_jobs_pod_is_not_harmless(kind: str) -> None:
     assert fix.note == f"a deleted pod counts as a failed try of {kind.lower()}/web"
     other = fixes_for(case(), finding("auth.secret_added_late"))[0]
     assert (other.applicability, other.note) == ("safe", "")
+
+
+def saw(of: Case, cause: str, seen: Observation) -> tuple[Case, Finding]:
+    """A case where this was seen, and the finding that rests on it."""
+    return replace(of, observations=(seen,)), replace(finding(cause), subject=seen.subject, because=(0,))
+
+
+def test_a_missing_intermediate_is_the_registrys() -> None:
+    """Nobody is sent to trust an authority where the server only leaves out a certificate."""
+    for missing, actor in ((True, "registry"), (False, "cluster")):
+        seen = replace(looked("tls", "unknown-authority", "node"), data={"intermediate_missing": missing})
+        of, found = saw(case(), "tls.unknown_authority", seen)
+        assert actor_of(of, found) == actor
+        text = "\n".join(c for fix in fixes_for(of, found) for c in fix.commands)
+        assert ("-showcerts" in text) == missing and ("ca.crt" in text) != missing
+
+
+def test_a_bare_pod_leaves_a_dead_node() -> None:
+    """What is read of it names the node, and the node's kubelet ends nothing any more."""
+    text = commands(case(None), "node.not_ready").splitlines()
+    assert [line.split()[:2] for line in text[-3:]] == [["kubectl", "-n"], ["kubectl", "-n"], ["kubectl", "create"]]
+    assert "del(.spec.nodeName" in text[-3] and "--grace-period=0 --force" in text[-2] and "web-1.json" in text[-1]
+    assert "--force" not in commands(case(), "node.not_ready")
+
+
+def test_who_is_to_let_the_pull_through() -> None:
+    used = PullSecret("regcred", "used", usernames=("alice",))
+    assert actor_of(case(), finding("auth.forbidden")) == "you"
+    assert actor_of(case(), finding("auth.forbidden", "blob")) == "registry"
+    assert actor_of(case(secrets=(used,)), finding("auth.forbidden")) == "registry"
+    assert actor_of(case(secrets=(replace(used, state="forbidden"),)), finding("auth.forbidden")) == "registry"
+    named = fixes_for(case(secrets=(used,)), finding("auth.forbidden"))
+    assert named[0].title == f"Grant alice the right to pull {REGISTRY}/shop/web"
+    assert "blob store" in fixes_for(case(), finding("auth.forbidden", "blob", "s3.example.com"))[0].title
+
+
+def test_a_mirror_is_in_the_way_by_the_nodes_configuration() -> None:
+    of = finding("net.refused", "mirror", "mirror.example.com")
+    assert actor_of(case(), of) == "cluster"
+    assert "mirror.example.com" in fixes_for(case(), of)[1].title
+    assert "certs.d" in commands(case(), "net.refused", "mirror") and "certs.d" not in commands(case(), "net.refused")
+
+
+def test_the_address_that_fails_is_looked_at() -> None:
+    for ip, six in (("192.0.2.7", False), ("2001:db8::7", True)):
+        seen = replace(looked("connect", "unreachable", "node"), data={"tried": [{"ip": ip, "outcome": "unreachable"}]})
+        fixes = fixes_for(*saw(case(), "net.unreachable", seen))
+        assert any(f"ip route get {ip}" in fix.commands for fix in fixes)
+        assert any("IPv6" in fix.title for fix in fixes) == six
+    assert "ip route show default" in commands(case(), "net.unreachable")
+    said = "dial tcp [2001:db8::7]:443: connect: no route to host"
+    assert "ip route get 2001:db8::7" in commands(case(said=said), "net.unreachable")
+
+
+def test_a_file_that_sets_the_proxy_is_not_written_over() -> None:
+    source = "/etc/systemd/system/containerd.service.d/http-proxy.conf"
+    proxied = replace(looked("runtime", "default", "node"), data={"proxy": {"source": source}})
+    text = commands(replace(case(), observations=(proxied,)), "net.proxy")
+    assert f"cat {source}" in text and ">" not in text
+    assert "> /etc/systemd/system/containerd.service.d/zz-proxy.conf" in commands(case(), "net.proxy")
+
+
+def test_the_name_that_a_certificate_holds() -> None:
+    seen = replace(looked("tls", "hostname-mismatch", "node"), data={"chain": [{"names": ["r.example.org"]}]})
+    of, found = saw(case(), "tls.hostname_mismatch", seen)
+    assert any("app=r.example.org/shop/web:1.0" in c for fix in fixes_for(of, found) for c in fix.commands)
+    several = replace(seen, data={"chain": [{"names": ["*.example.org", "example.org"]}]})
+    of, found = saw(case(), "tls.hostname_mismatch", several)
+    assert "set image" not in "\n".join(c for fix in fixes_for(of, found) for c in fix.commands)
