@@ -37,7 +37,7 @@ check: env ## lint, types, import layers, the probes' oldest Python
 	$(PY) -c 'from vermin import main; main()' --no-tips --violations --eval-annotations --backport dataclasses -t=3.9- probes
 
 unit: env ## the tests that need neither root nor a cluster
-	@$(PY) -m pytest -n 2 -m "not lab"
+	@$(PY) -m pytest -m "not lab"
 
 e2e: env ## the command on the lab, a lab of its own for each of three workers
 	@$(PY) -m tests.lab build

@@ -148,11 +148,14 @@ def test_commands_are_for_the_right_hands() -> None:
 
 
 def test_loading_is_quick() -> None:
-    catalogue._all.cache_clear()
-    catalogue._group.cache_clear()
-    before = time.process_time()
-    catalogue.load()
-    assert time.process_time() - before < (0.05 if hasattr(yaml, "CSafeLoader") else 1.0) * 2
+    took = []
+    for _ in range(3):  # the best of them: a busy machine, or a collection of garbage, says nothing about the code
+        catalogue._all.cache_clear()
+        catalogue._group.cache_clear()
+        before = time.process_time()
+        catalogue.load()
+        took.append(time.process_time() - before)
+    assert min(took) < (0.05 if hasattr(yaml, "CSafeLoader") else 1.0) * 2
     assert catalogue.load() is catalogue.load()
 
 
