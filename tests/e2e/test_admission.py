@@ -334,7 +334,11 @@ def test_no_right_to_make_configmaps(cluster: Cluster, guarded: str) -> None:
             may = ("auth", "can-i", *asked, "-n", guarded, "--as", "carol")
             wait_for(lambda may=may: cluster.run(*may, check=False).returncode == 0, 20)  # type: ignore[misc]
         for rung in ("host-python", "shell"):
-            _, found = cluster.why("no-tag-node1", "-n", guarded, "--as", "carol", "--via", rung)
-            assert (found["probe"]["rung"], found["verdict"]["cause"]) == (rung, "image.tag_unknown"), found["probe"]
+            for _ in range(3):  # a lab under load may answer too late
+                _, found = cluster.why("no-tag-node1", "-n", guarded, "--as", "carol", "--via", rung)
+                if found["probe"]["rung"] == rung:
+                    break
+            assert found["probe"]["rung"] == rung, (found["probe"]["whyNot"], found["errors"])
+            assert found["verdict"]["cause"] == "image.tag_unknown", found["verdict"]
             assert any("ConfigMap" in line for line in found["probe"]["whyNot"]), found["probe"]
             assert any(h["hop"] == "manifest" and h["vantage"] == "node1" for h in found["hops"]), found["hops"]
