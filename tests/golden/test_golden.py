@@ -20,6 +20,8 @@ from kubectl_imagepull.report.style import Style
 from kubectl_imagepull.verdict import judge
 from kubectl_imagepull.verdict.evidence import RULES
 
+from . import verdicts
+
 GOLDEN = Path(__file__).parent
 CASES = GOLDEN.parent / "cases"
 FILES = sorted(CASES.glob("*.json"))
@@ -51,6 +53,13 @@ def test_golden(file: Path, ending: str, request: pytest.FixtureRequest) -> None
     if request.config.getoption("--update"):
         golden.write_text(report, encoding="utf-8")
     assert report == golden.read_text(encoding="utf-8"), "differs; --update writes it anew"
+
+
+def test_verdicts(request: pytest.FixtureRequest) -> None:
+    """Cause, confidence, subject, actor, exit code and fixes of every case, in one file."""
+    if request.config.getoption("--update"):
+        verdicts.FILE.write_text(verdicts.table(), encoding="utf-8")
+    assert verdicts.table() == verdicts.FILE.read_text(encoding="utf-8"), "differs; --update writes it anew"
 
 
 def test_no_golden_without_a_case() -> None:

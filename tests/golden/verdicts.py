@@ -1,0 +1,36 @@
+"""What is said of each case, one line each: what a reviewer reads in a diff. `python -m tests.golden.verdicts` prints it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kubectl_imagepull.case import parse
+from kubectl_imagepull.verdict import judge
+
+CASES = Path(__file__).parents[1] / "cases"
+FILE = Path(__file__).with_name("verdicts.tsv")
+COLUMNS = ("case", "container", "cause", "confidence", "subject", "actor", "exit", "fixes")
+
+
+def table() -> str:
+    """The lines of verdicts.tsv: a head, then one line for each container of each case; titles of fixes are parted by " | "."""
+    lines = ["\t".join(COLUMNS)]
+    for file in sorted(CASES.glob("*.json")):
+        for case in parse(file.read_bytes(), file.name).cases:
+            verdict = judge(case)
+            cells = (
+                file.stem,
+                case.target.container or "-",
+                verdict.cause,
+                verdict.confidence,
+                str(verdict.subject) or "-",
+                verdict.actor or "-",
+                str(verdict.exit_code),
+                " | ".join(fix.title for fix in verdict.fixes) or "-",
+            )
+            lines.append("\t".join(" ".join(cell.split()) for cell in cells))
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")
