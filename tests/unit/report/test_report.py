@@ -23,7 +23,7 @@ from kubectl_imagepull.report.formats import FORMATS, render
 from kubectl_imagepull.report.style import Style
 from kubectl_imagepull.verdict import judge
 
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[2] / "cases"
 NAMES = (
     "auth.bad_credentials-token",
     "auth.no_credentials-ecr",

@@ -28,7 +28,7 @@ from kubectl_imagepull.cli.main import run
 from kubectl_imagepull.model import CASE_VERSION, Case, Event, Facts, Observation, Subject, Target, Vantage
 from kubectl_imagepull.verdict import judge
 
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[2] / "cases"
 FILES = sorted(CASES.glob("*.json"))
 GOOD = json.loads((CASES / "auth.bad_credentials-token.json").read_text())
 

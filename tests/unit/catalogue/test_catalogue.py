@@ -15,7 +15,7 @@ import yaml
 from kubectl_imagepull import catalogue
 from kubectl_imagepull.catalogue import docs
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / "kubectl_imagepull" / "catalogue").glob("*.yaml"))
 
 # Every cause and who acts. An id is never reused or renamed after a release.

@@ -24,7 +24,7 @@ from kubectl_imagepull.node.trail import Trail
 from kubectl_imagepull.verdict import judge
 from kubectl_imagepull.verdict.evidence import proof
 
-DOCS = pathlib.Path(__file__).parents[2] / "docs"
+DOCS = pathlib.Path(__file__).parents[3] / "docs"
 NODE = Vantage("node", "host", "host", "host", "unknown", "shell", "n1")
 
 

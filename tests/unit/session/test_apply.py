@@ -14,7 +14,7 @@ from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.model import Case, Owner
 from kubectl_imagepull.verdict import judge
 
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[2] / "cases"
 API = cast(Api, None)
 
 
