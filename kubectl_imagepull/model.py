@@ -91,11 +91,16 @@ class Observation:
 
 @dataclass(frozen=True)
 class Owner:
-    """The workload a fix is for. chain: kinds and names from the pod's direct owner up; managed_by: Argo CD, Helm, …"""
+    """The workload a fix is for: the top of the pod's owner chain."""
 
     kind: str
+    """As in the owner reference: Deployment, Node (a static pod), Rollout, …"""
     name: str
+    """In the pod's namespace."""
     managed_by: tuple[str, ...] = ()
+    """Who made the workload and would revert a change: Argo CD, Flux, Helm."""
+    uid: str = ""
+    """Of the object that was read and is the one that the chain's references mean; "" where it was not read."""
 
     @property
     def slash(self) -> str:

@@ -14,8 +14,8 @@ from ..image.keyring import BadPullSecret, Keyring
 from ..image.reference import InvalidReference, Reference
 from ..kube.client import Api
 from ..kube.errors import KubeError
+from ..kube.paths import path_of
 from ..kube.read import _managers
-from ..kube.workloads import path_of
 from ..model import Case, Finding, Verdict
 from ..report.style import clean
 from ..verdict.fixes import set_image, works_now

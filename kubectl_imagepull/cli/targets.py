@@ -174,7 +174,7 @@ def find(api: Api, asked: Asked) -> Found:
 
 
 def _all_of(api: Api, kind: str, namespace: str, selector: str) -> Iterable[tuple[str, str, str]]:
-    from ..kube.workloads import path_of
+    from ..kube.paths import path_of
 
     for item in api.pages(path_of(kind, namespace), labelSelector=selector):
         yield kind, item["metadata"]["namespace"], item["metadata"]["name"]

@@ -11,9 +11,10 @@ from typing import Any, TextIO
 from ..image.messages import classify
 from ..kube.client import Api
 from ..kube.errors import ApiError, KubeError
+from ..kube.paths import path_of
 from ..kube.read import NAMED, NOT_PULLING
 from ..kube.watching import events
-from ..kube.workloads import RESOURCES, path_of, read_workload
+from ..kube.workloads import SHORT, read_workload
 from ..model import Owner
 from ..report.style import clean
 
@@ -33,7 +34,7 @@ class One:
     @property
     def renewed(self) -> bool:
         """Whether an owner makes a pod anew that is gone."""
-        return self.owner is not None and self.owner.kind in RESOURCES
+        return self.owner is not None and self.owner.kind in SHORT
 
 
 @dataclass
@@ -107,7 +108,7 @@ class End:
 def known_events(api: Api, namespace: str) -> dict[str, int]:
     """The events of now, uid -> count: what is no news later."""
     try:
-        return {e["metadata"]["uid"]: _count(e) for e in api.pages(f"/api/v1/namespaces/{namespace}/events")}
+        return {e["metadata"]["uid"]: _count(e) for e in api.pages(path_of("Event", namespace))}
     except KubeError:
         return {}
 

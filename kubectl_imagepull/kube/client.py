@@ -19,6 +19,7 @@ import urllib3.exceptions
 
 from .config import Flags, Settings, settings
 from .errors import ApiError, ConfigError, Unreachable, from_response
+from .paths import checked
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
@@ -138,7 +139,7 @@ class Api:
         content_type: str = "application/json",
     ) -> urllib3.BaseHTTPResponse:
         pairs = [(k, str(v)) for k, v in query.items() if v not in ("", None)]
-        url = f"{self._host}{path}" + (f"?{urllib.parse.urlencode(pairs)}" if pairs else "")
+        url = f"{self._host}{checked(path)}" + (f"?{urllib.parse.urlencode(pairs)}" if pairs else "")
         headers = urllib3.HTTPHeaderDict(
             {"Accept": "application/json", "User-Agent": "kubectl-imagepull", **self._auth}
         )

@@ -7,7 +7,10 @@ from typing import Any
 
 
 class KubeError(Exception):
-    """Anything that keeps us from asking the API server. str(): the one line that the user reads."""
+    """Anything that keeps us from asking the API server. str(): the one line that the user reads, printable."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(_printable(line))
 
 
 class ConfigError(KubeError):
@@ -38,6 +41,11 @@ class ApiError(KubeError):
     @property
     def forbidden(self) -> bool:
         return self.status in (401, 403)
+
+
+def _printable(text: str) -> str:
+    """One line of what a server, a file or an object said, without anything that a terminal would act on."""
+    return "".join(c if c.isprintable() else " " if c in "\r\n\t" else f"\\x{ord(c):02x}" for c in text)
 
 
 def from_response(status: int, body: bytes) -> ApiError:

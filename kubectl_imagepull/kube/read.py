@@ -26,6 +26,7 @@ from ..model import (
 )
 from .client import Api
 from .errors import ApiError, KubeError
+from .paths import RESOURCES, BadName, fields, is_name, path_of
 
 PULL_REASONS = frozenset(
     {
@@ -95,7 +96,7 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
     Raises ApiError or Unreachable where the pod itself cannot be had.
     """
     try:
-        pod = known or api.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
+        pod = known or api.get(path_of("Pod", namespace, name))
     except ApiError as error:
         if error.gone:
             _raise_if_no_namespace(api, namespace)
@@ -105,18 +106,17 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
     secret_names = _names(spec.get("imagePullSecrets"))
     account = spec.get("serviceAccountName") or ""
     node_name = spec.get("nodeName") or ""
-    base = f"/api/v1/namespaces/{namespace}"
     with ThreadPoolExecutor(max_workers=8) as pool:
         events = pool.submit(
             _read,
             api,
             errors,
             "list events",
-            f"{base}/events",
-            fieldSelector=f"involvedObject.uid={metadata.get('uid')}",
+            ("Event", namespace),
+            fieldSelector=fields(involvedObject__uid=str(metadata.get("uid"))),
         )
         account_read = (
-            pool.submit(_read, api, errors, "get serviceaccounts", f"{base}/serviceaccounts/{account}")
+            pool.submit(_read, api, errors, "get serviceaccounts", ("ServiceAccount", namespace, account))
             if account
             else None
         )
@@ -161,7 +161,7 @@ def read_node(api: Api, name: str) -> tuple[NodeFacts, tuple[str, ...], tuple[st
 
     Raises ApiError where the node cannot be read; a missing right to list pods leaves the lists empty.
     """
-    node = api.get(f"/api/v1/nodes/{name}")
+    node = api.get(path_of("Node", name=name))
     pods = _pods_on(api, name)
     wanted = [c.get("image") or "" for pod in pods for _, c in _containers(pod.get("spec") or {})]
     return _node_facts(node), _runnable(pods), _listed(node), tuple(dict.fromkeys(w for w in wanted if w))
@@ -181,10 +181,10 @@ def read_peer(api: Api, name: str, image: str, node: str) -> tuple[NodeFacts, tu
 
 
 def _node_that_runs(api: Api, image: str, but: str) -> str:
-    nodes = [_node_facts(n) for n in api.pages("/api/v1/nodes")]
+    nodes = [_node_facts(n) for n in api.pages(path_of("Node"))]
     ready = [n.name for n in nodes if n.ready and n.os in ("", "linux") and n.name != but]
     try:
-        for pod in api.pages("/api/v1/pods", fieldSelector="status.phase=Running"):
+        for pod in api.pages(path_of("Pod"), fieldSelector="status.phase=Running"):
             spec = pod.get("spec") or {}
             if spec.get("nodeName") in ready and any(c.get("image") == image for c in spec.get("containers") or []):
                 return str(spec["nodeName"])
@@ -448,13 +448,13 @@ def _with_queue(api: Api, containers: Sequence[ContainerRead], node: str) -> tup
     ends: dict[tuple[str, str], float] = {}
     begun: dict[tuple[str, str], tuple[float, str]] = {}
     try:
-        config = api.get(f"/api/v1/nodes/{node}/proxy/configz").get("kubeletconfig") or {}
+        config = api.get(path_of("Node", "", node, "proxy", "configz")).get("kubeletconfig") or {}
         one_at_a_time = bool(config.get("serializeImagePulls", True))
     except KubeError:
         pass
     try:
         for reason in ("Pulling", "Pulled", "Failed"):
-            for event in api.pages("/api/v1/events", fieldSelector=f"reason={reason}"):
+            for event in api.pages(path_of("Event"), fieldSelector=f"reason={reason}"):
                 host = (event.get("source") or {}).get("host") or event.get("reportingInstance")
                 if host != node:
                     continue
@@ -516,34 +516,54 @@ def _event(event: Mapping[str, Any]) -> Event:
     )
 
 
+KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
+LONGEST_CHAIN = 4
+
+
 def _owner(api: Api, namespace: str, pod: Mapping[str, Any]) -> Owner | None:
-    """The workload at the top of the owner chain; a Node owner means a static pod. Unreadable owners end the chain."""
-    groups = {
-        "ReplicaSet": ("apps/v1", "replicasets"),
-        "Deployment": ("apps/v1", "deployments"),
-        "StatefulSet": ("apps/v1", "statefulsets"),
-        "DaemonSet": ("apps/v1", "daemonsets"),
-        "Job": ("batch/v1", "jobs"),
-        "CronJob": ("batch/v1", "cronjobs"),
-    }
+    """The workload at the top of the owner chain; a Node owner means a static pod.
+
+    Whoever makes a pod writes its owner references, so each step counts only where the object of that name has the uid that
+    the reference gives (kubernetes: pkg/controller/garbagecollector compares the same); the chain ends where it differs or is
+    gone. An owner that may not be read is told by its name and has no uid.
+    """
     current: Mapping[str, Any] = pod
     owner: Owner | None = None
-    for _ in range(4):
-        references = (current.get("metadata") or {}).get("ownerReferences") or []
-        reference = next((r for r in references if r.get("controller")), None)
-        if reference is None:
-            break
+    for _ in range(LONGEST_CHAIN):
+        reference = controller_of(current)
         kind, name = str(reference.get("kind")), str(reference.get("name"))
-        owner = Owner(kind, name)
-        if kind not in groups:
+        if KIND.fullmatch(kind) is None or not is_name(name):
             break
-        group, plural = groups[kind]
+        group = str(reference.get("apiVersion")).rpartition("/")[0]
+        if kind == "Node" or kind not in RESOURCES or not RESOURCES[kind][0].startswith(f"/apis/{group}/"):
+            owner = Owner(kind, name)
+            break
         try:
-            current = api.get(f"/apis/{group}/namespaces/{namespace}/{plural}/{name}")
-        except KubeError:
+            found = api.get(path_of(kind, namespace, name))
+        except ApiError as error:
+            owner = owner if error.gone else Owner(kind, name)
             break
-        owner = Owner(kind, name, _managers(current.get("metadata") or {}))
+        except KubeError:
+            owner = Owner(kind, name)
+            break
+        uid = uid_of(found)
+        if not uid or uid != reference.get("uid"):
+            break
+        owner = Owner(kind, name, _managers(found.get("metadata") or {}), uid)
+        current = found
     return owner
+
+
+def controller_of(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The owner reference of an object's controller, {} where it has none."""
+    references = (found.get("metadata") or {}).get("ownerReferences") or []
+    controller: Mapping[str, Any] = next((r for r in references if r.get("controller")), {})
+    return controller
+
+
+def uid_of(found: Mapping[str, Any]) -> str:
+    """An object's uid, "" where it has none."""
+    return str((found.get("metadata") or {}).get("uid") or "")
 
 
 def _managers(metadata: Mapping[str, Any]) -> tuple[str, ...]:
@@ -561,7 +581,10 @@ def _managers(metadata: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _node(api: Api, errors: list[ReadError], name: str) -> tuple[NodeFacts | None, tuple[str, ...]]:
     try:
-        node = api.get(f"/api/v1/nodes/{name}")
+        node = api.get(path_of("Node", name=name))
+    except BadName as error:
+        errors.append(ReadError("api", str(error)))
+        return None, ()
     except ApiError as error:
         if error.gone:
             return NodeFacts(name, found=False, ready=False, ready_message="the node does not exist any more"), ()
@@ -601,7 +624,7 @@ def _listed(node: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _pods_on(api: Api, node: str) -> list[Mapping[str, Any]]:
     try:
-        return list(api.pages("/api/v1/pods", fieldSelector=f"spec.nodeName={node}"))
+        return list(api.pages(path_of("Pod"), fieldSelector=fields(spec__nodeName=node)))
     except KubeError:
         return []
 
@@ -625,18 +648,29 @@ def _runnable(pods: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def _secret(api: Api, namespace: str, name: str) -> dict[str, Any] | KubeError | None:
-    """The secret, None where it does not exist, the error where it cannot be read: absence of a right is not absence."""
+    """The secret, None where it does not exist, the error where it cannot be read: absence of a right is not absence.
+
+    No API server checks the names in imagePullSecrets: what can be no name is asked for nowhere, and does not exist.
+    """
     try:
-        return api.get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        return api.get(path_of("Secret", namespace, name))
+    except BadName:
+        return None
     except ApiError as error:
         return None if error.gone else error
     except KubeError as error:
         return error
 
 
-def _read(api: Api, errors: list[ReadError], needs: str, path: str, **query: Any) -> dict[str, Any] | None:
+def _read(
+    api: Api, errors: list[ReadError], needs: str, what: tuple[str, ...], **query: Any
+) -> dict[str, Any] | None:
+    """One object or list. what: the arguments of path_of. -> None where it is absent, or cannot be read, which goes to errors."""
     try:
-        return api.get(path, **query)
+        return api.get(path_of(*what), **query)
+    except BadName as error:
+        errors.append(ReadError("api", f"cannot {needs}: {str(error).removeprefix('error: ')}"))
+        return None
     except ApiError as error:
         if not error.gone:
             errors.append(ReadError("api", f"cannot {needs} ({_short(error)})"))
@@ -645,7 +679,7 @@ def _read(api: Api, errors: list[ReadError], needs: str, path: str, **query: Any
 
 def _raise_if_no_namespace(api: Api, namespace: str) -> None:
     try:
-        api.get(f"/api/v1/namespaces/{namespace}")
+        api.get(path_of("Namespace", name=namespace))
     except ApiError as error:
         if error.gone:
             raise

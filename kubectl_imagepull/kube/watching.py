@@ -10,6 +10,7 @@ from typing import Any
 
 from .client import Api
 from .errors import ApiError, KubeError
+from .paths import path_of
 
 QUIET = 5
 """Seconds after which the caller gets a turn although nothing has happened."""
@@ -24,7 +25,7 @@ def events(api: Api, namespace: str) -> Iterator[Mapping[str, Any] | None]:
     Survives the expiry of the watch (410), a broken connection and a restart of the API server: it lists again, so an event
     may be given twice. Raises ApiError where events may not be read.
     """
-    path = f"/api/v1/namespaces/{namespace}/events"
+    path = path_of("Event", namespace)
     version = ""
     while True:
         try:

@@ -9,17 +9,21 @@ from typing import Any
 from ..model import Case, Facts, Owner, Target
 from .client import Api
 from .errors import ApiError, KubeError
-from .read import PULL_REASONS, SANDBOX_IMAGE, PodRead, _event, _managers, _now, _time, pull_of, read_pod
+from .paths import fields, is_name, path_of
+from .read import (
+    PULL_REASONS,
+    SANDBOX_IMAGE,
+    PodRead,
+    _event,
+    _managers,
+    _now,
+    _time,
+    controller_of,
+    pull_of,
+    read_pod,
+    uid_of,
+)
 
-RESOURCES: Mapping[str, tuple[str, str]] = {
-    "Pod": ("/api/v1", "pods"),
-    "Deployment": ("/apis/apps/v1", "deployments"),
-    "StatefulSet": ("/apis/apps/v1", "statefulsets"),
-    "DaemonSet": ("/apis/apps/v1", "daemonsets"),
-    "ReplicaSet": ("/apis/apps/v1", "replicasets"),
-    "Job": ("/apis/batch/v1", "jobs"),
-    "CronJob": ("/apis/batch/v1", "cronjobs"),
-}
 SHORT: Mapping[str, str] = {
     "Pod": "po pod pods",
     "Deployment": "deploy deployment deployments deployment.apps deployments.apps",
@@ -32,13 +36,6 @@ SHORT: Mapping[str, str] = {
 KINDS: Mapping[str, str] = {word: kind for kind, words in SHORT.items() for word in words.split()}
 """What kubectl takes for a kind -> the kind."""
 CHILDREN = {"Deployment": "ReplicaSet", "CronJob": "Job"}
-
-
-def path_of(kind: str, namespace: str = "", name: str = "") -> str:
-    """The API path of a kind, in one namespace or in all, of one object or of the list."""
-    base, plural = RESOURCES[kind]
-    inside = f"/namespaces/{namespace}" if namespace else ""
-    return f"{base}{inside}/{plural}" + (f"/{name}" if name else "")
 
 
 @dataclass(frozen=True)
@@ -59,15 +56,15 @@ class Workload:
 def read_workload(api: Api, namespace: str, kind: str, name: str) -> Workload:
     """A workload with its pods. Raises ApiError in the server's words where it does not exist or may not be read."""
     found = api.get(path_of(kind, namespace, name))
-    uid = _uid(found)
+    uid = uid_of(found)
     children: list[Mapping[str, Any]] = []
     if kind in CHILDREN:
-        children = [c for c in api.pages(path_of(CHILDREN[kind], namespace)) if _controller(c).get("uid") == uid]
+        children = [c for c in api.pages(path_of(CHILDREN[kind], namespace)) if controller_of(c).get("uid") == uid]
     pods = [p for p in api.pages(path_of("Pod", namespace)) if not (p.get("metadata") or {}).get("deletionTimestamp")]
-    owners = {uid, *map(_uid, children)}
-    mine = tuple(p for p in pods if _controller(p).get("uid") in owners)
+    owners = {uid, *map(uid_of, children)}
+    mine = tuple(p for p in pods if controller_of(p).get("uid") in owners)
     newest = max(children, key=_revision, default=None)
-    current = mine if newest is None else tuple(p for p in mine if _controller(p).get("uid") == _uid(newest))
+    current = mine if newest is None else tuple(p for p in mine if controller_of(p).get("uid") == uid_of(newest))
     return Workload(kind, found, mine, current, tuple(children))
 
 
@@ -78,7 +75,7 @@ def failing_pods(api: Api, namespace: str, selector: str = "") -> list[tuple[str
     """
     pods = list(api.pages(path_of("Pod", namespace), labelSelector=selector))
     if not pods and namespace:
-        api.get(f"/api/v1/namespaces/{namespace}")  # says NotFound where kubectl would only find nothing
+        api.get(path_of("Namespace", name=namespace))  # says NotFound where kubectl would only find nothing
     troubled = _troubled_by_events(api, namespace) if any(_being_created(p) for p in pods) else set()
     return [
         (m["namespace"], m["name"])
@@ -110,11 +107,10 @@ def _waiting(pod: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _troubled_by_events(api: Api, namespace: str) -> set[str]:
-    inside = f"/namespaces/{namespace}" if namespace else ""
     found = set()
     for reason in ("Failed", "FailedCreatePodSandBox"):
         try:
-            for event in api.pages(f"/api/v1{inside}/events", fieldSelector=f"reason={reason}"):
+            for event in api.pages(path_of("Event", namespace), fieldSelector=f"reason={reason}"):
                 message = str(event.get("message") or "")
                 if message.startswith("Failed to pull image") or SANDBOX_IMAGE.search(message):
                     found.add(str((event.get("involvedObject") or {}).get("uid")))
@@ -133,8 +129,8 @@ def refused_case(api: Api, namespace: str, workload: Workload) -> Case | None:
     for creator in creators:
         try:
             listed = api.get(
-                f"/api/v1/namespaces/{namespace}/events",
-                fieldSelector=f"involvedObject.uid={_uid(creator)},reason=FailedCreate",
+                path_of("Event", namespace),
+                fieldSelector=fields(involvedObject__uid=uid_of(creator), reason="FailedCreate"),
             )
             found += [_event(e) for e in listed.get("items") or []]
         except KubeError:
@@ -154,7 +150,7 @@ def refused_case(api: Api, namespace: str, workload: Workload) -> Case | None:
     image = str(container.get("image") or "")
     reference, pull = pull_of(image, "p0")
     metadata = workload.object.get("metadata") or {}
-    owner = Owner(workload.kind, workload.name, _managers(metadata))
+    owner = Owner(workload.kind, workload.name, _managers(metadata), uid_of(workload.object))
     return Case(
         Target(namespace, "", str(container.get("name") or ""), image=image, owner=owner),
         Facts(
@@ -175,7 +171,7 @@ def refused_case(api: Api, namespace: str, workload: Workload) -> Case | None:
 def gone_pod(api: Api, namespace: str, name: str) -> PodRead | None:
     """A pod that does not exist any more, as its events tell; None where there are none."""
     try:
-        listed = api.get(f"/api/v1/namespaces/{namespace}/events", fieldSelector=f"involvedObject.name={name}")
+        listed = api.get(path_of("Event", namespace), fieldSelector=fields(involvedObject__name=name))
     except KubeError:
         return None
     events = [e for e in listed.get("items") or [] if (e.get("involvedObject") or {}).get("kind") == "Pod"]
@@ -197,7 +193,8 @@ def _as_events_tell(namespace: str, name: str, events: Sequence[Mapping[str, Any
     images: dict[str, str] = {}
     node = ""
     for event in events:
-        node = str((event.get("source") or {}).get("host") or node)
+        host = str((event.get("source") or {}).get("host") or "")
+        node = host if is_name(host) else node
         named = NAMED.match(str(event.get("message") or ""))
         container = _event(event).container
         if named and container:
@@ -215,7 +212,7 @@ def _as_events_tell(namespace: str, name: str, events: Sequence[Mapping[str, Any
 def same_name(api: Api, namespace: str, name: str) -> list[str]:
     """Kinds of workload that have an object of this name."""
     found = []
-    for kind in RESOURCES:
+    for kind in SHORT:
         if kind == "Pod":
             continue
         try:
@@ -250,7 +247,7 @@ def what_changed(api: Api, namespace: str, pod: Mapping[str, Any], owner: Owner 
     Of the older revisions, the newest that still has ready pods, else the one before. A Deployment keeps them as ReplicaSets,
     StatefulSets and DaemonSets as ControllerRevisions.
     """
-    if owner is None or owner.kind not in OF_REVISIONS:
+    if owner is None or not owner.uid or owner.kind not in OF_REVISIONS:
         return ""
     try:
         mine, older = OF_REVISIONS[owner.kind](api, namespace, pod, owner)
@@ -277,10 +274,10 @@ Revisions = tuple[Revision | None, list[Revision]]
 
 
 def _replica_sets(api: Api, namespace: str, pod: Mapping[str, Any], owner: Owner) -> Revisions:
-    sets = [s for s in api.pages(path_of("ReplicaSet", namespace)) if _controller(s).get("name") == owner.name]
-    own = _controller(pod).get("uid")
+    sets = [s for s in api.pages(path_of("ReplicaSet", namespace)) if controller_of(s).get("uid") == owner.uid]
+    own = controller_of(pod).get("uid")
     found = {
-        _uid(s): Revision(
+        uid_of(s): Revision(
             _revision(s),
             template_of("ReplicaSet", s).get("spec") or {},
             bool((s.get("status") or {}).get("readyReplicas")),
@@ -296,10 +293,10 @@ REVISION_LABEL = "controller-revision-hash"
 
 
 def _controller_revisions(api: Api, namespace: str, pod: Mapping[str, Any], owner: Owner) -> Revisions:
-    own, uid = _labels(pod).get(REVISION_LABEL), _controller(pod).get("uid")
-    listed = api.pages(f"/apis/apps/v1/namespaces/{namespace}/controllerrevisions")
-    kept = [r for r in listed if _controller(r).get("uid") == uid]
-    pods = [p for p in api.pages(path_of("Pod", namespace)) if _controller(p).get("uid") == uid]
+    own, uid = _labels(pod).get(REVISION_LABEL), owner.uid
+    listed = api.pages(path_of("ControllerRevision", namespace))
+    kept = [r for r in listed if controller_of(r).get("uid") == uid]
+    pods = [p for p in api.pages(path_of("Pod", namespace)) if controller_of(p).get("uid") == uid]
     running = {_labels(p).get(REVISION_LABEL) for p in pods if _ready(p)}
     found: list[tuple[bool, Revision]] = []
     for one in kept:
@@ -338,16 +335,6 @@ def _secret_names(spec: Mapping[str, Any]) -> list[str]:
     return [str(s.get("name")) for s in spec.get("imagePullSecrets") or []]
 
 
-def _controller(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    references = (found.get("metadata") or {}).get("ownerReferences") or []
-    controller: Mapping[str, Any] = next((r for r in references if r.get("controller")), {})
-    return controller
-
-
-def _uid(found: Mapping[str, Any]) -> str:
-    return str((found.get("metadata") or {}).get("uid") or "")
-
-
 def _revision(found: Mapping[str, Any]) -> int:
     """A ReplicaSet's revision; a Job's time of creation, as they have none."""
     metadata = found.get("metadata") or {}
@@ -361,7 +348,6 @@ __all__ = [
     "Workload",
     "failing_pods",
     "gone_pod",
-    "path_of",
     "read_workload",
     "refused_case",
     "same_name",

@@ -1,0 +1,229 @@
+"""An API server that holds a few objects, for what kube/ and --apply ask for and change: no kubelet, no controller.
+
+It keeps to what a real one does about uids, resourceVersions, preconditions, JSON patches and dry runs
+(kubernetes: apiserver pkg/endpoints/handlers, pkg/registry/generic/registry/store.go).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+import urllib.parse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+PLURALS = {
+    "Namespace": ("/api/v1", "namespaces"),
+    "Node": ("/api/v1", "nodes"),
+    "Pod": ("/api/v1", "pods"),
+    "Event": ("/api/v1", "events"),
+    "Secret": ("/api/v1", "secrets"),
+    "ServiceAccount": ("/api/v1", "serviceaccounts"),
+    "Deployment": ("/apis/apps/v1", "deployments"),
+    "StatefulSet": ("/apis/apps/v1", "statefulsets"),
+    "DaemonSet": ("/apis/apps/v1", "daemonsets"),
+    "ReplicaSet": ("/apis/apps/v1", "replicasets"),
+    "ControllerRevision": ("/apis/apps/v1", "controllerrevisions"),
+    "Job": ("/apis/batch/v1", "jobs"),
+    "CronJob": ("/apis/batch/v1", "cronjobs"),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came over the wire."""
+
+    method: str
+    path: str
+    """Percent-decoded, dots resolved, as a real server's router sees it."""
+    query: dict[str, str]
+    body: Any
+    content_type: str = ""
+
+    @property
+    def changes(self) -> bool:
+        return self.method != "GET" and self.query.get("dryRun") != "All"
+
+
+@dataclass
+class FakeCluster:
+    """Objects by path. before: called with each request ahead of its answer, to let a colleague come in between."""
+
+    objects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+    refuse: dict[str, int] = field(default_factory=dict)
+    """Path -> status that it answers with in place of the object."""
+    before: Callable[[Asked], None] = lambda asked: None
+    url: str = ""
+    version: int = 100
+
+    def add(self, kind: str, namespace: str, name: str, **content: Any) -> dict[str, Any]:
+        """Store an object. metadata= adds to name, namespace and a uid. -> the stored object."""
+        base, plural = PLURALS[kind]
+        inside = f"/namespaces/{namespace}" if namespace else ""
+        self.version += 1
+        metadata = {
+            "name": name,
+            **({"namespace": namespace} if namespace else {}),
+            "uid": f"uid-{kind.lower()}-{name}",
+            "resourceVersion": str(self.version),
+            "generation": 1,
+            **content.pop("metadata", {}),
+        }
+        version = base.removeprefix("/apis/").removeprefix("/api/")
+        found = {"apiVersion": version, "kind": kind, "metadata": metadata, **content}
+        self.objects[f"{base}{inside}/{plural}/{name}"] = found
+        return found
+
+    def touch(self, found: dict[str, Any], spec: bool = True) -> None:
+        """Count a change of an object, as its server would."""
+        self.version += 1
+        found["metadata"]["resourceVersion"] = str(self.version)
+        found["metadata"]["generation"] = found["metadata"].get("generation", 0) + spec
+
+    @property
+    def changed(self) -> list[Asked]:
+        """The requests that ask for a change, dry runs apart."""
+        return [a for a in self.asked if a.changes]
+
+    def answer(self, asked: Asked) -> tuple[int, Any]:
+        self.asked.append(asked)
+        self.before(asked)
+        if asked.path in self.refuse:
+            return self.status(self.refuse[asked.path])
+        found = self.objects.get(asked.path)
+        if found is None:
+            return self._list(asked) if asked.method == "GET" else self.status(404)
+        if asked.method == "GET":
+            return 200, found
+        if asked.method == "DELETE":
+            wanted = (asked.body or {}).get("preconditions") or {}
+            for key in ("uid", "resourceVersion"):
+                if key in wanted and wanted[key] != found["metadata"].get(key):
+                    return self.status(409)
+            if asked.changes:
+                del self.objects[asked.path]
+            return 200, {"kind": "Status", "status": "Success"}
+        if asked.method == "PATCH":
+            changed = copy.deepcopy(found)
+            try:
+                _patch(changed, asked.body, asked.content_type)
+            except ValueError:
+                return self.status(422)
+            if changed != found:
+                self.version += 1
+                changed["metadata"]["resourceVersion"] = str(self.version)
+                changed["metadata"]["generation"] = found["metadata"].get("generation", 0) + 1
+            if asked.changes:
+                self.objects[asked.path] = changed
+            return 200, changed
+        return self.status(405)
+
+    def _list(self, asked: Asked) -> tuple[int, Any]:
+        base, _, plural = asked.path.rpartition("/")
+        selector = dict(p.split("=", 1) for p in asked.query.get("fieldSelector", "").split(",") if "=" in p)
+        items = []
+        for path, found in self.objects.items():
+            above = path.rpartition("/")[0]
+            everywhere = above.rpartition("/")[2] == plural and above.startswith(f"{base}/namespaces/")
+            if (above == asked.path or everywhere) and all(_at(found, k) == v for k, v in selector.items()):
+                items.append(found)
+        known = asked.path.split("/")[-1] in {p for _, p in PLURALS.values()}
+        if not known:
+            return self.status(404)
+        return 200, {"kind": "List", "metadata": {"resourceVersion": str(self.version)}, "items": items}
+
+    @staticmethod
+    def status(code: int) -> tuple[int, Any]:
+        reason = {403: "Forbidden", 404: "NotFound", 409: "Conflict", 422: "Invalid"}.get(code, "")
+        return code, {"kind": "Status", "reason": reason, "message": f"{reason}: said the fake server", "code": code}
+
+
+def _at(found: Any, dotted: str) -> Any:
+    for key in dotted.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def _patch(found: Any, patch: Any, content_type: str) -> None:
+    """Change in place. Raises ValueError where a JSON patch does not apply."""
+    if "json-patch+json" not in content_type:
+        _merge(found, patch)
+        return
+    for step in patch:
+        *way, last = [p.replace("~1", "/").replace("~0", "~") for p in step["path"].split("/")[1:]]
+        at = found
+        try:
+            for key in way:
+                at = at[int(key)] if isinstance(at, list) else at[key]
+            key = (len(at) if last == "-" else int(last)) if isinstance(at, list) else last
+            if step["op"] == "test":
+                if at[key] != step["value"]:
+                    raise ValueError("test failed")
+            elif step["op"] == "add" and isinstance(at, list):
+                at.insert(key, step["value"])
+            elif step["op"] in ("add", "replace"):
+                if step["op"] == "replace":
+                    at[key]
+                at[key] = step["value"]
+            else:
+                raise ValueError(step["op"])
+        except (KeyError, IndexError, TypeError) as error:
+            raise ValueError(str(error)) from None
+
+
+def _merge(found: Any, patch: Any) -> None:
+    for key, value in patch.items():
+        if isinstance(value, dict) and isinstance(found.get(key), dict):
+            _merge(found[key], value)
+        elif isinstance(value, list) and isinstance(found.get(key), list) and key.lower().endswith("containers"):
+            for entry in value:
+                mine = next((c for c in found[key] if c["name"] == entry["name"]), None)
+                if mine is None:
+                    found[key].insert(0, entry)
+                else:
+                    mine.update(entry)
+        else:
+            found[key] = value
+
+
+@contextmanager
+def running(cluster: FakeCluster) -> Iterator[FakeCluster]:
+    """Serve a cluster; its url is set."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            path, _, query = self.path.partition("?")
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            pairs = {k: v[0] for k, v in urllib.parse.parse_qs(query).items()}
+            resolved = urllib.parse.urljoin("http://x/", urllib.parse.unquote(path)).removeprefix("http://x")
+            content_type = self.headers.get("Content-Type") or ""
+            status, document = cluster.answer(Asked(self.command, resolved, pairs, body, content_type))
+            data = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_POST = do_DELETE = do_PATCH = do_GET
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    cluster.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield cluster
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
