@@ -194,7 +194,7 @@ def test_report_is_well_formed(path: Path) -> None:
     assert re.fullmatch(r"\d{3}-[a-z0-9-]+", path.stem)
     assert set(report) >= TOP and set(report) <= TOP | {"runtime_version"}, set(report) ^ TOP
     source = report["source"]
-    assert set(source) in ({"repository", "number"}, {"page", "title"}), source
+    assert set(source) in ({"repository", "number"}, {"page", "title"}, {"file", "title"}), source
     assert isinstance(report["date"], str) and re.fullmatch(r"20\d\d(-\d\d){0,2}", report["date"]), (
         "the date is text: quote it"
     )
