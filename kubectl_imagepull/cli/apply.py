@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -13,9 +13,10 @@ import yaml
 from ..image.keyring import BadPullSecret, Keyring
 from ..image.reference import InvalidReference, Reference
 from ..kube.client import Api
-from ..kube.errors import KubeError
-from ..kube.paths import path_of
-from ..kube.read import _managers
+from ..kube.errors import ApiError, KubeError
+from ..kube.paths import is_name, path_of
+from ..kube.read import has_image, managers_of, owner_of, uid_of
+from ..kube.workloads import template_of
 from ..model import Case, Finding, Verdict
 from ..report.style import clean
 from ..verdict.fixes import set_image, works_now
@@ -35,18 +36,70 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
+class Ref:
+    """One object of the cluster, and no other that may have its name later."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+
+    @property
+    def path(self) -> str:
+        """Its API path. Raises BadName."""
+        return path_of(self.kind, self.namespace, self.name)
+
+    @property
+    def slash(self) -> str:
+        return f"{self.kind.lower()}/{self.name}"
+
+
+@dataclass(frozen=True)
+class SetImage:
+    """Another image for a container in a workload's template."""
+
+    group: str
+    """containers or initContainers."""
+    container: str
+    old: str
+    """What the template must still have."""
+    new: str
+
+
+@dataclass(frozen=True)
+class AddPullSecret:
+    """One more pull secret for a service account."""
+
+    secret: str
+
+
+@dataclass(frozen=True)
 class Change:
-    """One change to the cluster. path and patch: of the object that is changed, "" for none; pod: the pod that is deleted
-    afterwards, so that its owner makes a new one; same: it changes no meaning, so it may be made with nobody watching; later:
-    what is left to do where no pod of now is mended by it, "" where the pod can be waited for."""
+    """One change to the cluster."""
 
     what: str
+    """In words, one line."""
     same: bool
-    path: str = ""
-    patch: Mapping[str, Any] | None = None
-    kind: str = "strategic-merge-patch"
+    """It changes no meaning, so it may be made with nobody watching."""
+    object: Ref | None = None
+    """What is changed, None where only the pod is made anew."""
+    edit: SetImage | AddPullSecret | None = None
+    """How, None without an object."""
     pod: str = ""
+    """Name of the pod that is deleted afterwards, so that its owner makes a new one; "" for none."""
     later: str = ""
+    """What is left to do where no pod of now is mended by it, "" where the pod can be waited for."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A change as the server would make it now."""
+
+    change: Change
+    notes: tuple[str, ...]
+    """What to know beside it, a line each."""
+    difference: tuple[str, ...]
+    """The lines in which the object would differ."""
 
 
 def plan(api: Api, case: Case, verdict: Verdict, tag: str) -> Change:
@@ -59,11 +112,9 @@ def plan(api: Api, case: Case, verdict: Verdict, tag: str) -> Change:
         raise Refused(f"pod {target.pod} is a static pod: its manifest is on node {owner.name}")
     if owner.kind not in RESOURCES:
         raise Refused(f"the pod belongs to {owner.slash}, whose operator would revert the change: change it there")
-    lords = [m for m in owner.managed_by if m in GITOPS]
-    if lords:
-        raise Refused(
-            f"{owner.slash} is managed by {' and '.join(lords)}, which would revert the change: change it in Git"
-        )
+    _refuse_gitops(owner.slash, owner.managed_by)
+    if not owner.uid:
+        raise Refused(f"{owner.slash} could not be read, so nothing proves that the pod is its own")
     if tag:
         return _other_image(case, verdict, _tagged(case, verdict, tag), f"tag {tag}, as asked for", True)
     if works_now(case, finding):
@@ -113,10 +164,8 @@ def _other_image(case: Case, verdict: Verdict, image: str, why: str, same: bool)
     if owner.kind == "Job":
         anew = "".join(set_image(case, shlex.quote(image)))
         raise Refused(f"the pod template of {owner.slash} never changes; this makes the job anew: {anew}")
-    template: dict[str, Any] = {"spec": {"template": {"spec": {group: [{"name": target.container, "image": image}]}}}}
     later = ""
     if owner.kind == "CronJob":
-        template = {"spec": {"jobTemplate": template}}
         where, name = f"kubectl -n {target.namespace}", owner.name
         later = (
             f"the next run of {owner.slash} has the change, the job of now keeps its template; "
@@ -124,36 +173,37 @@ def _other_image(case: Case, verdict: Verdict, image: str, why: str, same: bool)
         )
     # a StatefulSet waits for its broken pod for ever, a ReplicaSet only changes new ones
     pod = target.pod if owner.kind in ("StatefulSet", "ReplicaSet") else ""
-    path = path_of(owner.kind, target.namespace, owner.name)
-    return Change(f"{owner.slash}, container {target.container}: {why}", same, path, template, pod=pod, later=later)
+    what = f"{owner.slash}, container {target.container}: {why}"
+    edit = SetImage(group, target.container, target.image, image)
+    return Change(what, same, Ref(owner.kind, target.namespace, owner.name, owner.uid), edit, pod, later)
+
+
+def _refuse_gitops(what: str, managed_by: Sequence[str]) -> None:
+    lords = [m for m in managed_by if m in GITOPS]
+    if lords:
+        raise Refused(f"{what} is managed by {' and '.join(lords)}, which would revert the change: change it in Git")
 
 
 def _account(api: Api, case: Case) -> Change:
     """The one pull secret of the namespace that is for this image, given to the service account. Contents stay here."""
     target = case.target
+    name = case.facts.service_account or "default"
     try:
-        listed = api.pages(
-            f"/api/v1/namespaces/{target.namespace}/secrets", fieldSelector="type=kubernetes.io/dockerconfigjson"
-        )
-        fitting = [s["metadata"]["name"] for s in listed if _fits(s, target.image)]
-        path = f"/api/v1/namespaces/{target.namespace}/serviceaccounts/{case.facts.service_account or 'default'}"
-        account = api.get(path)
+        listed = api.pages(path_of("Secret", target.namespace), fieldSelector="type=kubernetes.io/dockerconfigjson")
+        fitting = [n for s in listed if is_name(n := str(s["metadata"].get("name") or "")) and _fits(s, target.image)]
+        account = api.get(path_of("ServiceAccount", target.namespace, name))
     except KubeError as error:
         raise Refused(f"needs list on secrets and get on serviceaccounts in {target.namespace} ({error})") from None
-    name = account["metadata"]["name"]
     if not fitting:
         raise Refused(f"no pull secret in {target.namespace} is for {case.facts.reference.registry}: create one first")
     if len(fitting) > 1:
         raise Refused(f"several pull secrets are for {case.facts.reference.registry}: {', '.join(sorted(fitting)[:5])}")
-    lords = [m for m in _managers(account["metadata"]) if m in GITOPS]
-    if lords:
-        raise Refused(f"service account {name} is managed by {' and '.join(lords)}: change it in Git")
-    kept = list(account.get("imagePullSecrets") or [])
     owner = target.owner
     if owner is not None and owner.kind in COUNTING:
         raise Refused(f"only new pods get it, and a pod of {owner.slash} that is deleted counts as a failed try")
     what = f"service account {name} gets pull secret {fitting[0]}, and pod {target.pod} is made anew with it"
-    return Change(what, False, path, {"imagePullSecrets": [*kept, {"name": fitting[0]}]}, "merge-patch", target.pod)
+    which = Ref("ServiceAccount", target.namespace, name, uid_of(account))
+    return Change(what, False, which, AddPullSecret(fitting[0]), target.pod)
 
 
 def _fits(secret: Mapping[str, Any], image: str) -> bool:
@@ -165,38 +215,202 @@ def _fits(secret: Mapping[str, Any], image: str) -> bool:
 
 def make(api: Api, case: Case, change: Change, yes: bool, say: TextIO, stdin: TextIO) -> None:
     """Show the change as the server would make it, ask, make it. Raises Refused and KubeError."""
-    say.write(clean(f"change: {change.what}") + "\n")
-    owner = case.target.owner
-    if change.patch is not None and owner is not None and owner.managed_by:
-        say.write(
-            clean(f"note: {owner.slash} is managed by {', '.join(owner.managed_by)}: change it there as well, ")
-            + "or the next upgrade reverts it\n"
-        )
-    pod = path_of("Pod", case.target.namespace, change.pod) if change.pod else ""
-    if change.patch is not None:
-        before = api.get(change.path)
-        after = api.patch(change.path, change.patch, change.kind, dryRun="All", fieldManager=MANAGER)
-        for line in difference(before, after):
-            say.write(f"  {clean(line)}\n")
-    if pod:
-        api.delete(pod, dryRun="All")
-        say.write(f"  delete pod/{change.pod}\n")
-    if yes and not change.same:
-        hint = "; --tag TAG names one" if "containers" in str(change.patch) else "; without --yes you are asked"
-        raise Refused(f"with --yes only what changes no meaning is done{hint}")
-    if not yes:
+
+    def show(shown: Preview) -> None:
+        say.write(clean(f"change: {shown.change.what}") + "\n")
+        say.writelines(clean(f"note: {note}") + "\n" for note in shown.notes)
+        say.writelines(f"  {clean(line)}\n" for line in shown.difference)
+        if shown.change.pod:
+            say.write(clean(f"  delete pod/{shown.change.pod}") + "\n")
+
+    def agree() -> bool:
         say.write("Apply this change? [y/N] ")
         say.flush()
-        if stdin.readline().strip().lower() not in ("y", "yes"):
-            raise Refused("you did not say yes")
-    if change.patch is not None:
-        api.patch(change.path, change.patch, change.kind, fieldManager=MANAGER)
-    if pod:
-        api.delete(pod)
+        return stdin.readline().strip().lower() in ("y", "yes")
+
+    carry_out(api, case, change, show, None if yes else agree)
     say.write("applied\n")
     if change.later:
         say.write(clean(change.later) + "\n")
     say.flush()
+
+
+def carry_out(
+    api: Api, case: Case, change: Change, show: Callable[[Preview], None], agree: Callable[[], bool] | None
+) -> None:
+    """Show the change as the server would make it, ask, make it as it was shown.
+
+    Where somebody changes the object in between, it is read, shown and asked again. agree None: nobody is asked, and only what
+    changes no meaning is done. Raises Refused where nothing was changed, and KubeError.
+    """
+    for _ in range(TRIES):
+        steps: list[Step] = []
+        try:
+            shown = preview(api, case, change, steps)
+            show(shown)
+            if agree is None and not change.same:
+                named = isinstance(change.edit, SetImage)
+                hint = "; --tag TAG names one" if named else "; without --yes you are asked"
+                raise Refused(f"with --yes only what changes no meaning is done{hint}")
+            if agree is not None and not agree():
+                raise Refused("you did not say yes")
+            if change.object is not None:
+                api.patch(change.object.path, steps, "json-patch", fieldManager=MANAGER)
+        except ApiError as error:
+            if not _overtaken(api, change, steps, error):
+                raise
+            continue
+        if change.pod:
+            _delete_pod(api, case, change)
+        return
+    raise Refused(f"{change.object.slash if change.object else change.pod} is changed by somebody else again and again")
+
+
+TRIES = 3
+"""How often a change is shown before giving up on an object that others keep changing."""
+Step = dict[str, Any]
+"""One operation of a JSON patch (RFC 6902)."""
+
+
+def preview(api: Api, case: Case, change: Change, steps: list[Step]) -> Preview:
+    """The change as the server would make it now, by dry runs. steps: gets the JSON patch. Raises Refused and KubeError."""
+    notes: tuple[str, ...] = ()
+    lines: Sequence[str] = ()
+    which = change.object
+    if which is not None:
+        before = api.get(which.path)
+        _same_object(before, which)
+        managers = managers_of(before)
+        _refuse_gitops(which.slash, managers)
+        if managers:
+            notes = (
+                f"{which.slash} is managed by {', '.join(managers)}: change it there as well, "
+                "or the next upgrade reverts it",
+            )
+        steps += _steps(before, change)
+        after = api.patch(which.path, steps, "json-patch", dryRun="All", fieldManager=MANAGER)
+        _same_object(after, which)
+        lines = difference(before, after)
+    if change.pod:
+        pod = _pod_to_delete(api, case, change)
+        if isinstance(pod, str):
+            raise Refused(pod)
+        answer = api.delete(path_of("Pod", case.target.namespace, change.pod), _only(pod), dryRun="All")
+        about = answer.get("details") if answer.get("kind") == "Status" else answer.get("metadata")
+        for key, value in (("name", change.pod), ("uid", uid_of(pod))):
+            if isinstance(about, Mapping) and about.get(key) not in (None, "", value):
+                raise Refused(f"asked to delete pod {change.pod}, the server would delete another object")
+    return Preview(change, notes, tuple(lines))
+
+
+def _same_object(found: Mapping[str, Any], which: Ref) -> None:
+    """Raises Refused where an answer is about another object than the one that was asked for."""
+    metadata = found.get("metadata") or {}
+    asked = {"name": which.name, "namespace": which.namespace, "uid": which.uid}
+    for key, value in asked.items():
+        if not value or metadata.get(key) != value:
+            raise Refused(f"{which.slash} in {which.namespace} is another object by now (its {key} differs)")
+    if found.get("kind") not in (None, which.kind):
+        raise Refused(f"asked for {which.slash}, the server answers with a {str(found.get('kind'))[:60]}")
+
+
+def _steps(found: Mapping[str, Any], change: Change) -> list[Step]:
+    """The JSON patch of a change to an object as it was read, which applies to nothing else. Raises Refused."""
+    metadata = found["metadata"]
+    steps: list[Step] = [{"op": "test", "path": "/metadata/uid", "value": metadata["uid"]}]
+    edit = change.edit
+    if isinstance(edit, AddPullSecret):
+        kept = found.get("imagePullSecrets") or []
+        if any(s.get("name") == edit.secret for s in kept):
+            raise Refused(f"the service account has pull secret {edit.secret} by now: run the diagnosis again")
+        steps.append({"op": "test", "path": "/metadata/resourceVersion", "value": metadata.get("resourceVersion")})
+        if not kept:
+            return [*steps, {"op": "add", "path": "/imagePullSecrets", "value": [{"name": edit.secret}]}]
+        steps.append({"op": "test", "path": "/imagePullSecrets", "value": kept})
+        return [*steps, {"op": "add", "path": "/imagePullSecrets/-", "value": {"name": edit.secret}}]
+    assert isinstance(edit, SetImage) and change.object is not None
+    if "generation" in metadata:
+        # counts the changes of the spec alone, where the resourceVersion moves with each report of a controller
+        steps.append({"op": "test", "path": "/metadata/generation", "value": metadata["generation"]})
+    spec = template_of(change.object.kind, found).get("spec") or {}
+    entries = spec.get(edit.group) or []
+    at = next((n for n, c in enumerate(entries) if c.get("name") == edit.container), None)
+    if at is None:
+        raise Refused(
+            f"{change.object.slash} has no container {edit.container} in its template: something adds it later"
+        )
+    if entries[at].get("image") != edit.old:
+        raise Refused(f"{change.object.slash} names another image than the pod has: run the diagnosis again")
+    base = "/spec/jobTemplate/spec/template/spec" if change.object.kind == "CronJob" else "/spec/template/spec"
+    here = f"{base}/{edit.group}/{at}"
+    return [
+        *steps,
+        {"op": "test", "path": f"{here}/name", "value": edit.container},
+        {"op": "test", "path": f"{here}/image", "value": edit.old},
+        {"op": "replace", "path": f"{here}/image", "value": edit.new},
+    ]
+
+
+def _overtaken(api: Api, change: Change, steps: list[Step], error: ApiError) -> bool:
+    """Whether a refusal means that the object was changed after it was read. Raises Refused where it is another one now.
+
+    A `test` that fails is a 422, like every other fault of a patch (kubernetes: apiserver pkg/endpoints/handlers/patch.go).
+    """
+    if error.status == 409:
+        return True
+    if error.status != 422 or change.object is None or not steps:
+        return False
+    found = api.get(change.object.path)
+    _same_object(found, change.object)
+    return _steps(found, change) != steps
+
+
+def _pod_to_delete(api: Api, case: Case, change: Change) -> Mapping[str, Any] | str:
+    """The pod as it is now, or why it is not to be deleted: gone, another one's, or with its image by now."""
+    target = case.target
+    try:
+        pod = api.get(path_of("Pod", target.namespace, change.pod))
+    except ApiError as error:
+        if not error.gone:
+            raise
+        return f"pod {change.pod} does not exist any more"
+    owner = owner_of(api, target.namespace, pod)
+    if owner is None or target.owner is None or owner.uid != target.owner.uid:
+        return f"pod {change.pod} does not belong to {target.owner.slash if target.owner else 'it'} any more"
+    if has_image(pod, target.role, target.container):
+        return f"pod {change.pod} has its image by now"
+    return pod
+
+
+def _only(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """DeleteOptions that are for this pod alone, as it was read."""
+    return {"preconditions": {"uid": uid_of(pod), "resourceVersion": str(pod["metadata"].get("resourceVersion") or "")}}
+
+
+def _delete_pod(api: Api, case: Case, change: Change) -> None:
+    """Delete the pod that fails, and no other that has its name by now.
+
+    Its status changes with every attempt of its kubelet, so a conflict is met by another look. Raises Refused.
+    """
+    path = path_of("Pod", case.target.namespace, change.pod)
+    for _ in range(DELETE_TRIES):
+        pod = _pod_to_delete(api, case, change)
+        if isinstance(pod, str):
+            if change.object is not None:
+                return  # the change was made, and its owner has been quicker
+            raise Refused(pod)
+        try:
+            api.delete(path, _only(pod))
+            return
+        except ApiError as error:
+            if error.gone:
+                return
+            if error.status != 409:
+                raise
+    raise Refused(f"pod {change.pod} changes faster than it can be deleted: delete it by hand")
+
+
+DELETE_TRIES = 10
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Sequence[str]:
@@ -210,4 +424,16 @@ def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
     return {**{k: v for k, v in found.items() if k != "status"}, "metadata": metadata}
 
 
-__all__ = ["Change", "Refused", "difference", "make", "plan"]
+__all__ = [
+    "AddPullSecret",
+    "Change",
+    "Preview",
+    "Ref",
+    "Refused",
+    "SetImage",
+    "carry_out",
+    "difference",
+    "make",
+    "plan",
+    "preview",
+]

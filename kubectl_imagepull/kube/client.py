@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import urllib3
@@ -54,12 +54,17 @@ class Api:
         return self._json("POST", path, query, body)
 
     def patch(
-        self, path: str, body: Mapping[str, Any], kind: str = "strategic-merge-patch", **query: Any
+        self, path: str, body: Mapping[str, Any] | Sequence[Mapping[str, Any]], kind: str = "json-patch", **query: Any
     ) -> dict[str, Any]:
-        """PATCH one object; kind: strategic-merge-patch or merge-patch. -> as it is then (with dryRun=All: would be)."""
+        """PATCH one object; kind: json-patch (body: its steps), merge-patch or strategic-merge-patch.
+
+        -> as it is then (with dryRun=All: would be).
+        """
         return self._json("PATCH", path, query, body, f"application/{kind}+json")
 
-    def delete(self, path: str, body: Mapping[str, Any] | None = None, **query: Any) -> dict[str, Any]:
+    def delete(
+        self, path: str, body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None, **query: Any
+    ) -> dict[str, Any]:
         """DELETE one object; body: DeleteOptions."""
         return self._json("DELETE", path, query, body)
 
@@ -103,7 +108,7 @@ class Api:
         method: str,
         path: str,
         query: Mapping[str, Any],
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
         for attempt in range(4):
@@ -134,7 +139,7 @@ class Api:
         method: str,
         path: str,
         query: Mapping[str, Any],
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
         timeout: float | None = None,
         content_type: str = "application/json",
     ) -> urllib3.BaseHTTPResponse:

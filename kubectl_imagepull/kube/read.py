@@ -53,6 +53,8 @@ NOT_PULLING = frozenset(
         "StartError",
     }
 )
+PULLED_REASONS = NOT_PULLING - {"ContainerCreating", "PodInitializing"}
+"""Waiting reasons of a container whose image is there."""
 BACK_OFF_FIRST, BACK_OFF_MOST = 10.0, 300.0
 """Seconds (kubernetes: pkg/kubelet/kubelet.go, the image back-off)."""
 
@@ -122,7 +124,7 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
         )
         node_read = pool.submit(_node, api, errors, node_name) if node_name else None
         on_node = pool.submit(_images_on, api, node_name) if node_name else None
-        owner_read = pool.submit(_owner, api, namespace, pod)
+        owner_read = pool.submit(owner_of, api, namespace, pod)
         secret_reads = [(s, pool.submit(_secret, api, namespace, s)) for s in secret_names]
         secrets = {s: read.result() for s, read in secret_reads}
         account_object = account_read.result() if account_read else None
@@ -499,6 +501,13 @@ def _state(pod: Mapping[str, Any], role: str, name: str) -> Mapping[str, Any]:
     return {}
 
 
+def has_image(pod: Mapping[str, Any], role: str, name: str) -> bool:
+    """Whether a container has its image: it ran, or it waits for something that comes after the pull."""
+    state = _state(pod, role, name)
+    reason = str((state.get("waiting") or {}).get("reason") or "")
+    return state.get("running") is not None or state.get("terminated") is not None or reason in PULLED_REASONS
+
+
 def _event(event: Mapping[str, Any]) -> Event:
     series = event.get("series") or {}
     first = _time(event.get("firstTimestamp") or event.get("eventTime"))
@@ -520,7 +529,7 @@ KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
 LONGEST_CHAIN = 4
 
 
-def _owner(api: Api, namespace: str, pod: Mapping[str, Any]) -> Owner | None:
+def owner_of(api: Api, namespace: str, pod: Mapping[str, Any]) -> Owner | None:
     """The workload at the top of the owner chain; a Node owner means a static pod.
 
     Whoever makes a pod writes its owner references, so each step counts only where the object of that name has the uid that
@@ -549,7 +558,7 @@ def _owner(api: Api, namespace: str, pod: Mapping[str, Any]) -> Owner | None:
         uid = uid_of(found)
         if not uid or uid != reference.get("uid"):
             break
-        owner = Owner(kind, name, _managers(found.get("metadata") or {}), uid)
+        owner = Owner(kind, name, managers_of(found), uid)
         current = found
     return owner
 
@@ -566,17 +575,18 @@ def uid_of(found: Mapping[str, Any]) -> str:
     return str((found.get("metadata") or {}).get("uid") or "")
 
 
-def _managers(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """Who owns the object beyond Kubernetes: a change by hand would be reverted."""
+def managers_of(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Who owns an object beyond Kubernetes, so that a change by hand would be reverted: Argo CD, Flux, Helm."""
+    metadata = found.get("metadata") or {}
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-    found = []
+    managers = []
     if "argocd.argoproj.io/instance" in labels or "argocd.argoproj.io/tracking-id" in annotations:
-        found.append("Argo CD")
+        managers.append("Argo CD")
     if any(".toolkit.fluxcd.io/" in key for key in labels):
-        found.append("Flux")
+        managers.append("Flux")
     if labels.get("app.kubernetes.io/managed-by") == "Helm" or "meta.helm.sh/release-name" in annotations:
-        found.append("Helm")
-    return tuple(found)
+        managers.append("Helm")
+    return tuple(managers)
 
 
 def _node(api: Api, errors: list[ReadError], name: str) -> tuple[NodeFacts | None, tuple[str, ...]]:
@@ -662,9 +672,7 @@ def _secret(api: Api, namespace: str, name: str) -> dict[str, Any] | KubeError |
         return error
 
 
-def _read(
-    api: Api, errors: list[ReadError], needs: str, what: tuple[str, ...], **query: Any
-) -> dict[str, Any] | None:
+def _read(api: Api, errors: list[ReadError], needs: str, what: tuple[str, ...], **query: Any) -> dict[str, Any] | None:
     """One object or list. what: the arguments of path_of. -> None where it is absent, or cannot be read, which goes to errors."""
     try:
         return api.get(path_of(*what), **query)

@@ -15,10 +15,10 @@ from .read import (
     SANDBOX_IMAGE,
     PodRead,
     _event,
-    _managers,
     _now,
     _time,
     controller_of,
+    managers_of,
     pull_of,
     read_pod,
     uid_of,
@@ -149,8 +149,7 @@ def refused_case(api: Api, namespace: str, workload: Workload) -> Case | None:
     container: Mapping[str, Any] = next(iter((template.get("spec") or {}).get("containers") or []), {})
     image = str(container.get("image") or "")
     reference, pull = pull_of(image, "p0")
-    metadata = workload.object.get("metadata") or {}
-    owner = Owner(workload.kind, workload.name, _managers(metadata), uid_of(workload.object))
+    owner = Owner(workload.kind, workload.name, managers_of(workload.object), uid_of(workload.object))
     return Case(
         Target(namespace, "", str(container.get("name") or ""), image=image, owner=owner),
         Facts(

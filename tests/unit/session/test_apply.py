@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from kubectl_imagepull.case import parse
-from kubectl_imagepull.cli.apply import Change, Refused, plan
+from kubectl_imagepull.cli.apply import Change, Ref, Refused, SetImage, plan
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.model import Case, Owner
 from kubectl_imagepull.verdict import judge
@@ -28,22 +28,20 @@ def planned(name: str, owner: Owner | None, tag: str = "") -> Change:
     return plan(API, case, judge(case), tag)
 
 
-CONTAINER = {"containers": [{"name": "app", "image": "registry.lab.test/busybox:v2.0.0"}]}
+def of(kind: str, *managed_by: str) -> Owner:
+    return Owner(kind, "web", managed_by, "u1")
 
 
 @pytest.mark.parametrize(
-    ("kind", "patch", "pod"),
-    [
-        ("Deployment", {"spec": {"template": {"spec": CONTAINER}}}, False),
-        ("DaemonSet", {"spec": {"template": {"spec": CONTAINER}}}, False),
-        ("StatefulSet", {"spec": {"template": {"spec": CONTAINER}}}, True),
-        ("ReplicaSet", {"spec": {"template": {"spec": CONTAINER}}}, True),
-        ("CronJob", {"spec": {"jobTemplate": {"spec": {"template": {"spec": CONTAINER}}}}}, False),
-    ],
+    ("kind", "pod"),
+    [("Deployment", False), ("DaemonSet", False), ("StatefulSet", True), ("ReplicaSet", True), ("CronJob", False)],
 )
-def test_the_image_of_each_kind(kind: str, patch: object, pod: bool) -> None:
-    change = planned("image.tag_unknown-v", Owner(kind, "web"))
-    assert (change.patch, bool(change.pod), change.same) == (patch, pod, True)
+def test_the_image_of_each_kind(kind: str, pod: bool) -> None:
+    change = planned("image.tag_unknown-v", of(kind))
+    repository = "registry.lab.test/busybox"
+    assert change.edit == SetImage("containers", "app", f"{repository}:2.0.0", f"{repository}:v2.0.0")
+    assert change.object == Ref(kind, "shop", "web", "u1")
+    assert (bool(change.pod), change.same) == (pod, True)
     assert bool(change.later) == (kind == "CronJob")
 
 
@@ -52,19 +50,19 @@ def test_the_image_of_each_kind(kind: str, patch: object, pod: bool) -> None:
     [
         (
             "image.tag_unknown-v",
-            Owner("Job", "web"),
+            of("Job"),
             "the pod template of job/web never changes; this makes the job anew",
         ),
-        ("image.tag_unknown-v", Owner("Rollout", "web"), "the pod belongs to rollout/web, whose operator would revert"),
-        ("image.tag_unknown-v", Owner("Deployment", "web", ("Argo CD",)), "managed by Argo CD"),
-        ("image.tag_unknown-v", Owner("Node", "node1"), "a static pod"),
+        ("image.tag_unknown-v", of("Rollout"), "the pod belongs to rollout/web, whose operator would revert"),
+        ("image.tag_unknown-v", of("Deployment", "Argo CD"), "managed by Argo CD"),
+        ("image.tag_unknown-v", of("Node"), "a static pod"),
         ("image.tag_unknown-v", None, "belongs to no workload"),
-        ("image.tag_unknown", Owner("Deployment", "web"), "no tag is near to 9.9; --tag TAG chooses one"),
-        ("net.refused-passed", Owner("Job", "web"), "counts as a failed try"),
-        ("auth.secret_added_late", Owner("CronJob", "web"), "counts as a failed try"),
+        ("image.tag_unknown", of("Deployment"), "no tag is near to 9.9; --tag TAG chooses one"),
+        ("net.refused-passed", of("Job"), "counts as a failed try"),
+        ("auth.secret_added_late", of("CronJob"), "counts as a failed try"),
         (
             "net.refused",
-            Owner("Deployment", "web"),
+            of("Deployment"),
             "net.refused is not mended by a change that could be made from here",
         ),
     ],
@@ -76,15 +74,15 @@ def test_refused(name: str, owner: Owner | None, said: str) -> None:
 
 
 def test_helm_is_no_reason_to_refuse() -> None:
-    assert planned("image.tag_unknown-v", Owner("Deployment", "web", ("Helm",))).same
+    assert planned("image.tag_unknown-v", of("Deployment", "Helm")).same
 
 
 @pytest.mark.parametrize("tag", ["1.35 ", "a:b", "x" * 129, "-x", "\x1b[2J"])
 def test_no_tag_at_all(tag: str) -> None:
     with pytest.raises(Refused, match="is no tag"):
-        planned("image.tag_unknown", Owner("Deployment", "web"), tag)
+        planned("image.tag_unknown", of("Deployment"), tag)
 
 
 def test_another_tag_is_for_images_only() -> None:
     with pytest.raises(Refused, match=r"another tag does not mend net\.refused"):
-        planned("net.refused", Owner("Deployment", "web"), "1.35")
+        planned("net.refused", of("Deployment"), "1.35")

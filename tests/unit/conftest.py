@@ -1,4 +1,4 @@
-"""Nothing of the developer's own cluster reaches these tests."""
+"""What the rooms that ask an API server share."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from kubectl_imagepull.kube.config import Flags
 from tests.unit.fake_cluster import FakeCluster, running
 
 
-@pytest.fixture(autouse=True)
-def _no_kubeconfig(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+@pytest.fixture
+def no_kubeconfig(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    """Nothing of the developer's own cluster is found."""
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "KUBERNETES_SERVICE_HOST"):
         monkeypatch.delenv(name, raising=False)
@@ -27,5 +28,5 @@ def cluster() -> Iterator[FakeCluster]:
 
 
 @pytest.fixture
-def api(cluster: FakeCluster) -> Api:
+def api(cluster: FakeCluster, no_kubeconfig: None) -> Api:
     return Api(Flags(server=cluster.url))
