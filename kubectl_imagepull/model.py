@@ -153,6 +153,32 @@ class NodeFacts:
 
 
 @dataclass(frozen=True)
+class RunningImage:
+    """An image that runs on a node now."""
+
+    image: str
+    """As the pod's spec writes it."""
+    host_network: bool = False
+    """Every pod that runs it there is on the host's network."""
+
+
+@dataclass(frozen=True)
+class NodeImages:
+    """Images on a node, told apart by whose they are: a probe runs over none that a stranger may have made."""
+
+    listed: tuple[str, ...] = ()
+    """Names in the node's status, smallest image first; the kubelet lists its largest fifty."""
+    system: tuple[str, ...] = ()
+    """Those of kube-system's DaemonSets that run there."""
+    sandbox: tuple[str, ...] = ()
+    """What the node's own settings name as the image of its sandboxes."""
+    own: tuple[RunningImage, ...] = ()
+    """Those of pods of `namespace` that run there without pull secrets."""
+    namespace: str = ""
+    """Whose `own` are, "" where none were looked for."""
+
+
+@dataclass(frozen=True)
 class PullSecret:
     """What one named pull secret means for this image.
 

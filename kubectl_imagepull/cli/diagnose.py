@@ -129,8 +129,7 @@ def _from_all_nodes(
         where = Where(
             read.node if containers[0].target.node else None,
             read.namespace,
-            read.images_running,
-            read.images_listed,
+            read.images,
             wanted_of(args),
             rehearsal_of(containers, alias),
         )

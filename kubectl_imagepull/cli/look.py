@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from ..kube.client import Api
 from ..kube.errors import KubeError
 from ..kube.read import ContainerRead, read_peer
-from ..model import NodeFacts, Observation, ProbeRun, Pull, ReadError
+from ..model import NodeFacts, NodeImages, Observation, ProbeRun, Pull, ReadError
 from ..node import stats
 from ..node.here import Here
-from ..node.ladder import NodeAsked, NodeImages, Wanted, climb
+from ..node.ladder import NodeAsked, Wanted, climb
 from ..node.plan import Login, Plan
 from ..node.rehearsal import Rehearsal
 from ..node.trail import Interrupted, Trail
@@ -46,8 +46,7 @@ class Where:
 
     node: NodeFacts | None
     namespace: str
-    running: tuple[str, ...] = ()
-    listed: tuple[str, ...] = ()
+    images: NodeImages = field(default_factory=NodeImages)
     wanted: Wanted = field(default_factory=Wanted)
     rehearsal: Rehearsal = field(default_factory=Rehearsal)
     peer: Where | None = None
@@ -66,12 +65,12 @@ def peer_of(
     """Where to compare with for --compare-node, None where there is nothing to compare."""
     if not name or where.node is None or not containers:
         return None, ()
-    found = read_peer(api, name, containers[0].target.image, where.node.name)
+    found = read_peer(api, name, containers[0].target.image, where.node.name, where.namespace)
     if found is None:
         return None, (ReadError("api", f"there is no other node to compare {where.node.name} with"),)
     wanted = replace(where.wanted, try_pull=False, kept=False)
-    facts, running, listed = found
-    return Where(facts, where.namespace, running, listed, wanted), ()
+    facts, images = found
+    return Where(facts, where.namespace, images, wanted), ()
 
 
 @dataclass
@@ -253,7 +252,7 @@ def _asked(where: Where, node: NodeFacts) -> NodeAsked:
         os=node.os,
         arch=node.arch,
         os_image=node.os_image,
-        images=NodeImages(where.running, where.listed),
+        images=where.images,
         rehearsal=where.rehearsal,
     )
 

@@ -148,6 +148,10 @@ def add_way_out(parser: argparse.ArgumentParser) -> None:
     add("--try-pull", action="store_true", help="let the kubelet pull the image again: costs one pull, runs nothing")
 
 
+PROBE_IMAGES = "KUBECTL_IMAGEPULL_PROBE_IMAGES"
+"""Environment: whole names of images that probes may run over where they are on a node, with commas or blanks between."""
+
+
 def wanted_of(args: argparse.Namespace) -> Wanted:
     """What `add_way_out` has parsed. Raises UsageError for flags that contradict each other."""
     if args.probe_secret and not args.probe_image:
@@ -165,6 +169,7 @@ def wanted_of(args: argparse.Namespace) -> Wanted:
         host_network=not args.no_host_network,
         kept=args.keep_pod,
         try_pull=args.try_pull,
+        harmless=tuple(os.environ.get(PROBE_IMAGES, "").replace(",", " ").split()),
     )
 
 

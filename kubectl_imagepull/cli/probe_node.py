@@ -74,16 +74,14 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
     if args.timeout <= 0:
         raise UsageError("error: --timeout must be more than 0 (for example 30s)")
     api = Api(flags_of(args), getattr(args, "verbosity", 0) or 0)
-    facts, running, listed, images = read_node(api, name)
-    pulls = pulls or _registries_of(images)
+    facts, images, references = read_node(api, name, wanted.namespace or api.namespace)
+    pulls = pulls or _registries_of(references)
     if not pulls:
         print(f"no pod on node {name} names a registry; use --registry HOST", file=err)
         return 0
     if args.output == "text" and err.isatty():
         print(f"asking {len(pulls)} registries from {name} ...", file=err)
-    looked = look(
-        api, Where(facts, api.namespace, running, listed, wanted, rehearsal), pulls, {}, args.timeout, lambda _: None
-    )
+    looked = look(api, Where(facts, api.namespace, images, wanted, rehearsal), pulls, {}, args.timeout, lambda _: None)
     pulled = _judged(looked, reference, pull, facts, secrets) if args.image else None
     rows = [_row(pull, looked, facts) for pull in pulls]
     blind = not all(row.lines for row in rows) if wanted.via != "rehearsal" else pulled is None

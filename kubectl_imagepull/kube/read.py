@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import itertools
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +19,13 @@ from ..model import (
     Event,
     Facts,
     NodeFacts,
+    NodeImages,
     Owner,
     Pull,
     PullSecret,
     ReadError,
     ReferenceFacts,
+    RunningImage,
     Target,
 )
 from .client import Api
@@ -77,8 +81,7 @@ class PodRead:
     name: str
     node: NodeFacts | None
     containers: tuple[ContainerRead, ...]
-    images_running: tuple[str, ...]
-    images_listed: tuple[str, ...]
+    images: NodeImages
     errors: tuple[ReadError, ...]
     object: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -123,7 +126,7 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
             else None
         )
         node_read = pool.submit(_node, api, errors, node_name) if node_name else None
-        on_node = pool.submit(_images_on, api, node_name) if node_name else None
+        on_node = pool.submit(_images_on, api, node_name, namespace) if node_name else None
         owner_read = pool.submit(owner_of, api, namespace, pod)
         secret_reads = [(s, pool.submit(_secret, api, namespace, s)) for s in secret_names]
         secrets = {s: read.result() for s, read in secret_reads}
@@ -131,10 +134,10 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
         account_secrets = _names((account_object or {}).get("imagePullSecrets"))
         # a pod made now would get them
         late_reads = [(s, pool.submit(_secret, api, namespace, s)) for s in account_secrets if not secret_names]
-        node, listed = node_read.result() if node_read else (None, ())
+        node, images = node_read.result() if node_read else (None, NodeImages())
         event_list = (events.result() or {}).get("items") or []
         owner = owner_read.result()
-        running = on_node.result() if on_node else ()
+        running = on_node.result() if on_node else NodeImages()
         late = {s: read.result() for s, read in late_reads}
     for secret, found in secrets.items():
         if isinstance(found, KubeError):
@@ -149,28 +152,31 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
         account_secrets=account_secrets,
         secret_names=secret_names,
         secrets={**secrets, **late},
-        listed=frozenset(listed),
+        listed=frozenset(images.listed),
         now=_now(),
     )
     containers = tuple(shared.container(role, s, number) for number, (role, s) in enumerate(_containers(spec)))
     if any(c.facts.pulling for c in containers):
         containers = _with_queue(api, containers, node_name)
-    return PodRead(namespace, metadata.get("name") or name, node, containers, running, listed, tuple(errors), pod)
+    return PodRead(
+        namespace, metadata.get("name") or name, node, containers, _both(images, running), tuple(errors), pod
+    )
 
 
-def read_node(api: Api, name: str) -> tuple[NodeFacts, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """(facts, images of running pods, listed images, image references of all pods there).
+def read_node(api: Api, name: str, namespace: str) -> tuple[NodeFacts, NodeImages, tuple[str, ...]]:
+    """(facts, images there and of which `namespace` is the owner, image references of all pods there).
 
     Raises ApiError where the node cannot be read; a missing right to list pods leaves the lists empty.
     """
     node = api.get(path_of("Node", name=name))
     pods = _pods_on(api, name)
     wanted = [c.get("image") or "" for pod in pods for _, c in _containers(pod.get("spec") or {})]
-    return _node_facts(node), _runnable(pods), _listed(node), tuple(dict.fromkeys(w for w in wanted if w))
+    images = _both(_named(node), _running(api, pods, namespace))
+    return _node_facts(node), images, tuple(dict.fromkeys(w for w in wanted if w))
 
 
-def read_peer(api: Api, name: str, image: str, node: str) -> tuple[NodeFacts, tuple[str, ...], tuple[str, ...]] | None:
-    """The node to compare `node` with: (facts, images of running pods, listed images); None: there is no other.
+def read_peer(api: Api, name: str, image: str, node: str, namespace: str) -> tuple[NodeFacts, NodeImages] | None:
+    """The node to compare `node` with: (facts, images there as `read_node` tells them); None: there is no other.
 
     name: a node, or "auto" for one where a pod runs this image, else any that is Ready. Raises ApiError where a node that was
     named cannot be read.
@@ -178,8 +184,8 @@ def read_peer(api: Api, name: str, image: str, node: str) -> tuple[NodeFacts, tu
     chosen = name if name != "auto" else _node_that_runs(api, image, node)
     if not chosen or chosen == node:
         return None
-    facts, running, listed, _ = read_node(api, chosen)
-    return facts, running, listed
+    facts, images, _ = read_node(api, chosen, namespace)
+    return facts, images
 
 
 def _node_that_runs(api: Api, image: str, but: str) -> str:
@@ -589,18 +595,20 @@ def managers_of(found: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(managers)
 
 
-def _node(api: Api, errors: list[ReadError], name: str) -> tuple[NodeFacts | None, tuple[str, ...]]:
+def _node(api: Api, errors: list[ReadError], name: str) -> tuple[NodeFacts | None, NodeImages]:
     try:
         node = api.get(path_of("Node", name=name))
     except BadName as error:
         errors.append(ReadError("api", str(error)))
-        return None, ()
+        return None, NodeImages()
     except ApiError as error:
         if error.gone:
-            return NodeFacts(name, found=False, ready=False, ready_message="the node does not exist any more"), ()
+            return NodeFacts(
+                name, found=False, ready=False, ready_message="the node does not exist any more"
+            ), NodeImages()
         errors.append(ReadError("api", f"cannot read node {name}: needs get on nodes ({_short(error)})"))
-        return None, ()
-    return _node_facts(node), _listed(node)
+        return None, NodeImages()
+    return _node_facts(node), _named(node)
 
 
 def _node_facts(node: Mapping[str, Any]) -> NodeFacts:
@@ -632,6 +640,39 @@ def _listed(node: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for image in images for name in (image.get("names") or []) if not name.startswith("<none>"))
 
 
+def _named(node: Mapping[str, Any]) -> NodeImages:
+    """What the node itself says of its images."""
+    return NodeImages(listed=_listed(node), sandbox=_sandbox_setting((node.get("metadata") or {}).get("annotations")))
+
+
+NODE_ARGS = ("k3s.io/node-args", "rke2.io/node-args")
+"""Annotations in which a node of k3s or RKE2 says how it was started (k3s: pkg/nodeconfig/nodeconfig.go)."""
+PAUSE_OF_RANCHER = "rancher/mirrored-pause:3.6"
+"""What k3s and RKE2 take from --system-default-registry (k3s: pkg/cli/cmds/agent.go, DefaultPauseImage)."""
+
+
+def _sandbox_setting(annotations: Any) -> tuple[str, ...]:
+    """The sandbox image that the node was told to use, where it says so."""
+    found = []
+    for name in NODE_ARGS:
+        try:
+            words = json.loads(str((annotations or {}).get(name) or "[]"))
+        except (ValueError, RecursionError):
+            continue
+        words = [w for w in words if isinstance(w, str)] if isinstance(words, list) else []
+        options = dict(itertools.pairwise(words))
+        options |= {key: value for key, equals, value in (w.partition("=") for w in words) if equals}
+        if options.get("--pause-image"):
+            found.append(options["--pause-image"])
+        if options.get("--system-default-registry"):
+            found.append(f"{options['--system-default-registry']}/{PAUSE_OF_RANCHER}")
+    return tuple(found)
+
+
+def _both(named: NodeImages, running: NodeImages) -> NodeImages:
+    return replace(running, listed=named.listed, sandbox=named.sandbox)
+
+
 def _pods_on(api: Api, node: str) -> list[Mapping[str, Any]]:
     try:
         return list(api.pages(path_of("Pod"), fieldSelector=fields(spec__nodeName=node)))
@@ -639,13 +680,42 @@ def _pods_on(api: Api, node: str) -> list[Mapping[str, Any]]:
         return []
 
 
-def _images_on(api: Api, node: str) -> tuple[str, ...]:
-    return _runnable(_pods_on(api, node))
+def _images_on(api: Api, node: str, namespace: str) -> NodeImages:
+    pods = _pods_on(api, node)
+    if not pods:  # no right to see all: those of the namespace may be seen
+        try:
+            pods = list(api.pages(path_of("Pod", namespace), fieldSelector=fields(spec__nodeName=node)))
+        except KubeError:
+            pods = []
+    return _running(api, pods, namespace)
 
 
-def _runnable(pods: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Images that run on the node now, those of pods without pull secrets first and only: others may be refused to us."""
-    found: list[str] = []
+def _running(api: Api, pods: Sequence[Mapping[str, Any]], namespace: str) -> NodeImages:
+    """What runs among these pods of a node: of kube-system's DaemonSets, and of the namespace."""
+    system = [p for p in pods if _namespace(p) == SYSTEM and controller_of(p).get("kind") == "DaemonSet"]
+    names: tuple[str, ...] = ()
+    if system:
+        try:
+            known = {uid_of(found) for found in api.pages(path_of("DaemonSet", SYSTEM))} - {""}
+        except KubeError:
+            known = set()  # who made those pods cannot be seen
+        of_sets = [pod for pod in system if str(controller_of(pod).get("uid") or "") in known]
+        names = tuple(found.image for found in _runnable(of_sets))
+    return NodeImages(
+        system=names, own=_runnable(pod for pod in pods if _namespace(pod) == namespace), namespace=namespace
+    )
+
+
+SYSTEM = "kube-system"
+
+
+def _namespace(pod: Mapping[str, Any]) -> str:
+    return str((pod.get("metadata") or {}).get("namespace") or "")
+
+
+def _runnable(pods: Iterable[Mapping[str, Any]]) -> tuple[RunningImage, ...]:
+    """Images that run now in pods without pull secrets: others may be refused to us."""
+    found: dict[str, bool] = {}
     for pod in pods:
         spec, status = pod.get("spec") or {}, pod.get("status") or {}
         if spec.get("imagePullSecrets"):
@@ -653,8 +723,11 @@ def _runnable(pods: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
         running = {
             s.get("name") for s in status.get("containerStatuses") or [] if (s.get("state") or {}).get("running")
         }
-        found.extend(c["image"] for c in spec.get("containers") or [] if c.get("name") in running and c.get("image"))
-    return tuple(dict.fromkeys(found))
+        for container in spec.get("containers") or []:
+            if container.get("name") in running and container.get("image"):
+                image = str(container["image"])
+                found[image] = found.get(image, True) and spec.get("hostNetwork") is True
+    return tuple(RunningImage(image, host_network) for image, host_network in found.items())
 
 
 def _secret(api: Api, namespace: str, name: str) -> dict[str, Any] | KubeError | None:

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..model import Observation, Place, ProbeRun, ReadError, Vantage
+from ..model import NodeImages, Observation, Place, ProbeRun, ReadError, Vantage
 from . import follow as running
 from . import kubelet_asks, rehearsal
 from .bundle import as_arguments, bundle, script
 from .follow import Forced, NoConfigMap, NotThere, Refused, RungFailed, Taken
 from .frames import FrameReader
+from .harmless import guesses, harmless, is_pause, pauses
 from .plan import Plan
 from .pod import HOST, MOUNT, Run, Shape, literal, probe_spec
 from .sight import CANNOT_SEE
@@ -30,25 +31,12 @@ PULLING = 45.0
 HAVE_PYTHON = ("python", "django", "flask", "airflow", "jupyter", "ansible", "superset", "ceph", "cloud-sdk", "aws-cli")
 HAVE_SHELL = ("busybox", "alpine", "debian", "ubuntu", "curl", "nginx", "kube-proxy", "node", "calico", "flannel")
 HOST_SHELL, HOST_PYTHON = "/usr/bin/sh", "/usr/bin/python3"
-PAUSE_NAMES = (
-    "registry.k8s.io/pause:3.10.1",
-    "registry.k8s.io/pause:3.10",
-    "registry.k8s.io/pause:3.9",
-    "registry.k8s.io/pause:3.8",
-    "k8s.gcr.io/pause:3.6",
-    "rancher/mirrored-pause:3.6",
-    "mcr.microsoft.com/oss/kubernetes/pause:3.6",
+NO_HARMLESS = (
+    "no image that is known to be harmless is on the node: pause images, those of kube-system's DaemonSets "
+    "(--probe-image names one)"
 )
 SLACK = 15
 """Seconds beyond the probes' own budget until the cluster ends a run whose client is gone."""
-
-
-@dataclass(frozen=True)
-class NodeImages:
-    """Names of images that are on the node, best candidates first: images of pods that run there without pull secrets."""
-
-    running: tuple[str, ...] = ()
-    listed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +60,8 @@ class Wanted:
 
     via: this rung and no other; image: for the probes, pulled if it is not on the node, with pull secret `secret`;
     namespace: where the pod is made ("": the failing pod's own); kept: the pod of the rung that worked stays; try_pull:
-    rehearse the pull as well; challenges: what another vantage knows of the registries.
+    rehearse the pull as well; challenges: what another vantage knows of the registries; harmless: images that the operator
+    vouches for, by whole names: where one is on the node, a probe with the node's own tools may run over it.
     """
 
     via: str = ""
@@ -83,6 +72,7 @@ class Wanted:
     kept: bool = False
     try_pull: bool = False
     challenges: kubelet_asks.Challenges = lambda _: None
+    harmless: tuple[str, ...] = ()
 
     @property
     def rehearses(self) -> bool:
@@ -251,28 +241,23 @@ class _Climb:
         return self._in_image("shell", HAVE_SHELL, "sh")
 
     def _kubelet(self) -> Taken:
-        images = [i for i in self._images() if "pause" in i][:1] or list(PAUSE_NAMES)
+        # what such an image starts runs: only one that does nothing will do
+        images = pauses(self._asked.images)[:1] or guesses(self._asked.images)
         vantage = vantage_of("kubelet", self._asked.name, place=self._place)
         known = self._wanted.challenges
         return kubelet_asks.ask(self._api, self._trail, self._run, self._plan, images, vantage, self._seen, known)
 
     # ---- their pods -----------------------------------------------------------------------------------------------
 
-    def _images(self) -> list[str]:
-        """Names of images on the node, those of pods that run there without pull secrets first."""
-        listed = [i for i in self._asked.images.listed if "@" not in i]
-        return list(dict.fromkeys([*self._asked.images.running, *listed]))
-
     def _with_own_tools(self, rung: str, tool: str) -> Taken:
-        """Any image will do, for it is only the root that the host's folders are mounted into; pause is the best.
+        """Over an image that is known to be harmless, for it is only the root that the host's folders are mounted into.
 
         One that is known to be on the node is tried alone, since every container makes each stored version of Job and Pod
         larger; the next one only if that has gone meanwhile. Raises RungFailed.
         """
         wanted, libraries = self._wanted, tuple(_libraries(self._asked))
-        known = self._images()
-        ranked = list(dict.fromkeys([*self._asked.images.running, *(i for i in known if "pause" in i), *known]))
-        tries: list[tuple[str, ...]] = [(image,) for image in ranked[:CANDIDATES]] or [PAUSE_NAMES[:CANDIDATES]]
+        known = harmless(self._asked.images, wanted.harmless)[:CANDIDATES]
+        tries: list[tuple[str, ...]] = [(image,) for image in known] or [guesses(self._asked.images, wanted.harmless)]
         if wanted.image:
             tries = [(wanted.image,)]
         for number, images in enumerate(tries, 1):
@@ -281,27 +266,33 @@ class _Climb:
                 return self._probe(rung, shape, tool)
             except NotThere as error:
                 if number == len(tries):
-                    raise
+                    if known or wanted.image:
+                        raise
+                    raise NotThere(NO_HARMLESS) from None
                 self._why_not.append(f"{rung}: {error}")
                 self._trail.clear(failed=True)
         raise AssertionError("the last try returns or raises")
 
     def _in_image(self, rung: str, likely: Sequence[str], tool: str) -> Taken:
-        """In an image that has the tool: the one that was named, else one whose name promises it, alone, and then some of the
-        others. Raises RungFailed."""
-        wanted = self._wanted
-        usable = [i for i in self._images() if "pause" not in i]
-        promising = [image for image in usable if any(word in image for word in likely)]
-        others = [image for image in usable if image not in promising[:1]][:WIDE]
-        tries = [images for images in (promising[:1], others) if images]
+        """In an image that has the tool: the one that was named, else one of the namespace's own whose name promises it, alone,
+        and then some of the others. Raises RungFailed."""
+        wanted, images = self._wanted, self._asked.images
         if wanted.image:
-            tries = [[wanted.image]]
+            shape = Shape((wanted.image,), wanted.host_network, (), wanted.image, wanted.secret)
+            return self._on_either_network(rung, shape, tool)
+        usable = [i for i in images.own if not is_pause(i.image)] if images.namespace == self._namespace else []
+        promising = [i for i in usable if any(word in i.image for word in likely)]
+        others = [i for i in usable if i not in promising[:1]][:WIDE]
+        tries = [found for found in (promising[:1], others) if found]
         if not tries:
-            raise RungFailed("no image that could have it is known to be on the node (--probe-image names one)")
-        for number, images in enumerate(tries, 1):
-            shape = Shape(tuple(images), wanted.host_network, (), wanted.image, wanted.secret)
+            raise RungFailed(
+                f"no image of {self._namespace} that could have it runs on the node (--probe-image names one)"
+            )
+        for number, found in enumerate(tries, 1):
+            # its own code runs there: on no network that its pods do not have anyway
+            host_network = wanted.host_network and all(i.host_network for i in found)
             try:
-                return self._on_either_network(rung, shape, tool)
+                return self._on_either_network(rung, Shape(tuple(i.image for i in found), host_network), tool)
             except RungFailed as error:
                 if isinstance(error, (Refused, Forced)) or number == len(tries):
                     raise

@@ -54,6 +54,11 @@ def guarded(cluster: Cluster, cached: str) -> Iterator[str]:
     cluster.make_namespace(name)
     cluster.apply(*(harmless(name, f"no-tag-{node}", node, MISSING) for node in NODES))
     cluster.apply(harmless(name, "behind-token", "node1", BEHIND_TOKEN))
+    for node in NODES:  # an image of its own that has Python
+        python = harmless(name, f"python-{node}", node, PYTHON)
+        python["spec"]["containers"][0]["command"] = ["python3", "-c", "import time; time.sleep(36000)"]
+        cluster.apply(python)
+    cluster.wait_running(name, [f"python-{node}" for node in NODES])
     cluster.wait_failing(name, [*(f"no-tag-{node}" for node in NODES), "behind-token"])
     yield name
     cluster.drop_namespace(name)
@@ -330,7 +335,11 @@ def test_no_right_to_make_configmaps(cluster: Cluster, guarded: str) -> None:
         {"apiVersion": api, "kind": "ClusterRole", "metadata": whole, "rules": nodes},
         {"apiVersion": api, "kind": "ClusterRoleBinding", "metadata": whole, **bound},
     ):
-        for asked in (("get", "nodes"), ("create", "jobs.batch"), ("get", "pods")):  # the authorizer learns of them one by one
+        for asked in (
+            ("get", "nodes"),
+            ("create", "jobs.batch"),
+            ("get", "pods"),
+        ):  # the authorizer learns of them one by one
             may = ("auth", "can-i", *asked, "-n", guarded, "--as", "carol")
             wait_for(lambda may=may: cluster.run(*may, check=False).returncode == 0, 20)  # type: ignore[misc]
         for rung in ("host-python", "shell"):

@@ -66,7 +66,7 @@ FILES = {
 """hosts.toml by registry."""
 WAYS = {
     "host-python": ("node2", []),
-    "image-python": ("node1", []),
+    "image-python": ("node1", ["--probe-image", PYTHON]),
     "shell": ("node1", []),
     "shell with busybox alone": ("node2", ["--probe-image", BUSYBOX]),
     "kubelet": ("node2", []),
@@ -194,13 +194,14 @@ def test_proxy(cluster: Cluster, cached: str, way: str, node: str) -> None:
 
 
 def test_confidence(cluster: Cluster, cached: str) -> None:
-    """What the host's network shows is confirmed, what a pod's shows is likely."""
+    """What the host's network shows is confirmed, what a pod's shows is likely; an image that nobody has named is on no network
+    but its own pods'."""
     sure = {}
-    for more in ((), ("--no-host-network",)):
+    for more in (("--probe-image", PYTHON), ("--probe-image", PYTHON, "--no-host-network"), ()):
         _, found = cluster.why("denied", "-n", cached, "--via", "image-python", *more)
         sure[more] = (found["verdict"]["cause"], found["verdict"]["confidence"])
         assert found["probe"]["rung"] == "image-python" and found["probe"]["cannotSee"], found["probe"]
-    assert sure == {(): ("net.refused", "confirmed"), ("--no-host-network",): ("net.refused", "likely")}
+    assert list(sure.values()) == [("net.refused", sure_of) for sure_of in ("confirmed", "likely", "likely")], sure
 
 
 def test_rehearsal(cluster: Cluster, cached: str) -> None:
