@@ -46,7 +46,7 @@ PLATFORMS = frozenset(
         "iks",
         "ack",
         "vke",
-        "windows",
+        "windows", "cce",
         "kubernetes",
         "none",
     }
