@@ -46,7 +46,8 @@ PLATFORMS = frozenset(
         "iks",
         "ack",
         "vke",
-        "windows", "cce",
+        "windows",
+        "cce",
         "kubernetes",
         "none",
     }
