@@ -7,19 +7,23 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..model import Observation
-from .frames import FrameReader
+from .frames import Frame, FrameReader
 from .pod import RUN_LABEL, Run, bare_pod, config_map, job
-from .trail import Client, Trail, core, jobs
+from .trail import Client, Trail, belongs, core, jobs
 
 STARTUP_SECONDS = 15.0
 """A cached image starts in half a second, with a ConfigMap in two; a busy node may need more."""
 PULLING_SECONDS = 5.0
 """For a pull that admission has forced upon us: an image that is there is only checked against its registry."""
 POLL = 0.1
+MOST_LOG = 16 << 20
+"""Bytes of a log that are asked for at once: what our probes write is a small part of it."""
+FLOOD = 100_000
+"""Lines that are none of ours: whoever writes more of them into the log keeps us from reading it."""
 SILENCE = 6.0
 """Seconds without a line before a log is asked for anew: longer than any one question of the probes takes."""
 HOPELESS = frozenset(
@@ -114,8 +118,14 @@ def try_dry(api: Client, run: Run, spec: dict[str, Any]) -> None:
         raise
 
 
-def start(trail: Trail, run: Run, spec: dict[str, Any]) -> dict[str, Any]:
-    """Create the Job, else a bare pod. -> the object that owns the run. Raises RungFailed where neither is allowed."""
+def start(trail: Trail, run: Run, spec: dict[str, Any]) -> tuple[Run, dict[str, Any]]:
+    """Create the Job, else a bare pod. -> the run, which knows its owner now, and that owner. Raises RungFailed where neither is
+    allowed."""
+    owner = _made(trail, run, spec)
+    return replace(run, owner=str((owner.get("metadata") or {}).get("uid") or "")), owner
+
+
+def _made(trail: Trail, run: Run, spec: dict[str, Any]) -> dict[str, Any]:
     try:
         return trail.create(run, "job", jobs(run.namespace), job(run, spec))
     except Exception as error:
@@ -132,7 +142,7 @@ def start(trail: Trail, run: Run, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 class NoConfigMap(RungFailed):
-    """ConfigMaps may not be created here: the probes have to travel as arguments."""
+    """No ConfigMap of ours can be created here, or somebody was first: the probes have to travel as arguments."""
 
 
 def deliver(trail: Trail, run: Run, owner: dict[str, Any], files: Mapping[str, bytes]) -> None:
@@ -140,15 +150,15 @@ def deliver(trail: Trail, run: Run, owner: dict[str, Any], files: Mapping[str, b
     try:
         trail.create(run, "configmap", core(run.namespace, "configmaps"), config_map(run, owner, files))
     except Exception as error:
-        if getattr(error, "status", 0) in (401, 403, 413, 422):
+        if getattr(error, "status", 0) in (401, 403, 409, 413, 422):
             raise NoConfigMap(f"may not create the ConfigMap of the probes: {refused(error)}") from None
         raise
 
 
 def pod_of(api: Client, run: Run) -> dict[str, Any] | None:
-    """The run's pod as it is now, None while the Job has not made it."""
+    """The run's pod as it is now, None while the Job has not made it. A label proves nothing: the owner's uid has to be right."""
     items = api.get(core(run.namespace, "pods"), labelSelector=f"{RUN_LABEL}={run.name}").get("items") or []
-    return items[0] if items else None
+    return next((item for item in items if run.owner and belongs(item, run.owner)), None)
 
 
 _OURS = re.compile(r"(probe|pull|pause|v2|m|t)-\d+")
@@ -301,7 +311,7 @@ def follow(
         while time.monotonic() < deadline:
             number = 0
             try:
-                for frame in _frames(api, run, name, container, reader, following=ended is None):
+                for frame in _frames(api, run, name, container, reader, ended is None, deadline):
                     walked = True
                     if frame.observation is not None:
                         number += 1
@@ -311,6 +321,8 @@ def follow(
                     complete = complete or (frame.kind == "end" and frame.complete)
                     if frame.kind == "end":
                         return Taken(image, name, complete)
+            except RungFailed:
+                raise
             except Exception as error:
                 if getattr(error, "status", 0) in (401, 403):
                     return Taken(image, name, _from_message(api, run, container, reader, seen, deadline))
@@ -327,14 +339,23 @@ def follow(
             raise RungFailed("the probes did not answer in time")
 
 
-def _frames(api: Client, run: Run, pod: str, container: str, reader: FrameReader, following: bool) -> Iterator[Any]:
-    """The frames in the log so far, and those that come while it does not fall silent."""
+def _frames(
+    api: Client, run: Run, pod: str, container: str, reader: FrameReader, following: bool, deadline: float
+) -> Iterator[Frame]:
+    """The frames in the log so far, and those that come while it does not fall silent, until the deadline.
+
+    Raises RungFailed for a log that is flooded.
+    """
     path = f"{core(run.namespace, 'pods')}/{pod}/log"
     more = {"follow": "true"} if following else {}
-    for line in api.lines(path, SILENCE, container=container, **more):
+    for line in api.lines(path, SILENCE, container=container, limitBytes=MOST_LOG, **more):
         frame = reader.read(line)
         if frame is not None:
             yield frame
+        if reader.foreign > FLOOD:
+            raise RungFailed("the probe's log is flooded with lines that are not the probe's")
+        if time.monotonic() > deadline:
+            return
 
 
 def _ended(api: Client, run: Run, container: str) -> dict[str, Any] | None:
@@ -355,18 +376,35 @@ def _from_message(
     while time.monotonic() < deadline:
         ended = _ended(api, run, container)
         if ended is not None:
-            with contextlib.suppress(ValueError, TypeError):
-                document = json.loads(str(ended.get("message") or ""))
-                for hop, role, host, outcome, pull in document["seen"]:
-                    entry = {"kind": "seen", "hop": hop, "role": role, "host": host, "outcome": outcome, "pull": pull}
-                    line = f"{document['protocol']} {document['nonce']} {json.dumps(entry)}".encode()
-                    frame = reader.read(line)
-                    if frame is not None and frame.observation is not None:
-                        seen(frame.observation)
-                return True
-            return False
+            lines = _summary(ended.get("message"))
+            for line in lines:
+                frame = reader.read(line)
+                if frame is not None and frame.observation is not None:
+                    seen(frame.observation)
+            return bool(lines)
         time.sleep(POLL)
     return False
 
+
+def _summary(message: Any) -> list[bytes]:
+    """The frames that a termination message stands for, [] for one that is not the probes' own."""
+    try:
+        document = json.loads(message) if isinstance(message, str) else None
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(document, dict) or not isinstance(document.get("seen"), list):
+        return []
+    lines = []
+    for entry in document["seen"]:
+        if isinstance(entry, list) and len(entry) == len(SUMMARY):
+            frame = {"kind": "seen", **dict(zip(SUMMARY, entry, strict=True))}
+            lines.append(
+                f"{document.get('protocol')} {document.get('nonce')} {json.dumps(frame)}".encode("utf-8", "replace")
+            )
+    return lines
+
+
+SUMMARY = ("hop", "role", "host", "outcome", "pull")
+"""The fields of an observation in the termination message (probes/__main__.py, Frames)."""
 
 __all__ = ["RungFailed", "Taken", "deliver", "follow", "pod_events", "pod_of", "start", "statuses", "try_dry"]

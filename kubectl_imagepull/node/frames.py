@@ -80,7 +80,7 @@ class FrameReader:
 
     def _observation(self, document: dict[str, Any]) -> Observation | None:
         hop, role = document.get("hop"), document.get("role")
-        if hop not in HOPS or role not in ROLES:
+        if not isinstance(hop, str) or not isinstance(role, str) or hop not in HOPS or role not in ROLES:
             return None
         data = document.get("data")
         return Observation(

@@ -168,7 +168,7 @@ class _Asking:
                 self.resources = True
                 spec = kubelet_spec(run, self.image, questions, self.patience, True)
                 try_dry(self.api, run, spec)
-        start(self.trail, run, spec)
+        run, _ = start(self.trail, run, spec)
         self._pods.append(_Pod(run, {a.question.id: a for a in asked}, time.monotonic()))
         return self._pods[-1]
 
@@ -252,7 +252,7 @@ def _there(api: Client, trail: Trail, run: Run, images: Sequence[str]) -> str:
     """Which of these names is a pause image on the node: the first that runs in a pod of all of them. Raises RungFailed."""
     spec = named_spec(run, images)
     try_dry(api, run, spec)
-    start(trail, run, spec)
+    run, _ = start(trail, run, spec)
     deadline = time.monotonic() + STARTUP_SECONDS
     while time.monotonic() < deadline:
         pod = pod_of(api, run)

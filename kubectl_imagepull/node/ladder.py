@@ -339,7 +339,7 @@ class _Climb:
         command, contents = self._command(rung, shape.lock, tool, files)
         spec = probe_spec(run, shape, command, files)
         running.try_dry(self._api, run, spec)
-        owner = running.start(self._trail, run, spec)
+        run, owner = running.start(self._trail, run, spec)
         if files:
             running.deliver(self._trail, run, owner, contents)
         reader = FrameReader(self._plan.nonce, vantage_of(rung, self._asked.name, shape, self._place))
@@ -375,7 +375,7 @@ def _once(seen: Seen) -> Seen:
 
     def first(observation: Observation) -> None:
         o = observation
-        key = (o.hop, o.subject, o.outcome, o.data.get("attempt"), o.vantage.rung)
+        key = (o.hop, o.subject, o.outcome, str(o.data.get("attempt")), o.vantage.rung)
         if o.pull or key not in told:
             told.add(key)
             seen(o)

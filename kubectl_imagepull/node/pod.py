@@ -17,19 +17,30 @@ MOUNT = "/imagepull"
 LOCK = "/imagepull-lock/walker"
 HOST = "/host"
 USER = 65534
-NOTHING = "/imagepull-rehearsal/no-such-command"
-"""A command that no image has: the kubelet pulls, the runtime makes the container, and nothing of the image runs."""
+
+
+def nothing() -> str:
+    """A command that no image has: the kubelet pulls, the runtime makes the container, and nothing of the image runs.
+
+    A new one each time, since an image could bring a file of any name that is known beforehand.
+    """
+    return f"/{secrets.token_hex(16)}/{secrets.token_hex(16)}"
 
 
 @dataclass(frozen=True)
 class Run:
-    """Names of one run on one node. seconds: when the cluster ends it at the latest; kept: it does not vanish by itself."""
+    """Names of one run on one node."""
 
     name: str
+    """Of its Job, ConfigMap and bare pod, and the value of its label."""
     namespace: str
     node: str
     seconds: int
+    """When the cluster ends it at the latest, from its start on."""
     kept: bool = False
+    """It does not vanish by itself."""
+    owner: str = ""
+    """The uid of its Job, else of its bare pod, "" until one is made: others may wear the same label."""
 
     @classmethod
     def on(cls, node: str, namespace: str, seconds: int, kept: bool = False) -> Run:
@@ -211,7 +222,7 @@ def rehearsal_spec(run: Run, images: Mapping[str, str], secrets: Sequence[str], 
     """
     spec: dict[str, Any] = {
         **_common(run),
-        "containers": [_container(name, image, "Always", command=[NOTHING]) for name, image in images.items()],
+        "containers": [_container(name, image, "Always", command=[nothing()]) for name, image in images.items()],
     }
     if secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in secrets]

@@ -42,7 +42,7 @@ def rehearse(
     names = {f"pull-{number}": pull for number, pull in enumerate(what.images)}
     spec = rehearsal_spec(run, {name: what.images[pull] for name, pull in names.items()}, what.secrets, what.account)
     try:
-        start(trail, run, spec)
+        run, _ = start(trail, run, spec)
     except Refused:
         raise
     except Exception as error:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
+import math
+import re
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..model import ReadError
-from .pod import MANAGED_BY, RUN_LABEL, Run
+from .pod import MANAGED_BY, RUN_LABEL, TTL_SECONDS, Run
 
 
 class Client(Protocol):
@@ -27,6 +32,15 @@ def core(namespace: str, plural: str) -> str:
     return f"/api/v1/namespaces/{namespace}/{plural}"
 
 
+def belongs(pod: Mapping[str, Any], owner: str) -> bool:
+    """Whether the object with this uid is the pod, or the Job that made it."""
+    metadata = pod.get("metadata") or {}
+    if metadata.get("uid") == owner:
+        return True
+    references = metadata.get("ownerReferences") or []
+    return any(r.get("controller") and r.get("kind") == "Job" and r.get("uid") == owner for r in references)
+
+
 PATIENCE = 8.0
 """Seconds to see everything gone; the cluster's own garbage collector usually needs less than one."""
 
@@ -44,6 +58,8 @@ class Trail:
     def __init__(self, api: Client) -> None:
         self._api = api
         self._paths: dict[str, str] = {}
+        self._uids: dict[str, str] = {}
+        self._owners: dict[str, str] = {}
         self._runs: list[Run] = []
         self._lock = threading.RLock()
         self._closed = False
@@ -58,11 +74,16 @@ class Trail:
             if run not in self._runs:
                 self._runs.append(run)
             try:
-                return self._api.post(path, body)
+                made = self._api.post(path, body)
             except Exception as error:
                 if 400 <= getattr(error, "status", 0) < 500:
                     del self._paths[f"{path}/{run.name}"]  # a plain refusal: there is nothing to delete
                 raise
+            uid = str((made.get("metadata") or {}).get("uid") or "")
+            self._uids[f"{path}/{run.name}"] = uid
+            if kind != "configmap":
+                self._owners[run.name] = uid
+            return made
 
     def clear(self, close: bool = False, failed: bool = False) -> list[ReadError]:
         """Delete everything and wait until it is gone. -> what could not be removed. May be called again.
@@ -79,9 +100,10 @@ class Trail:
         # the Job first: it takes pod and ConfigMap along, also where we may not delete those
         for path, kind in sorted(paths.items(), key=lambda item: item[1] != "job"):
             try:
-                self._api.delete(path, {"propagationPolicy": "Background", "gracePeriodSeconds": 0})
+                self._api.delete(path, deletion(self._uids.get(path, "")))
             except Exception as error:
-                if getattr(error, "status", 0) != 404 and not (
+                # 409: another one has that name by now
+                if getattr(error, "status", 0) not in (404, 409) and not (
                     kind == "configmap" and getattr(error, "status", 0) == 403
                 ):
                     trouble.append(ReadError("api", f"could not delete {kind} {path.rpartition('/')[2]}: {error}"))
@@ -94,7 +116,7 @@ class Trail:
 
     def _wait(self, run: Run, deadline: float) -> str:
         """Wait until nothing of the run is left. -> "" or the name of what is."""
-        selector = f"{RUN_LABEL}={run.name}"
+        selector, owner = f"{RUN_LABEL}={run.name}", self._owners.get(run.name, "")
         pause = 0.05
         while True:
             left = ""
@@ -104,6 +126,8 @@ class Trail:
                 except Exception:
                     continue  # not allowed to look: then it is not ours to wait for
                 for item in found:
+                    if not _ours(item, run, owner):
+                        continue
                     left = f"{plural[:-1]} {item['metadata']['name']}"
                     if plural == "pods" and not item["metadata"].get("deletionTimestamp"):
                         self._quietly_delete(core(run.namespace, plural) + "/" + item["metadata"]["name"])
@@ -119,28 +143,125 @@ class Trail:
             return  # gone already, or the garbage collector will do it
 
 
-def leftovers(api: Client, namespace: str | None) -> list[tuple[str, str, str]]:
-    """(kind, namespace, name) of everything that bears our label; namespace None: in all of them. Raises the client's errors."""
+def deletion(uid: str) -> dict[str, Any]:
+    """Options that delete at once, and only the object with this uid where it is known."""
+    options: dict[str, Any] = {"propagationPolicy": "Background", "gracePeriodSeconds": 0}
+    return {**options, "preconditions": {"uid": uid}} if uid else options
+
+
+def _ours(item: Mapping[str, Any], run: Run, owner: str) -> bool:
+    """Whether the run has made this pod or ConfigMap: others may wear its label."""
+    metadata = item.get("metadata") or {}
+    references = [r.get("uid") for r in metadata.get("ownerReferences") or []]
+    return bool(owner) and (metadata.get("uid") == owner or owner in references)
+
+
+NAME = re.compile(r"imagepull-[a-z0-9](?:[a-z0-9-]*[a-z0-9])?-[0-9a-f]{6}")
+"""How a run is named (`Run.on`)."""
+OF_A_JOB = re.compile(r"-[a-z0-9]{5}")
+"""What the name of a Job's pod has more (kubernetes: apiserver/pkg/storage/names)."""
+LONGEST_RUN = 900
+"""Seconds that no run lasts: the longest budget, a pull of the probe's image and all starts."""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """An object that a run has left."""
+
+    kind: str
+    """job, pod or configmap."""
+    namespace: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What is left of runs, and what still runs."""
+
+    left: tuple[Leftover, ...] = ()
+    """Jobs first: they take pods and ConfigMaps along."""
+    running: tuple[Leftover, ...] = ()
+    """Jobs and bare pods that have not ended, or only just: somebody may still read them."""
+
+
+def leftovers(api: Client, namespace: str | None, now: float) -> Leftovers:
+    """What bears our labels, our names and our owners, in one namespace or (None) in all; now: seconds since the epoch.
+
+    A run that has not ended, or only just, is somebody's until it is older than any run gets. What merely wears our label (a
+    StatefulSet's pod) is left alone and not told of. Raises the client's errors.
+    """
     selector = ",".join(f"{k}={v}" for k, v in MANAGED_BY.items())
-    found = []
-    for kind, group, plural in (
-        ("job", "/apis/batch/v1", "jobs"),
-        ("pod", "/api/v1", "pods"),
-        ("configmap", "/api/v1", "configmaps"),
-    ):
+    left, running = [], []
+    owners: set[str] = set()
+    for kind, group, plural in KINDS:
         path = f"{group}/namespaces/{namespace}/{plural}" if namespace else f"{group}/{plural}"
         for item in api.get(path, labelSelector=selector).get("items") or []:
-            metadata = item["metadata"]
-            if RUN_LABEL in (metadata.get("labels") or {}):
-                found.append((kind, metadata["namespace"], metadata["name"]))
-    return found
+            metadata = item.get("metadata") or {}
+            found = Leftover(kind, str(metadata.get("namespace")), str(metadata.get("name")), str(metadata.get("uid")))
+            if not _named_as_a_run(kind, metadata):
+                continue
+            controller = next((str(r.get("uid")) for r in metadata.get("ownerReferences") or []), "")
+            age = now - _seconds(metadata.get("creationTimestamp"))
+            over = now - _ended(item) > TTL_SECONDS or age > LONGEST_RUN
+            if kind == "configmap" and controller not in owners:
+                over = age > TTL_SECONDS
+            elif controller in owners:
+                over = False  # it goes with its owner, which goes on
+            if over:
+                left.append(found)
+                continue
+            owners.add(found.uid)
+            if not controller:
+                running.append(found)
+    return Leftovers(tuple(left), tuple(running))
 
 
-def remove(api: Client, kind: str, namespace: str, name: str) -> None:
-    """Delete one of `leftovers`. Raises the client's errors, 404 excepted."""
-    path = f"{jobs(namespace)}/{name}" if kind == "job" else f"{core(namespace, kind + 's')}/{name}"
+KINDS = (("job", "/apis/batch/v1", "jobs"), ("pod", "/api/v1", "pods"), ("configmap", "/api/v1", "configmaps"))
+
+
+def _named_as_a_run(kind: str, metadata: Mapping[str, Any]) -> bool:
+    """Whether name, label and owner are those that `job`, `bare_pod` and `config_map` give."""
+    run, name = str((metadata.get("labels") or {}).get(RUN_LABEL) or ""), str(metadata.get("name") or "")
+    owners: Sequence[Mapping[str, Any]] = metadata.get("ownerReferences") or []
+    by = [(owner.get("kind"), owner.get("name")) for owner in owners]
+    if NAME.fullmatch(run) is None:
+        return False
+    if kind == "pod" and by == [("Job", run)]:
+        return name.startswith(run) and OF_A_JOB.fullmatch(name[len(run) :]) is not None
+    if kind == "configmap":
+        return name == run and by in ([("Job", run)], [("Pod", run)])
+    return name == run and not by
+
+
+def _ended(item: Mapping[str, Any]) -> float:
+    """When a Job or pod came to its end, infinity for one that has not."""
+    status = item.get("status") or {}
+    conditions = status.get("conditions") or []
+    over = [
+        c.get("lastTransitionTime")
+        for c in conditions
+        if c.get("type") in ("Complete", "Failed") and c.get("status") == "True"
+    ]
+    if status.get("phase") in ("Succeeded", "Failed"):
+        states = [(s.get("state") or {}).get("terminated") or {} for s in status.get("containerStatuses") or []]
+        over += [s.get("finishedAt") for s in states if s.get("finishedAt")] or [status.get("startTime")]
+    return max(map(_seconds, over), default=math.inf)
+
+
+def _seconds(text: Any) -> float:
+    """A time of the API server's as seconds since the epoch; the present where it is none, so that nothing is old by mistake."""
     try:
-        api.delete(path, {"propagationPolicy": "Background", "gracePeriodSeconds": 0})
+        return datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return time.time()
+
+
+def remove(api: Client, found: Leftover) -> None:
+    """Delete one of `leftovers`, unless another has its name by now. Raises the client's errors, 404 and 409 excepted."""
+    path = f"{jobs(found.namespace) if found.kind == 'job' else core(found.namespace, found.kind + 's')}/{found.name}"
+    try:
+        api.delete(path, deletion(found.uid))
     except Exception as error:
-        if getattr(error, "status", 0) != 404:
+        if getattr(error, "status", 0) not in (404, 409):
             raise

@@ -6,6 +6,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -305,6 +306,7 @@ def test_node_without_a_folder(cluster: Cluster, cached: str) -> None:
     run = Run.on("node2", cached, 60)
     shape = Shape((BUSYBOX,), libraries=("/usr", missing))
     cluster.apply(job(run, probe_spec(run, shape, ["/usr/bin/python3", "-V"], files=False)))
+    run = replace(run, owner=cluster.get("-n", cached, "job", run.name)["metadata"]["uid"])
     reader: Any = Reader(cluster)
     try:
         with pytest.raises(follow.RungFailed, match=f"the node has no such folder: .*{missing}"):

@@ -135,12 +135,31 @@ def test_a_run_leaves_nothing(
 
 
 def test_cleanup(cluster: Cluster, namespace: str, target: str, unchanged: set[tuple[str, str]]) -> None:
-    """What a killed run left goes at once, and a second clean-up finds nothing."""
+    """What was kept goes once it is over, and a second clean-up finds nothing; what still runs is somebody's."""
     process = started(cluster, namespace, target)
     assert until(process, MOMENTS["log-open"])
-    process.send_signal(signal.SIGKILL)
-    process.wait()
     first = cluster.run("imagepull", "cleanup", "-n", namespace)
-    assert "job/imagepull-node1-" in first.stdout
+    assert not first.stdout and "at work" in first.stderr and "job/imagepull-node1-" in first.stderr, first
+    assert process.wait(timeout=60) == 1, "nobody has taken its pod away"
+    cluster.run("imagepull", "why", target, "-n", namespace, "--keep-pod", check=False)
+
+    def gone() -> bool:
+        return "job/imagepull-node1-" in cluster.run("imagepull", "cleanup", "-n", namespace).stdout
+
+    wait_for(gone, 60)
     wait_for(lambda: cluster.snapshot() == unchanged, 30)
     assert "nothing" in cluster.run("imagepull", "cleanup", "-A").stderr
+
+
+def test_cleanup_spares_what_only_wears_the_label(cluster: Cluster, namespace: str) -> None:
+    """A pod of somebody's with both labels, ended long ago, stays."""
+    name = "imagepull-node1-0a1b2c"
+    made = pod(namespace, "web-0", "node1", "registry.lab.test/busybox:1.35", restartPolicy="Never")
+    made["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "kubectl-imagepull", "imagepull.dev/run": name}
+    cluster.apply(made)
+    try:
+        ran = cluster.run("imagepull", "cleanup", "-n", namespace)
+        assert not ran.stdout and "nothing" in ran.stderr, ran
+        assert cluster.get("-n", namespace, "pod", "web-0")["metadata"]["name"] == "web-0"
+    finally:
+        cluster.run("-n", namespace, "delete", "pod", "web-0", "--wait=true")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,3 +83,57 @@ def test_a_flood_ends() -> None:
     reader = FrameReader("n0nce", VANTAGE)
     good = line(**seen())
     assert sum(reader.read(good) is not None for _ in range(5000)) == 2000
+
+
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    [],
+    {},
+    [[]],
+    {"a": {}},
+    -1,
+    10**400,
+    1e308,
+    "",
+    "\x00\u202e",
+    "\ud800",
+    ["dns"],
+    {"dns": 1},
+    [None] * 300,
+)
+MUTATIONS = int(os.environ.get("IMAGEPULL_MUTATIONS", "8000"))
+WHOLE = seen(
+    summary="fine",
+    ms=1.5,
+    at=7,
+    data={"servers": [{"server": "10.0.0.1", "outcome": "ok"}], "attempt": "r.example", "status": 401, "tried": ["a"]},
+)
+
+
+def mutated(value: Any, chance: random.Random) -> Any:
+    """The value with one part of it, at any depth, turned into something that does not belong there."""
+    if isinstance(value, dict) and value and chance.random() < 0.8:
+        key = chance.choice(list(value))
+        kept = {k: v for k, v in value.items() if k != key or chance.random() < 0.9}
+        return {**kept, key: mutated(value[key], chance)} if key in kept else kept
+    if isinstance(value, list) and value and chance.random() < 0.7:
+        at = chance.randrange(len(value))
+        return [*value[:at], mutated(value[at], chance), *value[at + 1 :]]
+    return chance.choice(ODD)
+
+
+def test_odd_types_raise_nothing() -> None:
+    """Frames with a part that is of another type, missing, huge or cut off in the middle."""
+    chance, taken = random.Random(0), 0
+    kinds = (WHOLE, {"kind": "hello", "resolver": "host", "trust": "host"}, {"kind": "end", "complete": True})
+    for number in range(MUTATIONS):
+        whole = mutated(kinds[number % 3], chance)
+        data = f"imagepull/1 n0nce {json.dumps(whole)}".encode()
+        if number % 5 == 0:
+            data = data[: chance.randrange(len(data))]
+        frame = FrameReader("n0nce", VANTAGE).read(data)
+        taken += frame is not None
+        if frame is not None and frame.observation is not None:
+            hash((frame.observation.hop, frame.observation.subject, frame.observation.outcome, frame.observation.pull))
+    assert MUTATIONS / 8 < taken < MUTATIONS

@@ -1,0 +1,188 @@
+"""What a run makes, and what cleaning up takes: only what bears name, label and owner of a run, and only when it is over."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+
+from kubectl_imagepull.kube.errors import ApiError, Unreachable
+from kubectl_imagepull.node import trail as created
+from kubectl_imagepull.node.follow import pod_of, start
+from kubectl_imagepull.node.pod import Run, bare_pod, config_map, job
+from kubectl_imagepull.node.trail import Interrupted, Trail, jobs, leftovers, remove
+from tests.unit.node.fake import Cluster, Object
+
+NAME = "imagepull-n1-0a1b2c"
+RUN = Run(NAME, "ns", "n1", 60)
+PODS, JOBS, MAPS = "/api/v1/namespaces/ns/pods", "/apis/batch/v1/namespaces/ns/jobs", "/api/v1/namespaces/ns/configmaps"
+SPEC: Object = {"containers": [{"name": "probe-0", "image": "pause"}]}
+BORN = datetime.datetime(2026, 11, 28, 12, tzinfo=datetime.timezone.utc).timestamp()
+DONE = {"conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": "2026-11-28T12:00:10Z"}]}
+
+
+def served() -> Any:
+    return Cluster()
+
+
+def left(cluster: Cluster, after: float) -> list[tuple[str, str]]:
+    api: Any = cluster
+    return [(one.kind, one.name) for one in leftovers(api, "ns", BORN + after).left]
+
+
+def put(cluster: Cluster, path: str, body: Object, **status: Any) -> Object:
+    return cluster.put(path, {**body, "status": status} if status else body)
+
+
+def test_a_job_that_is_over() -> None:
+    cluster = served()
+    put(cluster, JOBS, job(RUN, SPEC), **DONE)
+    assert left(cluster, 20) == [], "somebody may still read its log"
+    assert left(cluster, 41) == [("job", NAME)]
+
+
+def test_a_job_that_runs_is_somebodys() -> None:
+    cluster: Any = served()
+    made = cluster.put(JOBS, job(RUN, SPEC))
+    cluster.put(MAPS, config_map(RUN, made, {}))
+    found = leftovers(cluster, None, BORN + 300)
+    assert found.left == () and [(one.kind, one.name) for one in found.running] == [("job", NAME)]
+    assert left(cluster, 901) == [("job", NAME), ("configmap", NAME)]
+
+
+def test_a_bare_pod_that_is_over() -> None:
+    cluster: Any = served()
+    cluster.put(PODS, bare_pod(RUN, SPEC))
+    assert left(cluster, 60) == [] and leftovers(cluster, "ns", BORN + 60).running[0].kind == "pod"
+    over = {"terminated": {"exitCode": 0, "finishedAt": "2026-11-28T12:00:30Z"}}
+    cluster.objects[f"{PODS}/{NAME}"]["status"] = {"phase": "Succeeded", "containerStatuses": [{"state": over}]}
+    assert left(cluster, 59) == [] and left(cluster, 61) == [("pod", NAME)]
+
+
+def test_a_config_map_whose_owner_is_gone() -> None:
+    cluster = served()
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": NAME, "uid": "gone"}}
+    cluster.put(MAPS, config_map(RUN, owner, {}))
+    assert left(cluster, 20) == [] and left(cluster, 31) == [("configmap", NAME)]
+
+
+def labelled(name: str, label: str = NAME, owners: list[Object] | None = None) -> Object:
+    labels = {"app.kubernetes.io/managed-by": "kubectl-imagepull", "imagepull.dev/run": label}
+    metadata = {"name": name, "namespace": "ns", "labels": labels, "ownerReferences": owners or []}
+    return {"kind": "Pod", "metadata": metadata, "spec": SPEC}
+
+
+def by(kind: str, name: str) -> list[Object]:
+    return [{"kind": kind, "name": name, "uid": "u", "controller": True}]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        labelled("web-0", owners=by("StatefulSet", "web")),
+        labelled(f"{NAME}-abcde", owners=by("StatefulSet", NAME)),
+        labelled("web-0"),
+        labelled("web", "web"),
+        labelled(NAME, owners=by("ReplicaSet", NAME)),
+        labelled(f"{NAME}-abcdef", owners=by("Job", NAME)),
+        labelled("other-abcde", owners=by("Job", NAME)),
+        labelled(f"{NAME}-abcde", owners=by("Job", "another")),
+        labelled("imagepull-n1-0a1b2c", "imagepull-n1-ffffff"),
+    ],
+    ids=lambda item: item["metadata"]["name"],
+)
+def test_what_merely_wears_the_label_is_left_alone(item: Object) -> None:
+    cluster: Any = served()
+    cluster.put(PODS, item)["status"] = {"phase": "Failed"}
+    found = leftovers(cluster, "ns", BORN + 1e6)
+    assert found.left == () and found.running == ()
+
+
+def test_removing_takes_only_what_was_found() -> None:
+    """Another that has the name by now stays."""
+    cluster: Any = served()
+    put(cluster, JOBS, job(RUN, SPEC), **DONE)
+    (found,) = leftovers(cluster, "ns", BORN + 100).left
+    cluster.objects[f"{JOBS}/{NAME}"]["metadata"]["uid"] = "another"
+    remove(cluster, found)
+    assert f"{JOBS}/{NAME}" in cluster.objects and cluster.deletions[0][1]["preconditions"]["uid"] == found.uid
+    cluster.objects[f"{JOBS}/{NAME}"]["metadata"]["uid"] = found.uid
+    remove(cluster, found)
+    remove(cluster, found)
+    assert f"{JOBS}/{NAME}" not in cluster.objects
+
+
+def test_a_pod_of_another_owner_is_not_the_runs() -> None:
+    """Its label can be worn by anybody who may make pods there; such a pod is neither read nor deleted."""
+    cluster: Any = served()
+    trail = Trail(cluster)
+    cluster.put(PODS, labelled("a-forged", owners=by("Job", NAME)))
+    run, _ = start(trail, RUN, SPEC)
+    found = pod_of(cluster, run)
+    assert found is not None and found["metadata"]["name"] == f"{NAME}-abcde"
+    assert pod_of(cluster, RUN) is None, "a run without an owner has no pod"
+    assert trail.clear() == []
+    assert list(cluster.objects) == [f"{PODS}/a-forged"]
+
+
+def test_a_bare_pod_is_its_own_owner() -> None:
+    cluster: Any = Cluster(refuse=lambda verb, path, body: ApiError(403, "", "no") if path.endswith("/jobs") else None)
+    trail = Trail(cluster)
+    run, owner = start(trail, RUN, SPEC)
+    found = pod_of(cluster, run)
+    assert found is not None and owner["metadata"]["uid"] == run.owner == found["metadata"]["uid"]
+    assert trail.clear() == [] and not cluster.objects
+
+
+def test_clearing_spares_what_took_the_name() -> None:
+    cluster: Any = served()
+    trail = Trail(cluster)
+    start(trail, RUN, SPEC)
+    cluster.objects[f"{JOBS}/{NAME}"]["metadata"]["uid"] = "another"
+    assert trail.clear() == [] and f"{JOBS}/{NAME}" in cluster.objects
+
+
+def test_nothing_is_made_once_it_is_closed() -> None:
+    cluster: Any = served()
+    trail = Trail(cluster)
+    trail.clear(close=True)
+    with pytest.raises(Interrupted):
+        start(trail, RUN, SPEC)
+    assert not cluster.made
+
+
+def test_what_is_kept_stays_and_what_failed_goes() -> None:
+    cluster: Any = served()
+    trail = Trail(cluster)
+    trail.kept = True
+    start(trail, RUN, SPEC)
+    trail.clear(failed=True)
+    assert not cluster.objects
+    start(trail, RUN, SPEC)
+    trail.clear()
+    assert f"{JOBS}/{NAME}" in cluster.objects
+
+
+def test_an_answer_that_got_lost_is_cleared_up_too() -> None:
+    """The object may be there though nobody said so: its name is known."""
+    cluster: Any = served()
+    trail, stored = Trail(cluster), cluster.post
+
+    def lost(path: str, body: Any, **query: Any) -> Object:
+        stored(path, body)
+        raise Unreachable("gone")
+
+    cluster.post = lost
+    with pytest.raises(Unreachable):
+        trail.create(RUN, "job", jobs("ns"), job(RUN, SPEC))
+    assert trail.clear() == [] and not cluster.objects
+
+
+def test_a_deletion_that_is_refused_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(created, "PATIENCE", 0.1)
+    cluster: Any = Cluster(refuse=lambda verb, path, body: ApiError(403, "", "no") if verb == "delete" else None)
+    trail = Trail(cluster)
+    start(trail, RUN, SPEC)
+    told = [error.message for error in trail.clear()]
+    assert len(told) == 1 and f"could not delete job {NAME}" in told[0]
