@@ -20,6 +20,8 @@ PATIENCE = 10.0
 """Seconds of silence. A whole request may take LONGER times as many."""
 LONGER = 1.4
 ERROR_BODY = 64 << 10
+MOST_VALUE = 16 << 10
+"""Characters of a header that is used and not only shown: signed addresses of blobs have some thousands."""
 USER_AGENT = "kubectl-imagepull"
 
 
@@ -28,16 +30,24 @@ class Reply:
     """What came back. status 0: nothing did, and trouble says what happened (timeout, slow, reset, closed, garbage, …).
 
     With a status, trouble says how the body ended before its end: "" (it did not, or cut says that we stopped reading).
+    headers: as they may be shown, each cut at 2,000 characters; challenges, location: as they were sent, to be used. Of more than
+    MOST_VALUE characters nothing can be made: too_long.
     """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     challenges: Tuple[str, ...] = ()
+    location: str = ""
     body: bytes = b""
     cut: bool = False
     trouble: str = ""
     detail: str = ""
     ms: float = 0.0
+
+    @property
+    def too_long(self) -> bool:
+        """True where the address that a redirect leads to is longer than one that is followed."""
+        return len(self.location) > MOST_VALUE
 
     @property
     def document(self) -> Any:
@@ -115,6 +125,7 @@ def ask(
     status = 0
     kept: Dict[str, str] = {}
     challenges: Tuple[str, ...] = ()
+    location = ""
     body: List[bytes] = []
     cut = False
     with Watchdog(longest) as dog:
@@ -133,18 +144,19 @@ def ask(
             if dog.fired:  # the rest of the headers never came
                 raise urllib3.exceptions.ProtocolError("headers cut")
             kept = {str(k).lower(): printable(v, 2000) for k, v in list(response.headers.items())[:100]}
-            challenges = tuple(str(v)[:4000] for v in response.headers.getlist("WWW-Authenticate")[:10])
+            challenges = tuple(str(v) for v in response.headers.getlist("WWW-Authenticate")[:10])
+            location = str(response.headers.get("Location", ""))
             status = response.status
             cut = _read(response, most, deadline, body)
             response.close()
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             trouble = "slow" if dog.fired else _trouble(error)
             detail = f"not done after {watch.ms / 1000:.0f} s" if dog.fired else printable(_plain(error))
-            return Reply(status, kept, challenges, b"".join(body), True, trouble, detail, watch.ms)
+            return Reply(status, kept, challenges, location, b"".join(body), True, trouble, detail, watch.ms)
         finally:
             pool.close()
     trouble, detail = ("slow", f"not done after {watch.ms / 1000:.0f} s") if dog.fired else ("", "")
-    return Reply(status, kept, challenges, b"".join(body)[:most], cut or dog.fired, trouble, detail, watch.ms)
+    return Reply(status, kept, challenges, location, b"".join(body)[:most], cut or dog.fired, trouble, detail, watch.ms)
 
 
 def _watched(pool: Any, dog: Watchdog, led: Optional[Address], seconds: float) -> None:

@@ -69,25 +69,23 @@ def token_in(reply: Reply) -> Optional[str]:
     return found if fitting else None
 
 
-# Registries whose token host is on another domain by design; elsewhere a credential follows a realm only to a sibling.
-KNOWN_REALMS: Dict[str, Tuple[str, ...]] = {
-    "registry-1.docker.io": ("auth.docker.io",),
+KNOWN_PAIRS: Dict[str, Tuple[str, ...]] = {
+    "registry-1.docker.io": ("auth.docker.io",),  # distribution: docs/content/spec/auth/token.md, 2026-11-28
     "docker.io": ("auth.docker.io",),
-    "registry.gitlab.com": ("gitlab.com",),
+    "index.docker.io": ("auth.docker.io",),
+    "registry.gitlab.com": ("gitlab.com",),  # GitLab: doc/administration/packages/container_registry.md, 2026-11-28
+    "registry.digitalocean.com": ("api.digitalocean.com",),  # its own challenge, as clients quote it, 2026-11-28
+    "registry.connect.redhat.com": ("sso.redhat.com",),  # openshift/ansible-service-broker, 2026-11-28
+    # their own challenges, as clients quote them, 2026-11-28: the token host of all regions inside China
+    "registry.cn-hangzhou.aliyuncs.com": ("dockerauth.cn-hangzhou.aliyuncs.com",),
+    "registry.cn-shanghai.aliyuncs.com": ("dockerauth.cn-hangzhou.aliyuncs.com",),
 }
-
-
-# Under these second labels everybody may register names (co.uk, com.au, …): a sibling there is a stranger.
-SHARED_SUFFIXES = frozenset({"ac", "co", "com", "edu", "go", "gob", "gov", "ne", "net", "or", "org"})
+"""registry -> the hosts that give out its tokens and have another name. A credential goes to no other: neighbours in a domain may
+be strangers (a.azurecr.io and b.azurecr.io, 10.0.0.5 and 6.0.0.5)."""
 
 
 def may_have_credentials(registry: str, realm: Realm) -> bool:
-    """True where a credential of this registry may be shown to this realm: the same host, a sibling below the same
-    domain, or a known pair; never over plain HTTP."""
-    if realm.scheme != "https":
-        return False
-    if realm.host == registry or realm.host in KNOWN_REALMS.get(registry, ()):
-        return True
-    parent = registry.partition(".")[2]
-    shared = parent.count(".") == 1 and parent.partition(".")[0] in SHARED_SUFFIXES
-    return "." in parent and not shared and realm.host.endswith("." + parent)
+    """True where a credential of this registry may be shown to this realm: the very same host or a known pair, never over
+    plain HTTP."""
+    host, registry = realm.host.lower(), registry.lower()
+    return realm.scheme == "https" and (host == registry or host in KNOWN_PAIRS.get(registry, ()))

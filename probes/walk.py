@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import email.utils
-import ipaddress
 import ssl
 import threading
 import time
@@ -18,7 +17,8 @@ from . import manifest as manifests
 from .asked import Pull
 from .challenge import parse_challenges
 from .endpoints import Endpoint, Found, of_registry
-from .http_ask import ERROR_BODY, Reply, ask
+from .http_ask import ERROR_BODY, MOST_VALUE, Reply, ask
+from .inward import all_inward, first_forbidden, inward
 from .seen import Address, Deadline, Seen, Stopwatch, printable
 from .tcp_connect import connect, tunnel
 from .tls_handshake import handshake, unchecked
@@ -27,6 +27,8 @@ from .unit_files import Proxy
 
 Emit = Callable[..., None]
 REDIRECTS = 4
+MOST_TOKEN = 256 << 10
+"""Bytes of a token host's answer."""
 WITHHELD = "the runtime shows a client certificate there, whose key the probe cannot read"
 SHOWN = "the runtime shows credentials of the node's own there, which the probe does not have"
 BROKEN_OFF = ("closed", "reset", "error", "garbage")
@@ -79,13 +81,25 @@ class _Host:
 
     address: Optional[Address]
     context: Optional[ssl.SSLContext]
-    local: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
+    name: Optional[Seen] = None
     reached: bool = False
     seen: List[Tuple[str, str, str, Seen]] = field(default_factory=list)
+    refused: Set[Tuple[str, str]] = field(default_factory=set)
     told: Set[Tuple[str, str]] = field(default_factory=set)
     greetings: Dict[str, Seen] = field(default_factory=dict)
     greeted: Set[Tuple[str, str, str]] = field(default_factory=set)
+
+    @property
+    def addresses(self) -> List[str]:
+        """All that the name has, usable from here or not."""
+        data = self.name.data if self.name is not None else {}
+        return list(dict.fromkeys([*(data.get("usable") or []), *(data.get("addresses") or [])]))
+
+    @property
+    def inside(self) -> bool:
+        """True where it is on this machine's own or link-local addresses and nowhere else."""
+        return all_inward(self.addresses)
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,15 @@ class _Try:
     def scheme(self) -> str:
         """What it turned out to speak."""
         return "http" if self.first.context is None else "https"
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """What a request came to. elsewhere: the host that answered, "" for the endpoint's own; moved: it was redirected."""
+
+    reply: Reply
+    elsewhere: str = ""
+    moved: bool = False
 
 
 def name_of(role: str, host: str, port: int) -> str:
@@ -130,6 +153,7 @@ class Walk:
         self._hosts: Dict[Tuple[str, int, str, str, bool], _Host] = {}
         self._lock = threading.Lock()
         self._asked_beside: Dict[str, bool] = {}
+        self._sent: Dict[Tuple[str, int, str], Reply] = {}
         self._second = ThreadPoolExecutor(max_workers=4)
         self._seconds: List[Future[None]] = []
 
@@ -162,56 +186,67 @@ class Walk:
         scheme: str,
         way: Optional[Way] = None,
         attempt: str = "",
-        may_be_local: bool = True,
+        from_inside: Optional[bool] = None,
     ) -> _Host:
         """dns, connect and tls of one host, asked once in each way however many ask for it, and told once for each role and
         attempt in which it is met: one image's mirror may be another one's registry.
 
         The way to an endpoint goes for every host that it leads to (containerd: core/remotes/docker/config/hosts.go, one client
         for an endpoint, its token host and its redirects).
+
+        from_inside: None for a host that the image or the node's configuration names. One that a registry sends to is not asked
+        where any of its addresses is this machine's own (`first_forbidden`); True where all of that registry's are.
         """
         way = way or Way(self._place.context)
         with self._lock:
             known = self._hosts.setdefault((name, port, scheme, way.trust, way.plain), _Host(None, None))
         with known.lock:
             tell = self._emit if not attempt else _marking(self._emit, attempt)
-            if known.reached and (role, attempt) not in known.told:
+            met = (role, attempt)
+
+            def emit(hop: str, role: str, host: str, seen: Seen, pull: str = "") -> None:
+                known.seen.append((hop, role, host, seen))
+                known.told.add(met)
+                tell(hop, role, host, seen, pull)
+
+            label = name if port == 443 else f"{name}:{port}"
+            proxy = None if role == "proxy" else self._place.proxy(scheme, name, port)
+            if proxy is None and known.name is None:
+                known.name = self._place.resolve(name, self._deadline)
+            forbidden = "" if from_inside is None else first_forbidden([name, *known.addresses], from_inside)
+            if forbidden:
+                if met not in known.refused:
+                    known.refused.add(met)
+                    if known.name is not None:
+                        tell("dns", role, label, known.name)
+                    # a hostile registry could make us knock at the node's own doors
+                    said = f"{label} is {forbidden}, this machine's own, a link-local or a metadata address: not asked"
+                    tell("connect", role, label, Seen("not-asked", said))
+                return _Host(None, None)
+            if known.reached and met not in known.told:
+                known.told.add(met)
                 for hop, first, host, seen in known.seen:
                     tell(hop, first if first == "proxy" else role, host, seen)
-            known.told.add((role, attempt))
             if not known.reached:
                 known.reached = True
-
-                def emit(hop: str, role: str, host: str, seen: Seen, pull: str = "") -> None:
-                    known.seen.append((hop, role, host, seen))
-                    tell(hop, role, host, seen, pull)
-
-                label = name if port == 443 else f"{name}:{port}"
-                proxy = None if role == "proxy" else self._place.proxy(scheme, name, port)
                 if proxy is not None:
                     addresses = self._through(proxy, known, role, Address(name, port, ""), label, scheme, emit)
                 else:
-                    addresses = self._reach(known, role, name, port, label, may_be_local, emit)
+                    addresses = self._reach(known, role, name, port, label, emit)
                 if addresses:
                     self._speak(known, role, addresses, label, scheme, way, emit)
         return known
 
-    def _reach(
-        self, known: _Host, role: str, name: str, port: int, label: str, may_be_local: bool, emit: Emit
-    ) -> List[Address]:
-        """dns and connect. -> the address that is open, if any."""
-        seen = self._place.resolve(name, self._deadline)
+    def _reach(self, known: _Host, role: str, name: str, port: int, label: str, emit: Emit) -> List[Address]:
+        """dns as it was resolved, and connect. -> the address that is open, if any."""
+        seen = known.name
+        assert seen is not None
         emit("dns", role, label, seen)
         self._beside(name, seen)
         found = seen.data.get("usable") or seen.data.get("addresses") or []
         if not found or seen.outcome == "no-usable-address":
             return []
-        known.local = any(_inward(ip) for ip in found)
-        if known.local and not may_be_local:
-            # a hostile registry could make us knock at the node's own doors
-            said = f"{label} is {found[0]}, this machine's own or a link-local address: not asked"
-            emit("connect", role, label, Seen("not-asked", said))
-            return []
+        # these very addresses were checked
         seen, address = connect([Address(name, port, ip) for ip in found], self._deadline)
         emit("connect", role, label, seen)
         return [] if address is None else [address]
@@ -233,7 +268,7 @@ class Walk:
         self, proxy: Proxy, known: _Host, role: str, to: Address, label: str, scheme: str, emit: Emit
     ) -> List[Address]:
         """The way through a proxy, which resolves the name itself. -> the address that leads there, if any."""
-        if _inward(to.host):
+        if inward(to.host):
             emit("connect", role, label, Seen("not-asked", f"{label} is a link-local address: not asked"))
             return []
         emit("dns", role, label, Seen("by-proxy", f"left to the proxy {proxy.label}"))
@@ -265,8 +300,9 @@ class Walk:
         """What is said where a host that the proxy does not lead to answers without it."""
         data = self._place.resolve(to.host, self._deadline).data
         found = data.get("usable") or data.get("addresses") or []
-        _, open_one = connect([dataclasses.replace(to, ip=ip) for ip in found], self._deadline)
-        if open_one is None or _inward(open_one.ip):
+        outward = [dataclasses.replace(to, ip=ip) for ip in found if not inward(ip)]
+        open_one = connect(outward, self._deadline)[1] if outward else None
+        if open_one is None:
             return ""
         return f"; directly {open_one.ip}:{to.port} answers, so it may belong into NO_PROXY"
 
@@ -352,60 +388,85 @@ class Walk:
 
     def _anonymous(self, one: _Try, read: bool) -> bool:
         """As a runtime without credentials: ask, answer the challenge, ask again. -> True where the manifest is answered."""
-        reply = self._manifest(one, {})
+        answered = self._manifest(one, {})
         auth: Dict[str, str] = {}
-        if reply.status == 401:
-            token = self._answer(one, reply, None)
+        if answered.reply.status == 401 and not answered.elsewhere:
+            token = self._answer(one, answered.reply, None)
             if not token:
                 return False
             auth = {"Authorization": f"Bearer {token}"}
-            reply = self._manifest(one, auth)
-        elif reply.status in (200, 404):  # any other answer may come before the question
+            answered = self._manifest(one, auth)
+        elif answered.reply.status in (200, 404):  # any other answer may come before the question
             self._tell(one, "auth", Seen("not-needed", "no credentials asked for"))
-        self._report(one, reply, auth, "anonymous")
+        self._report(one, answered, auth, "anonymous")
+        reply = answered.reply
         if reply.status == 200 and not read:
             self._content(one, reply, auth, "anonymous")
         return reply.status == 200
 
     def _with_login(self, one: _Try, login: Login, readable: bool) -> bool:
         """The same with one credential. -> True where the image can be read with it."""
-        reply = self._manifest(one, {})
-        if reply.status != 401:
+        asked = self._manifest(one, {})
+        reply = asked.reply
+        if reply.status != 401 or asked.elsewhere:
             return True
         schemes = [scheme for scheme, _ in parse_challenges(reply.challenges)]
-        about = {"secret": login.secret, "username": login.username, "registry_key": login.registry_key}
         if "bearer" in schemes:
             token = self._answer(one, reply, login)
             if not token:
                 return False
             auth = {"Authorization": f"Bearer {token}"}
-        elif "basic" in schemes and one.first.context is not None:
-            auth = {"Authorization": login.basic}
-        else:
-            self._tell(one, "auth", Seen("not-tried", "no way to send the credential safely", about))
+            answered = self._manifest(one, auth)
+            self._report(one, answered, auth, login.secret)
+            if answered.reply.status == 200 and not readable:
+                self._content(one, answered.reply, auth, login.secret)
+            return answered.reply.status == 200
+        if "basic" in schemes and one.first.context is not None:
+            return self._basic(one, login, readable)
+        self._tell(one, "auth", Seen("not-tried", "no way to send the credential safely", _about(login)))
+        return False
+
+    def _basic(self, one: _Try, login: Login, readable: bool) -> bool:
+        """One request with a user name and a password: a registry that counts failures may lock the account. To a host that
+        did not take it with 200, it is not sent again for another image. -> True where the image can be read with it."""
+        who = f"user {login.username} of secret {login.secret}"
+        to = (one.endpoint.host, one.endpoint.port, login.basic)
+        with self._lock:
+            before = self._sent.get(to)
+        if before is not None and before.status != 200:
+            word = "refused" if before.status == 401 else "not-tried"
+            said = f"{who}: {before.said} for another image of this host, not sent again"
+            self._tell(one, "auth", Seen(word, said, {**_about(login), "status": before.status}))
             return False
-        reply = self._manifest(one, auth)
-        if "bearer" not in schemes:
+        auth = {"Authorization": login.basic}
+        answered = self._manifest(one, auth, "GET", most=blobs.MANIFEST_BODY)
+        reply = answered.reply
+        with self._lock:
+            self._sent[to] = reply
+        data = {**_about(login), "status": reply.status, "errors": reply.errors}
+        if answered.moved:
+            there = answered.elsewhere or "another place of the registry"
+            said = f"{who}: redirected to {there}, where the credential is not sent: {reply.said}"
+            self._tell(one, "auth", Seen("not-verified", said, data, reply.ms))
+        else:
             word = "refused" if reply.status == 401 else "accepted" if reply.status else reply.trouble
             # a 403 comes after the login, and may be about it all the same: a password that has run out
             taken = "accepted" if reply.status in (200, 404) else "asks for no credentials any more"
-            said = f"user {login.username} of secret {login.secret}: {taken if word == 'accepted' else reply.said}"
-            data = {**about, "status": reply.status, "errors": reply.errors}
-            self._tell(one, "auth", Seen(word, said, data, reply.ms))
-        if reply.status != 401 or "bearer" in schemes:
-            self._report(one, reply, auth, login.secret)
+            self._tell(one, "auth", Seen(word, f"{who}: {taken if word == 'accepted' else reply.said}", data, reply.ms))
+        if reply.status != 401:
+            self._report(one, answered, auth, login.secret, ask_more=False)
         if reply.status == 200 and not readable:
-            self._content(one, reply, auth, login.secret)
+            self._platforms(one, blobs.read_manifest(reply), reply, login.secret)
         return reply.status == 200
 
     def _answer(self, one: _Try, reply: Reply, login: Optional[Login]) -> Optional[str]:
         """Answer a 401: a token for a Bearer challenge, None for everything else, told as an auth observation."""
         challenges = parse_challenges(reply.challenges)
         bearer = next((params for scheme, params in challenges if scheme == "bearer"), None)
-        data: Dict[str, Any] = {"challenges": list(reply.challenges), "status": reply.status, "errors": reply.errors}
+        data: Dict[str, Any] = {"challenges": _shown(reply.challenges), "status": reply.status, "errors": reply.errors}
         who = "anonymously"
         if login is not None:
-            data.update(secret=login.secret, username=login.username, registry_key=login.registry_key)
+            data.update(_about(login))
             who = f"as {login.username} (secret {login.secret})"
         if bearer is None:
             schemes = ", ".join(scheme for scheme, _ in challenges)
@@ -414,6 +475,10 @@ class Walk:
                 f"credentials asked for ({schemes})" if schemes else "HTTP 401 without a challenge that can be answered"
             )
             self._tell(one, "auth", Seen(outcome, said, data, reply.ms))
+            return None
+        if len(bearer.get("realm", "")) > MOST_VALUE:
+            said = f"the realm has {len(bearer['realm'])} characters, too long to follow"
+            self._tell(one, "auth", Seen("not-verified", said, data, reply.ms))
             return None
         realm = realm_of(bearer, one.pull.repository)
         if realm.trouble:
@@ -431,11 +496,17 @@ class Walk:
                 return None
             headers["Authorization"] = login.basic
         way = dataclasses.replace(one.way, plain=False)
-        host = self.host("token", realm.host, realm.port, realm.scheme, way, one.name, one.first.local)
+        host = self.host("token", realm.host, realm.port, realm.scheme, way, one.name, one.first.inside)
         if host.address is None:
             self._tell(one, "auth", Seen("not-reached", f"{label} cannot be spoken to", data), ("token", label))
             return None
-        reply = ask("GET", host.address, realm.path, self._deadline, host.context, headers)
+        to = (realm.host, realm.port, headers.get("Authorization", ""))
+        with self._lock:
+            refused = self._sent.get(to) if login is not None else None
+        reply = refused or ask("GET", host.address, realm.path, self._deadline, host.context, headers, MOST_TOKEN)
+        if login is not None and reply.status == 401:
+            with self._lock:
+                self._sent[to] = reply
         token = token_in(reply)
         outcome = "token" if token else "no-token" if reply.status == 200 else str(reply.status or reply.trouble)
         said = f"token granted {who}" if token else f"no token {who}: {reply.said}"
@@ -450,48 +521,49 @@ class Walk:
         method: str = "HEAD",
         digest: str = "",
         most: int = ERROR_BODY,
-    ) -> Reply:
+    ) -> _Answered:
         """HEAD (or GET) of the manifest, or of the one with that digest below the same repository."""
         path = manifests.manifest_path(one.endpoint.prefix, one.pull.repository, digest or one.pull.asked)
-        return self._follow(one, method, path, {"Accept": manifests.ACCEPT, **auth}, "registry", most)[0]
+        return self._follow(one, method, path, {"Accept": manifests.ACCEPT, **auth}, "registry", most)
 
-    def _follow(
-        self, one: _Try, method: str, path: str, headers: Dict[str, str], role: str, most: int
-    ) -> Tuple[Reply, str]:
-        """One request, redirects followed; hosts that it is sent to have that role, and never see the credential.
-
-        -> the reply, and the host that gave it, "" for the registry's own.
-        """
+    def _follow(self, one: _Try, method: str, path: str, headers: Dict[str, str], role: str, most: int) -> _Answered:
+        """One request, redirects followed; hosts that it is sent to have that role, and never see the credential. A user name
+        and password is not sent a second time to its own host either."""
         end, host, headers, elsewhere = one.endpoint, one.first, dict(headers), ""
         if end.ns:
             path += f"{'&' if '?' in path else '?'}ns={quote(end.ns)}"
         where = f"{one.scheme}://{end.host}:{end.port}{path}"
-        for _ in range(REDIRECTS):
+        for turn in range(REDIRECTS):
             if host.address is None:
                 said = f"redirected to {_bare(where)}, which cannot be reached"
-                return Reply(0, trouble="not-reached", detail=said), elsewhere
+                return _Answered(Reply(0, trouble="not-reached", detail=said), elsewhere, turn > 0)
             reply = ask(method, host.address, path, self._deadline, host.context, headers, most)
-            location = reply.headers.get("location", "")
-            if reply.status not in (301, 302, 303, 307, 308) or not location:
-                return reply, elsewhere
-            where = urljoin(where, location)
+            if reply.status not in (301, 302, 303, 307, 308) or not reply.location:
+                return _Answered(reply, elsewhere, turn > 0)
+            if reply.too_long:
+                said = f"redirected to an address of {len(reply.location)} characters, too long to follow"
+                return _Answered(Reply(0, trouble="not-verified", detail=said), elsewhere, True)
             try:
+                where = _led_to(where, reply.location)
                 parts = urlsplit(where)
                 name, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
             except ValueError:
-                return Reply(0, trouble="garbage", detail=f"redirected to {_bare(where)}"), elsewhere
+                return _Answered(Reply(0, trouble="garbage", detail=f"redirected to {_bare(where)}"), elsewhere, True)
             if parts.scheme not in ("https", "http") or not name:
-                return Reply(0, trouble="garbage", detail=f"redirected to {_bare(where)}"), elsewhere
+                return _Answered(Reply(0, trouble="garbage", detail=f"redirected to {_bare(where)}"), elsewhere, True)
             if (name, port, parts.scheme) != (end.host, end.port, one.scheme):
                 headers.pop("Authorization", None)
                 elsewhere = name if port == 443 else f"{name}:{port}"
+            elif headers.get("Authorization", "").startswith("Basic "):
+                del headers["Authorization"]
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             way = dataclasses.replace(one.way, plain=False)
             if (name, port, parts.scheme) == (end.host, end.port, one.scheme):
                 host = one.first
             else:
-                host = self.host(role, name, port, parts.scheme, way, one.name, one.first.local)
-        return Reply(0, trouble="redirects", detail=f"redirected more than {REDIRECTS} times"), elsewhere
+                host = self.host(role, name, port, parts.scheme, way, one.name, one.first.inside)
+        said = f"redirected more than {REDIRECTS} times"
+        return _Answered(Reply(0, trouble="redirects", detail=said), elsewhere, True)
 
     def _content(self, one: _Try, head: Reply, auth: Dict[str, str], via: str) -> None:
         """What the image is made of: its platforms, its configuration and the beginning of a layer.
@@ -502,7 +574,7 @@ class Walk:
             return
         digest = ""
         for _ in range(3):  # an index names images; one within another is allowed and rare
-            reply = self._manifest(one, auth, "GET", digest, blobs.MANIFEST_BODY)
+            reply = self._manifest(one, auth, "GET", digest, blobs.MANIFEST_BODY).reply
             if reply.status != 200 or reply.trouble:
                 outcome = str(reply.trouble or reply.status)
                 said = f"HEAD of the manifest is answered with 200, its GET fails: {reply.said}"
@@ -514,20 +586,27 @@ class Walk:
             document = blobs.read_manifest(reply)
             if document.kind != "index":
                 break
-            listed = blobs.platforms(document)
-            words = [_platform_word(entry["platform"]) for entry in listed]
-            said = "an index with " + (", ".join(w for w in words[:6] if w != "unknown/unknown") or "nothing in it")
-            data = {"via": via, "platforms": listed, "entries": len(document.entries)}
             if not digest:
-                self._tell(one, "platform", Seen("index", said, data, reply.ms))
+                self._platforms(one, document, reply, via)
             digest = blobs.suitable(document, self._place.any_platform)
             if not digest:
                 return
         if document.kind != "manifest":
-            data = {"via": via, "media_type": reply.headers.get("content-type", ""), "kind": document.kind}
-            self._tell(one, "platform", Seen("no-image", document.why or "an index of indexes", data))
+            self._platforms(one, document, reply, via)
             return
         self._blobs(one, document, auth, via, single=not digest)
+
+    def _platforms(self, one: _Try, document: blobs.Document, reply: Reply, via: str) -> None:
+        """What a manifest says by itself: the platforms of an index, or that it is no image. Nothing of a plain image."""
+        listed = blobs.platforms(document)
+        words = [_platform_word(entry["platform"]) for entry in listed]
+        said = "an index with " + (", ".join(w for w in words[:6] if w != "unknown/unknown") or "nothing in it")
+        data: Dict[str, Any] = {"via": via, "platforms": listed, "entries": len(document.entries)}
+        if document.kind == "index" and document.entries:
+            self._tell(one, "platform", Seen("index", said, data, reply.ms))
+        elif document.kind != "manifest":
+            data = {"via": via, "media_type": reply.headers.get("content-type", ""), "kind": document.kind}
+            self._tell(one, "platform", Seen("no-image", document.why or "an index of indexes", data))
 
     def _blobs(
         self,
@@ -547,7 +626,8 @@ class Walk:
         got: List[str] = []
         for kind, digest, headers, most in wanted:
             path = blobs.blob_path(one.endpoint.prefix, one.pull.repository, digest)
-            reply, elsewhere = self._follow(one, "GET", path, {**auth, **headers}, "blob", most)
+            answered = self._follow(one, "GET", path, {**auth, **headers}, "blob", most)
+            reply, elsewhere = answered.reply, answered.elsewhere
             outcome = blobs.outcome_of(reply, len(reply.body))
             if kind == "configuration" and outcome == "ok":
                 if not reply.cut and blobs.differs(digest, reply.body):
@@ -575,11 +655,14 @@ class Walk:
         data = {"via": via, "layers": document.layers, "size": document.size}
         self._tell(one, "blobs", Seen("ok", " and ".join(got), data, watch.ms), subject)
 
-    def _report(self, one: _Try, head: Reply, auth: Dict[str, str], via: str) -> None:
-        """The manifest and rate observations of one attempt; a refusal is asked for again by GET for its reasons."""
-        reply = head
-        if (head.status >= 400 and head.status != 401) or (head.status == 401 and auth):
-            again = self._manifest(one, auth, "GET")
+    def _report(self, one: _Try, answered: _Answered, auth: Dict[str, str], via: str, ask_more: bool = True) -> None:
+        """The manifest and rate observations of one attempt; a refusal is asked for again by GET for its reasons.
+
+        ask_more: whether more requests may be made with this credential.
+        """
+        head = reply = answered.reply
+        if ask_more and ((head.status >= 400 and head.status != 401) or (head.status == 401 and auth)):
+            again = self._manifest(one, auth, "GET").reply
             reply = again if again.status else head
         data: Dict[str, Any] = {
             "status": head.status,
@@ -591,7 +674,7 @@ class Walk:
         }
         asked = f"{one.pull.repository}{'@' if ':' in one.pull.asked else ':'}{one.pull.asked}"
         said = f"{asked} is there" if head.status == 200 else f"{asked}: {reply.said}"
-        if head.status == 404 and one.first.address is not None and ":" not in one.pull.asked:
+        if ask_more and head.status == 404 and one.first.address is not None and ":" not in one.pull.asked:
             tags = ask(
                 "GET",
                 one.first.address,
@@ -610,7 +693,8 @@ class Walk:
                     said += f" ({', '.join(data['closest'][:3])})"
             elif tags.status == 404 and tags.errors:  # any web server says 404
                 said += "; the repository does not exist"
-        self._tell(one, "manifest", Seen(str(head.status or head.trouble), said, data, head.ms))
+        other = ("registry", answered.elsewhere) if answered.elsewhere and head.status == 401 else None
+        self._tell(one, "manifest", Seen(str(head.status or head.trouble), said, data, head.ms), other)
         rate = manifests.rate_data(head) or manifests.rate_data(reply)
         if rate or head.status == 429:
             bare = "throttled" if head.status == 429 else "asks to wait before the next try"
@@ -621,15 +705,20 @@ class Walk:
             self._tell(one, "rate", Seen("limited" if limited else "ok", left + source, rate))
 
 
+def _about(login: Login) -> Dict[str, Any]:
+    """Which credential it was, without its password."""
+    return {"secret": login.secret, "username": login.username, "registry_key": login.registry_key}
+
+
 def _greeting(reply: Reply) -> Seen:
     """What the answer to GET /v2/ says. outcome: the status, or what happened instead of one."""
     data: Dict[str, Any] = {
         "status": reply.status,
-        "challenges": list(reply.challenges),
+        "challenges": _shown(reply.challenges),
         "api_version": reply.headers.get("docker-distribution-api-version", ""),
         "content_type": reply.headers.get("content-type", ""),
         "server": reply.headers.get("server", ""),
-        "location": _bare(reply.headers.get("location", "")),
+        "location": _bare(reply.location),
         "errors": reply.errors,
         "detail": reply.detail or printable(reply.body.decode("utf-8", "replace"), 200),
         "cut": reply.cut,
@@ -642,6 +731,10 @@ def _greeting(reply: Reply) -> Seen:
         schemes = ", ".join(scheme.capitalize() for scheme, _ in parse_challenges(reply.challenges))
         said = f"HTTP 401, asks for {schemes}" if schemes else "HTTP 401 without a challenge"
     return Seen(str(reply.status or reply.trouble), said, data, reply.ms)
+
+
+def _shown(challenges: Sequence[str]) -> List[str]:
+    return [printable(line, 1000) for line in challenges]
 
 
 def _platform_word(platform: Optional[Dict[str, Any]]) -> str:
@@ -676,18 +769,19 @@ def _skew(reply: Reply) -> Optional[float]:
         return None
 
 
+def _led_to(where: str, location: str) -> str:
+    """The address that a Location header names, seen from where it was sent. Raises ValueError for one with control characters;
+    what is no ASCII is escaped byte by byte (Go: net/url, setPath and EscapedPath)."""
+    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in location.strip()):
+        raise ValueError("control characters in an address")
+    return urljoin(where, quote(location.strip().encode("latin-1", "replace"), safe=_ASCII))
+
+
+_ASCII = "".join(chr(number) for number in range(0x21, 0x7F))
+
+
 def _bare(url: str) -> str:
     """A URL without login and query: who has the signature in a query may read the blob."""
     scheme, mark, rest = url.partition("#")[0].partition("?")[0].rpartition("://")
     host, slash, path = rest.partition("/")
     return printable(f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}", 200)
-
-
-def _inward(ip: str) -> bool:
-    """True for addresses of this machine and its link: the metadata services of clouds are among them."""
-    try:
-        address = ipaddress.ip_address(ip)
-    except ValueError:
-        return False
-    address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or address.is_link_local or address.is_unspecified

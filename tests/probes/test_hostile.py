@@ -19,7 +19,7 @@ import probes
 from kubectl_imagepull.node.frames import FrameReader
 from probes import http_ask
 from probes.tls_handshake import _seconds
-from probes.walk import _bare, _inward
+from probes.walk import _bare
 from tests.probes.site import Handler, Request, Server, error, http
 from tests.probes.walking import HOST_PYTHON, NONCE, Walker, observations_of
 
@@ -152,11 +152,6 @@ def test_budget_ends_the_bundle(tmp_path: Path) -> None:
         took = time.monotonic() - started
     last = json.loads(ran.stdout.splitlines()[-1].split(b" ", 2)[2])
     assert last["kind"] == "end" and took < 6, ran
-
-
-@pytest.mark.parametrize("ip", ["::ffff:127.0.0.1", "::ffff:169.254.169.254", "127.0.0.1", "fe80::1", "::"])
-def test_own_doors_behind_a_mapped_address(ip: str) -> None:
-    assert _inward(ip)
 
 
 def test_a_redirect_is_told_without_what_opens_it() -> None:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
-from probes import dns_lookup
+from probes import dns_lookup, inward
 from tests.probes.site import (
     Handler,
     Repository,
@@ -387,10 +387,8 @@ class TestTokenHost:
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An address of this machine that counts as one elsewhere, so that the rest of 127.0.0.0/8 is inward of it."""
-    from probes import walk
-
-    inward = walk._inward
-    monkeypatch.setattr(walk, "_inward", lambda ip: ip != "127.9.9.9" and inward(ip))
+    is_inward = inward.inward
+    monkeypatch.setattr(inward, "inward", lambda host: host != "127.9.9.9" and is_inward(host))
     yield "127.9.9.9"
 
 

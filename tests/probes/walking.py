@@ -32,6 +32,7 @@ from probes.asked import Pull
 from probes.host_files import ResolvConf
 from probes.seen import Deadline
 from probes.tls_handshake import trusting
+from probes.token import Login
 from probes.walk import Place, Walk
 
 NONCE = "0123456789abcdef"
@@ -64,7 +65,7 @@ class Walker:
     def __init__(self, authority: trustme.CA, folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         bundle = folder / "ca.pem"
         authority.cert_pem.write_to_path(str(bundle))
-        self._context, self._patch = trusting(str(bundle)), monkeypatch
+        self.context, self._patch = trusting(str(bundle)), monkeypatch
         self.servers: tuple[str, ...] = ()
 
     def use_resolver(self, address: str, port: int) -> None:
@@ -83,21 +84,23 @@ class Walker:
         place: Place | None = None,
         short: str = "",
         said: str = "",
+        logins: Sequence[Login] = (),
+        before: Sequence[Pull] = (),
         **more: Any,
     ) -> Walked:
-        """Walk to team/app at host:port and judge what was seen."""
+        """Walk to team/app at host:port and judge what was seen. before: other images of the same run."""
         conf = ResolvConf(self.servers) if self.servers else None
         place = place or Place(
             resolve=lambda name, deadline: dns_lookup.lookup(name, conf, (), deadline),
-            context=self._context,
+            context=self.context,
             trust="/etc/ssl/certs/ca-certificates.crt",
         )
         written = io.StringIO()
         started = time.monotonic()
         with contextlib.redirect_stdout(written):
             frames = Frames(NONCE)
-            pull = Pull("p1", host, port, scheme, "team/app", asked, short)
-            Walk(place, frames.emit, Deadline(budget)).run([pull], **more)
+            pull = Pull("p1", host, port, scheme, "team/app", asked, short, tuple(logins))
+            Walk(place, frames.emit, Deadline(budget)).run([*before, pull], **more)
         seconds = time.monotonic() - started
         log = written.getvalue()
         case = case_of(observations_of(log), host, port, asked, scheme, node, said)
