@@ -118,6 +118,31 @@ bounded() {
     return $code
 }
 
+# number: at most so many bytes of what comes in; whoever sends more is cut off
+first() {
+    if has head; then
+        head -c "$1"
+    elif has dd; then
+        dd bs=512 count=$(($1 / 512)) 2>/dev/null
+    else
+        cat
+    fi
+}
+
+# a shell's patterns take time that grows with the square of a text's length
+most=32768 most_blob=196608 most_header=16384 most_challenge=4096
+# what stands at the end of $reply of the tool's exit code -> $result; 0 where we have cut it off
+ended() {
+    result=0
+    mark="$nonce ended "
+    case $reply in *"$mark"*)
+        result=${reply##*"$mark"}
+        reply=${reply%"$mark$result"}
+        result=${result%%.*}
+        ;;
+    esac
+}
+
 # ---- the node's files -----------------------------------------------------------------------------------------------
 
 resolv=/etc/resolv.conf resolver=kubelet
@@ -186,7 +211,8 @@ resolve() {
     if has nslookup && [ -n "$servers" ]; then
         for server in $servers; do
             asked "$1" "$server"
-            tries="$tries${tries:+,}{\"server\":\"$server\",\"name\":\"$1.\",\"outcome\":\"$answer\"}"
+            json "$server"
+            tries="$tries${tries:+,}{\"server\":\"$text\",\"name\":\"$1.\",\"outcome\":\"$answer\"}"
             case $answer in
             ok)
                 outcome=ok said="$addresses from $server"
@@ -270,26 +296,43 @@ request() {
     esac
 }
 
+# command...: the beginning of what it says, and its exit code where that was all. Of a blob only what it says of it
+run_cut() {
+    if [ -n "$blob_of" ]; then
+        {
+            "$@"
+            printf '\n%s ended %s.\n' "$nonce" $? >&2
+        } | first $most_blob >/dev/null
+    else
+        {
+            "$@" 2>&1
+            printf '\n%s ended %s.\n' "$nonce" $?
+        } | first $most
+    fi
+}
+
 with_curl() {
+    blob_of=
     case $1 in
     HEAD) how='-i -I' ;;
-    BLOB) how="-o /dev/null -D - -r $range" ;;
+    BLOB) how="-D /dev/stderr -r $range" blob_of=1 ;;
     *) how='-i -X GET' ;;
     esac
     case $5 in *:*) to="[$5]" ;; *) to=$5 ;; esac
     # shellcheck disable=SC2086
-    reply=$(bounded 12 curl -sSg $how $lax --max-time 10 --connect-timeout 4 --max-filesize 1000000 --noproxy '*' \
+    reply=$(run_cut bounded 12 curl -sSg $how $lax --max-time 10 --connect-timeout 4 --max-filesize 1000000 --noproxy '*' \
         ${cacert:+--cacert "$cacert"} --resolve "$3:$4:$to" -H "Accept: $accept" ${6:+-H "$6"} \
-        -w '%{stderr}took %{time_connect} %{time_appconnect} ' "$2" 2>&1 </dev/null)
-    result=$?
+        -w '%{stderr}\ntook %{time_connect} %{time_appconnect} \n' "$2" 2>&1 </dev/null)
+    ended
     reply=$(limit "$reply")
     case $result in
-    0 | 63) ;;
+    0 | 23 | 63) ;; # 23: we have cut it off
     7)
         at=connect
         # newer versions say why only when they talk
-        reply=$(bounded 12 curl -sgv -o /dev/null --max-time 10 --connect-timeout 4 --noproxy '*' \
+        reply=$(run_cut bounded 12 curl -sgv -o /dev/null --max-time 10 --connect-timeout 4 --noproxy '*' \
             --resolve "$3:$4:$to" "$2" 2>&1 </dev/null)
+        ended
         ;;
     28 | 124 | 143)
         case $reply in
@@ -308,17 +351,20 @@ with_curl() {
 }
 
 with_gnu() {
+    blob_of=
     case $1 in
     HEAD) how='-O - --spider' ;;
-    BLOB) how="-O /dev/null --header Range:bytes=$range" ;;
+    BLOB) how="-O - --header Range:bytes=$range" blob_of=1 ;;
     *) how='-O -' ;;
     esac
+    pinned "$2" "$3" "$5"
     # of the variables it reads none that names a bundle where it is built with GnuTLS
     trusted_by=${cacert:-$bundle}
     # shellcheck disable=SC2086
-    reply=$(bounded 12 wget -S $how ${lax:+--no-check-certificate} ${trusted_by:+--ca-certificate="$trusted_by"} --max-redirect=0 \
-        --tries=1 --timeout=5 --no-proxy --header "Accept: $accept" ${6:+--header "$6"} "$2" 2>&1 </dev/null)
-    by_wget $?
+    reply=$(run_cut bounded 12 wget -S $how ${lax:+--no-check-certificate} ${trusted_by:+--ca-certificate="$trusted_by"} --max-redirect=0 \
+        --tries=1 --timeout=5 --no-proxy --header "Accept: $accept" ${asked_as:+--header "$asked_as"} ${6:+--header "$6"} "$url_of" 2>&1 </dev/null)
+    ended
+    by_wget "$result"
     case $1:$reply in
     BLOB:*'Read error at byte'*'timed out'*)
         ending=timeout
@@ -331,13 +377,25 @@ with_gnu() {
     esac
 }
 
+# url host address: over plain HTTP wget is told the address that was looked at, so that it resolves nothing anew
+pinned() {
+    url_of=$1 asked_as=
+    case $1 in http://*) ;; *) return ;; esac
+    case $3 in *:*) ip_of=[$3] ;; *) ip_of=$3 ;; esac
+    rest_of=${1#http://}
+    asked_as="Host: ${rest_of%%/*}"
+    url_of=http://$ip_of${rest_of#"$2"}
+}
+
 # it knows neither HEAD nor Range, checks no certificate, follows redirects by itself and at times fails to shake hands
 with_busybox() {
-    what=-
-    [ "$1" = BLOB ] && what=/dev/null
+    blob_of=
+    [ "$1" != BLOB ] || blob_of=1
+    pinned "$2" "$3" "$5"
     for attempt_number in 1 2 3; do
-        reply=$(bounded 6 wget -S -O "$what" -Y off --header "Accept: $accept" "$2" 2>&1 </dev/null)
-        by_wget $?
+        reply=$(run_cut bounded 6 wget -S -O - -Y off --header "Accept: $accept" ${asked_as:+--header "$asked_as"} "$url_of" 2>&1 </dev/null)
+        ended
+        by_wget "$result"
         case ${2%%:*}:$at:$ending in
         https:tls:* | https:http:garbage) ;;
         *) return ;;
@@ -345,8 +403,8 @@ with_busybox() {
         at=http
     done
     # its TLS is its own: that it does not come to terms with a server says little of the runtime's
-    at=tls ending=no-answer
-    reply=$(bounded 6 wget -S -O - -Y off "http://$3:$4/v2/" 2>&1 </dev/null)
+    at=tls ending=no-answer blob_of=
+    reply=$(run_cut bounded 6 wget -S -O - -Y off "http://$3:$4/v2/" 2>&1 </dev/null)
     case $reply in
     *'HTTP/1.'[01]' 400'*) ;; # how a TLS server answers one that does not speak it
     *'HTTP/1.'[01]' '[2345]*) ending=plain-http ;;
@@ -380,7 +438,7 @@ partly() {
     [ "$ending" = timeout ] && ending=stalled
 }
 
-limit() { printf %.60000s "$1"; }
+limit() { printf %.32768s "$1"; }
 
 # what the tools' words in $reply say
 judge() {
@@ -454,12 +512,112 @@ lax='' cas='' cacert=''
 # another host than the registry may be this machine's own where the registry is
 inside=
 
-# address -> 0 for one of this machine's own or a link-local one
-inward() {
+# IPv4 address in any spelling (inet_aton(3)) -> its four numbers as $v4; 1 for what is none
+ipv4() {
+    v4=
+    case $1 in *[!0-9a-fA-FxX.]* | '' | *..* | .* | *.) return 1 ;; esac
+    oldifs=$IFS
+    IFS=.
+    # shellcheck disable=SC2086
+    set -- $1
+    IFS=$oldifs
+    [ $# -le 4 ] || return 1
+    whole_number=0 shift_of=24
+    while [ $# -gt 0 ]; do
+        case $1 in
+        0[xX]*) case ${1#0?} in *[!0-9a-fA-F]* | '' | ?????????*) return 1 ;; esac ;;
+        0?*) case $1 in *[!0-7]* | ?????????????*) return 1 ;; esac ;;
+        *) case $1 in *[!0-9]* | ???????????*) return 1 ;; esac ;;
+        esac
+        if [ $# = 1 ]; then
+            whole_number=$((whole_number + $1))
+        else
+            whole_number=$((whole_number + ($1 << shift_of)))
+        fi
+        shift_of=$((shift_of - 8))
+        shift
+    done
+    v4=$((whole_number >> 24 & 255)).$((whole_number >> 16 & 255)).$((whole_number >> 8 & 255)).$((whole_number & 255))
+}
+
+# IPv6 address -> its eight numbers in $groups; 1 for what is none
+ipv6() {
+    groups='' ip_text=${1%%%*}
+    case $ip_text in *[!0-9a-fA-F:.]* | '') return 1 ;; esac
+    case $ip_text in *.*)
+        ipv4 "${ip_text##*:}" || return 1
+        oldifs=$IFS
+        IFS=.
+        # shellcheck disable=SC2086
+        set -- $v4
+        IFS=$oldifs
+        ip_text=${ip_text%:*}:$(printf '%x:%x' $(($1 << 8 | $2)) $(($3 << 8 | $4)))
+        ;;
+    esac
+    case $ip_text in
+    *::*) front=${ip_text%%::*} back=${ip_text#*::} ;;
+    *) front=$ip_text back= ;;
+    esac
+    oldifs=$IFS
+    IFS=:
+    # shellcheck disable=SC2086
+    set -- $front
+    front_count=$#
+    # shellcheck disable=SC2086
+    set -- $back
+    missing_groups=$((8 - front_count - $#))
+    zeros=
+    while [ $missing_groups -gt 0 ]; do
+        zeros=$zeros:0 missing_groups=$((missing_groups - 1))
+    done
+    # shellcheck disable=SC2086
+    set -- $front ${zeros#:} $back
+    IFS=$oldifs
+    [ $# = 8 ] || return 1
+    for group; do
+        case $group in ?????*) return 1 ;; esac
+        groups="$groups $((0x$group))"
+    done
+}
+
+# four numbers with dots -> 0 for this machine's own, its link's or a cloud's metadata service ($clouds=1). The list is inward.py's
+inward4() {
+    clouds=
     case $1 in
-    127.* | 169.254.* | 0.* | :: | ::1 | [fF][eE][89abAB]?:* | ::[fF][fF][fF][fF]:*) return 0 ;;
-    *[!0-9]*) return 1 ;;
-    *) return 0 ;; # one bare number: inet_aton takes it for any address
+    169.254.169.254 | 169.254.170.* | 169.254.42.42 | 169.254.0.23 | 100.100.100.200 | 168.63.129.16 | 192.0.0.192) clouds=1 ;;
+    0.* | 127.* | 169.254.*) ;;
+    *) return 1 ;;
+    esac
+}
+
+# number number: two groups of an IPv6 address as IPv4
+inner4() { inward4 $(($1 >> 8)).$(($1 & 255)).$(($2 >> 8)).$(($2 & 255)); }
+
+# address -> 0 for one of this machine's own, a link-local one or a cloud's metadata service
+inward() {
+    clouds=
+    case $1 in
+    *:*)
+        ipv6 "$1" || return 0
+        # shellcheck disable=SC2086
+        set -- $groups
+        case $1:$2:$3:$4:$5:$6 in
+        0:0:0:0:0:0 | 0:0:0:0:0:65535 | 100:65435:0:0:0:0 | 100:65435:1:*) inner4 "$7" "$8" ;;
+        8194:*) inner4 "$2" "$3" ;;
+        64768:3778:*) clouds=1 ;;
+        64800:206:0:0:0:0) [ "$7:$8" = 0:596 ] && clouds=1 ;;
+        64768:193:0:0:0:0) [ "$7:$8" = 43518:43518 ] && clouds=1 ;;
+        64768:66:0:0:0:0) [ "$7:$8" = 0:66 ] && clouds=1 ;;
+        64768:43518:43518:0:0:0) [ "$7:$8" = 0:1 ] && clouds=1 ;;
+        64768:256:0:0:0:0) [ "$7:$8" = 256:512 ] && clouds=1 ;;
+        *) [ $(($1 & 65472)) = 65152 ] ;;
+        esac
+        ;;
+    *)
+        # what is no address at all is asked nobody either
+        ipv4 "$1" || return 0
+        inward4 "$v4"
+        ;;
     esac
 }
 
@@ -480,12 +638,19 @@ reach() {
     done
     [ -n "$address" ] || return 1
     case $1 in
-    registry | mirror) if inward "$address"; then inside=1; else inside=; fi ;;
+    registry | mirror)
+        inside=1
+        for each in $addresses; do
+            inward "$each" || inside=
+        done
+        ;;
     *)
-        if [ -z "$inside" ] && inward "$address"; then
-            emit connect "$1" "$label" not-asked "$label is $address, this machine's own or a link-local address: not asked" ""
-            return 1
-        fi
+        for each in $addresses; do
+            if inward "$each" && { [ -z "$inside" ] || [ -n "$clouds" ]; }; then
+                emit connect "$1" "$label" not-asked "$label is $each, this machine's own, a link-local or a metadata address: not asked" ""
+                return 1
+            fi
+        done
         ;;
     esac
     port=$3
@@ -697,6 +862,8 @@ split_url() {
 endpoint() {
     [ -n "$url" ] || return 0
     split_url "$url" "$override" || return 1
+    ends_count=$((ends_count + 1))
+    [ "$ends_count" -le 8 ] && [ ${#url} -le 500 ] || return 1
     role=mirror
     if [ "$host_of:$port_of" = "$own_host:$own_port" ]; then role=registry; fi
     case " $can " in '  ') can='pull resolve' ;; esac
@@ -802,7 +969,7 @@ of_directory() {
         [ ! -e "$root$source" ] || configured=unreadable said="$source cannot be read by the probe, so mirrors are unknown"
         return
     fi
-    ends='' at_root=1 url='' can='' ca='' skip='' override='' server='' server_can='' server_ca='' server_skip='' server_override=''
+    ends='' ends_count=0 at_root=1 url='' can='' ca='' skip='' override='' server='' server_can='' server_ca='' server_skip='' server_override=''
     if ! toml_lines "$root$source" of_hosts; then
         ends=$own configured=unreadable said="$source is more than a shell can read, so mirrors are unknown"
         return
@@ -849,47 +1016,125 @@ END
     [ "$configured" != configured ] || said="$said: $names"
 }
 
-# the proxy settings in the runtime's unit files, without their credentials: $proxy_https $proxy_http $proxy_no $proxy_source
+# the proxy settings in the runtime's unit files, without their credentials: $proxy_https $proxy_http $proxy_no $proxy_source;
+# $proxy_unread: files whose settings cannot be told apart from a password without fail
 proxies() {
-    proxy_https='' proxy_http='' proxy_no='' proxy_source=
+    proxy_https='' proxy_http='' proxy_no='' proxy_source='' proxy_unread=
     set +f
     for unit in containerd crio docker k3s k3s-agent rke2-server rke2-agent; do
         base=/etc/systemd/system/$unit.service
         for file in "$root$base" "$root$base.d"/*.conf "$root/etc/default/$unit" "$root/etc/sysconfig/$unit"; do
             [ -r "$file" ] && [ -f "$file" ] || continue
+            lines=0
             while IFS= read -r line || [ -n "$line" ]; do
+                lines=$((lines + 1))
+                [ $lines -le 2000 ] || break
                 trim
-                case $line in '#'* | ';'*) continue ;; esac
-                for setting in HTTPS_PROXY https_proxy HTTP_PROXY http_proxy NO_PROXY no_proxy; do
-                    case $line in "$setting="* | *[\ \"\'=]"$setting="*) ;; *) continue ;; esac
-                    value=${line#*"$setting="} before=${line%%"$setting="*}
-                    # a quote before the setting goes round both
-                    case $before in
-                    *\") value=${value%%\"*} ;;
-                    *\') value=${value%%\'*} ;;
-                    *)
-                        case $value in
-                        '"'*) value=${value#?} value=${value%%\"*} ;;
-                        "'"*) value=${value#?} value=${value%%\'*} ;;
-                        *) value=${value%%[ \"\']*} ;;
-                        esac
-                        ;;
-                    esac
-                    # a login stands before the last @, with or without a scheme in front
-                    case $value in
-                    *@*) case ${value%%@*} in *//*) value=${value%%//*}//${value##*@} ;; *) value=${value##*@} ;; esac ;;
-                    esac
-                    case $setting in
-                    [Hh]*[Ss]_*) proxy_https=$value ;;
-                    [Hh]*) proxy_http=$value ;;
-                    *) proxy_no=$value ;;
-                    esac
-                    proxy_source=${file#"$root"}
-                done
+                case $line in
+                *[Pp][Rr][Oo][Xx][Yy]*) ;;
+                *) continue ;;
+                esac
+                case $line in
+                [#\;]*) continue ;;
+                Environment=* | DefaultEnvironment=*)
+                    at_signs='' bare_urls=
+                    if ! assignments "${line#*=}" plain || { [ -n "$at_signs" ] && [ -n "$bare_urls" ]; } ||
+                        ! assignments "${line#*=}" assignment; then
+                        doubtful
+                    fi
+                    ;;
+                [A-Za-z_]*=*) assignment "${line%%=*}" "${line#*=}" || doubtful ;;
+                esac
             done <"$file"
         done
     done
     set -f
+}
+
+doubtful() {
+    file=${file#"$root"}
+    case " $proxy_unread " in *" $file "*) ;; *) proxy_unread="$proxy_unread${proxy_unread:+ }$file" ;; esac
+    file=$root$file
+}
+
+# name value: whether the words of a line can be told apart: where one has a login, every address has, and nothing else has an @
+plain() {
+    case $1:$2 in
+    [Hh][Tt][Tt][Pp]*_[Pp][Rr][Oo][Xx][Yy]:*@*) at_signs=1 ;;
+    [Hh][Tt][Tt][Pp]*_[Pp][Rr][Oo][Xx][Yy]:*) bare_urls=1 ;;
+    *@*) return 1 ;;
+    esac
+}
+
+# words function: the words of Environment=, each NAME=VALUE, in quotes or not, given to the function as "name value"; 1 for what is
+# not plainly so: a password may have any character
+assignments() {
+    left_of=$1
+    case $left_of in *\\*) return 1 ;; esac
+    while :; do
+        left_of=${left_of#"${left_of%%[! "$tab"]*}"}
+        case $left_of in
+        '') return 0 ;;
+        '"'*) mark='"' ;;
+        "'"*) mark="'" ;;
+        *) mark= ;;
+        esac
+        if [ -n "$mark" ]; then
+            left_of=${left_of#?}
+            case $left_of in *"$mark"*) ;; *) return 1 ;; esac
+            word=${left_of%%"$mark"*} left_of=${left_of#*"$mark"}
+            case $left_of in '' | [" $tab"]*) ;; *) return 1 ;; esac
+        else
+            word=${left_of%%[ "$tab"]*} left_of=${left_of#"$word"}
+            case $word in *[\"\']*) return 1 ;; esac
+        fi
+        case $word in [A-Za-z_]*=*) ;; *) return 1 ;; esac
+        case ${left_of#"${left_of%%[! "$tab"]*}"} in '' | [A-Za-z_\"\']*) ;; *) return 1 ;; esac
+        $2 "${word%%=*}" "${word#*=}" || return 1
+    done
+}
+
+# name value: one setting, where it is one of ours and nothing but an address is left of it; else 1
+assignment() {
+    setting=$1 value=$2
+    case $setting in
+    HTTPS_PROXY | https_proxy | HTTP_PROXY | http_proxy | NO_PROXY | no_proxy) ;;
+    *) return 0 ;;
+    esac
+    case $value in
+    '"'*'"')
+        value=${value#?}
+        value=${value%?}
+        ;;
+    "'"*"'")
+        value=${value#?}
+        value=${value%?}
+        ;;
+    esac
+    case $setting in
+    [Nn]*)
+        case $value in *[!A-Za-z0-9.,:/*\ _-]*) return 1 ;; esac
+        proxy_no=$value
+        ;;
+    *)
+        scheme_in=
+        case $value in
+        http://* | https://* | socks5://* | socks5h://*)
+            scheme_in=${value%%://*}://
+            value=${value#*://}
+            ;;
+        esac
+        # a login stands before the last @, whatever it is made of
+        value=${value##*@}
+        value=${value%%/*}
+        case $value in *[!A-Za-z0-9.:_-]* | '' | *:*[!0-9]*) return 1 ;; esac
+        case $setting in
+        [Hh]*[Ss]_*) proxy_https=$scheme_in$value ;;
+        *) proxy_http=$scheme_in$value ;;
+        esac
+        ;;
+    esac
+    proxy_source=${file#"$root"}
 }
 
 # host -> 0 where no_proxy has it. A network in it is beyond us and spares nothing
@@ -964,7 +1209,9 @@ header() {
         *) continue ;;
         esac
         if [ "$1" = $name ]; then
-            value=${line#*: }
+            [ ${#line} -le $((most_header + 100)) ] || line=${line%%:*}:too-long
+            value=${line#*:}
+            value=${value#"${value%%[! "$tab"]*}"}
             break
         fi
     done
@@ -999,8 +1246,9 @@ fetch_token() {
         return
         ;;
     esac
-    authority=${part%%/*}
-    case $part in */*) path=/${part#*/} ;; *) path=/ ;; esac
+    authority=${part%%[/?]*}
+    path=${part#"$authority"}
+    case $path in /*) ;; *) path=/$path ;; esac
     realm_host=${authority%%:*} realm_port=443
     case $authority in *:*) realm_port=${authority##*:} ;; esac
     case $path in *\?*) joint='&' ;; *) joint='?' ;; esac
@@ -1042,6 +1290,13 @@ error_codes() {
     done
 }
 
+# text -> the same as a number of JSON in $number; 1 for what is none, or absurd
+number() {
+    number=$1
+    case $number in *[!0-9]* | '' | ??????????*) return 1 ;; esac
+    while :; do case $number in 0?*) number=${number#0} ;; *) return 0 ;; esac done
+}
+
 # the rate observation of $reply's headers. -> 0 where the registry counts pulls
 rate() {
     header limit
@@ -1052,11 +1307,11 @@ rate() {
     source_said=$value
     [ -n "$limit_said$left_said" ] || [ "$code" = 429 ] || return 1
     data="\"via\":\"anonymous\",\"status\":$code" words=throttled result=ok
-    most=${limit_said%%;*} left=${left_said%%;*} window=
+    most_pulls=${limit_said%%;*} left=${left_said%%;*} window=
     case $limit_said in *';w='*) window=${limit_said##*;w=} ;; esac
-    case $most in *[!0-9]* | '') most=? ;; *) data="$data,\"limit\":$most" ;; esac
-    case $window in *[!0-9]* | '') ;; *) data="$data,\"window\":$window" ;; esac
-    case $left in *[!0-9]* | '') left= ;; *) data="$data,\"remaining\":$left" words="$left of $most pulls left" ;; esac
+    if number "$most_pulls"; then data="$data,\"limit\":$number" most_pulls=$number; else most_pulls=?; fi
+    if number "$window"; then data="$data,\"window\":$number"; fi
+    if number "$left"; then data="$data,\"remaining\":$number" left=$number words="$number of $most_pulls pulls left"; else left=; fi
     if [ "$code" = 429 ] || [ "$left" = 0 ]; then result=limited; fi
     if [ -n "$source_said" ]; then
         words="$words for $source_said"
@@ -1074,6 +1329,10 @@ manifest() {
     bearer=
     if [ "$code" = 401 ]; then
         header www-authenticate
+        if [ "$value" = too-long ] || [ ${#value} -gt $most_challenge ]; then
+            emit auth $role "$registry" not-verified "what is asked for is longer than a shell can read" "$pull" "\"status\":401"
+            return
+        fi
         case $value in
         [Bb]earer*)
             challenge=$value kept=$cacert
@@ -1131,6 +1390,7 @@ member() {
     value=
     case $1 in *"\"$2\":\""*) value=${1#*"\"$2\":\""} value=${value%%\"*} ;; esac
     case $value in *[!A-Za-z0-9.:_/+-]*) value= ;; esac
+    [ ${#value} -le 160 ] || value=
 }
 
 # os architecture variant -> its JSON in $value, in words in $named
@@ -1211,12 +1471,16 @@ blob() {
     case $2 in *[!a-z0-9:]*) return 1 ;; esac
     where=$base/blobs/$2$query_ns blob_role=$role blob_host=$registry
     request BLOB "$where" "$registry_host" "$registry_port" "$registry_address" "$bearer"
-    hops=0
+    hops=0 too_long=
     while [ $hops -lt 4 ]; do
         case $code in 301 | 302 | 303 | 307 | 308) ;; *) break ;; esac
         header location
         value=${value%% *}
         [ -n "$value" ] || break
+        if [ "$value" = too-long ]; then
+            ending=not-verified code='' too_long=1
+            break
+        fi
         case $value in
         http://* | https://*) where=$value ;;
         /*)
@@ -1229,12 +1493,13 @@ blob() {
             ;;
         esac
         part=${where#*://}
-        case $part in */*) path=/${part#*/} ;; *) path=/ ;; esac
+        path=${part#"${part%%[/?]*}"}
+        case $path in /*) ;; *) path=/$path ;; esac
         split_url "${where%%://*}://${part%%[/?]*}" true || {
             ending=garbage code=
             break
         }
-        if [ "$host_of:$port_of" = "$registry_host:$registry_port" ]; then
+        if [ "$scheme_of://$host_of:$port_of" = "$registry_scheme://$registry_host:$registry_port" ]; then
             request BLOB "$where" "$registry_host" "$registry_port" "$registry_address" "$bearer"
         else
             blob_role=blob
@@ -1259,6 +1524,7 @@ blob() {
     [ "$ending" = http ] || word=$ending
     words="HTTP $code"
     [ "$ending" = http ] || words=$ending
+    [ -z "$too_long" ] || words="redirected to an address that is too long to follow"
     emit blobs "$blob_role" "$blob_host" "$word" "$1 ${2%"${2#???????????????????}"}...: $words" "$pull" \
         "\"via\":\"anonymous\",\"kind\":\"$1\",\"digest\":\"$2\",\"status\":${code:-0},\"errors\":[$errors]"
     return 1
@@ -1282,9 +1548,9 @@ try() {
         ;;
     *" $key="*)
         address=${greeted#*" $key="}
-        cacert=${address#*|}
-        cacert=${cacert%% *}
-        address=${address%%|*}
+        address=${address%% *}
+        inside=${address##*|} address=${address%|*}
+        cacert=${address#*|} address=${address%%|*}
         ;;
     *)
         if ! reach "$1" "$3" "$4" "$2" "$5/"; then
@@ -1296,7 +1562,7 @@ try() {
             fi
             return
         fi
-        greeted="$greeted$key=$address|$cacert "
+        greeted="$greeted$key=$address|$cacert|$inside "
         api=
         case $reply in *[Dd]istribution-[Aa][Pp][Ii]-[Vv]ersion*) api=registry/2.0 ;; esac
         kind=
@@ -1324,6 +1590,14 @@ image() {
             json "${each#*=}"
             [ -z "$text" ] || settings="$settings${settings:+,}\"${each%%=*}\":\"$text\""
         done
+        if [ -n "$proxy_unread" ]; then
+            unread=
+            for file in $proxy_unread; do
+                json "$file"
+                unread="$unread${unread:+,}\"$text\""
+            done
+            settings="$settings${settings:+,}\"state\":\"unknown\",\"unread\":[$unread]"
+        fi
         emit runtime node '' "$configured" "$said" "$pull" "\"endpoints\":[$listed],\"source\":\"$shown\",\"problems\":[],\"proxy\":{$settings}"
     fi
     needed=resolve
