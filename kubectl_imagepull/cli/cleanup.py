@@ -10,9 +10,8 @@ import argparse
 import time
 from typing import TextIO
 
-from ..kube.client import Api
 from ..node.trail import leftovers, remove
-from .options import flags_of
+from .options import api_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
     """Delete the leftovers of one namespace, or of all; runs that go on are left alone and named. -> 0, also where there was
     nothing."""
-    api = Api(flags_of(args), getattr(args, "verbosity", 0) or 0)
+    api = api_of(args)
     found = leftovers(api, None if args.all_namespaces else api.namespace, time.time())
     for one in found.left:
         remove(api, one)

@@ -11,10 +11,14 @@ import pathlib
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..kube.config import Flags
 from ..node.ladder import VIA, Wanted
+from ..session.options import SECONDS, Options
+
+if TYPE_CHECKING:
+    from ..kube.client import Api
 
 USAGE = 2
 
@@ -136,7 +140,7 @@ def add_connection(parser: argparse.ArgumentParser, default: Any = argparse.SUPP
 
 
 def add_way_out(parser: argparse.ArgumentParser) -> None:
-    """The flags that say how a node is looked out of; `wanted_of` reads them."""
+    """The flags that say how a node is reached; `wanted_of` reads them."""
     group = parser.add_argument_group("way out of the node")
     add = group.add_argument
     add("--via", choices=VIA, default="", metavar="RUNG", help=f"take this way out, no other: {', '.join(VIA)}")
@@ -150,6 +154,27 @@ def add_way_out(parser: argparse.ArgumentParser) -> None:
 
 PROBE_IMAGES = "KUBECTL_IMAGEPULL_PROBE_IMAGES"
 """Environment: whole names of images that probes may run over where they are on a node, with commas or blanks between."""
+
+
+def add_timeout(parser: argparse.ArgumentParser) -> None:
+    """The time for the probes."""
+    usual = f"{SECONDS:.0f}s"
+    parser.add_argument(
+        "--timeout", type=duration, default=SECONDS, metavar="DURATION", help=f"time for the probes (default {usual})"
+    )
+
+
+def options_of(args: argparse.Namespace) -> Options:
+    """How a diagnosis is made, of a verb with `add_way_out` and `add_timeout`. Raises UsageError."""
+    if args.timeout <= 0:
+        raise UsageError("error: --timeout must be more than 0 (for example 30s)")
+    return Options(
+        probe=not getattr(args, "no_probe", False),
+        credentials=not getattr(args, "no_credentials", False),
+        seconds=args.timeout,
+        way_out=wanted_of(args),
+        compare_node=getattr(args, "compare_node", ""),
+    )
 
 
 def wanted_of(args: argparse.Namespace) -> Wanted:
@@ -171,6 +196,13 @@ def wanted_of(args: argparse.Namespace) -> Wanted:
         try_pull=args.try_pull,
         harmless=tuple(os.environ.get(PROBE_IMAGES, "").replace(",", " ").split()),
     )
+
+
+def api_of(args: argparse.Namespace) -> Api:
+    """The API server that the connection flags mean. Raises ConfigError."""
+    from ..kube.client import Api  # not above: help needs no client
+
+    return Api(flags_of(args), getattr(args, "verbosity", 0) or 0)
 
 
 def flags_of(args: argparse.Namespace) -> Flags:

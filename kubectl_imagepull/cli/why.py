@@ -1,7 +1,7 @@
 """Say why a pod's images cannot be pulled: which link of the pull is broken, proven from the pod's node.
 
 A short-lived pod is started on the node from an image that is already there; it asks DNS, connects, shakes hands and talks to the
-registry as the container runtime does. The same is asked from this machine. Then it is said who must do what.
+registry as the container runtime does. The workstation does the same. The report says who must do what.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ import os
 import pathlib
 from typing import TextIO
 
-from ..case import LARGEST, CaseError, parse
+from ..case import CaseError
 from ..model import worst_exit
 from ..report.formats import FORMATS, render
 from ..report.style import clean
-from ..verdict import judge
-from .options import UsageError, add_way_out, duration, style_of
-
-TIMEOUT = 30.0
+from ..session.saved import MOST_BYTES, diagnose_saved
+from .options import UsageError, add_timeout, add_way_out, style_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", choices=FORMATS, default="text", help="output format")
     parser.add_argument("--no-probe", action="store_true", help="start nothing: judge by what the API server knows")
     parser.add_argument(
-        "--no-credentials", action="store_true", help="do not try the pod's credentials from this machine"
+        "--no-credentials", action="store_true", help="do not try the pod's credentials from the workstation"
     )
     parser.add_argument("--save-case", metavar="FILE", help="write what the verdict is drawn from, without secrets")
     parser.add_argument(
@@ -49,27 +47,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="stay until the image is pulled, or fails otherwise; in a format other than text: one document at the end",
     )
-    parser.add_argument("--apply", action="store_true", help="offer the change that mends it; make it when you say yes")
+    parser.add_argument("--apply", action="store_true", help="offer the change that fixes it; make it when you say yes")
     parser.add_argument(
         "--yes", action="store_true", help="with --apply: do not ask where the change alters no meaning"
     )
     parser.add_argument("--tag", default="", metavar="TAG", help="with --apply: use this tag of the image")
-    parser.add_argument(
-        "--timeout", type=duration, default=TIMEOUT, metavar="DURATION", help="time for the probes (default 30s)"
-    )
+    add_timeout(parser)
     add_way_out(parser)
     parser.add_argument(
-        "--compare-node", default="", metavar="NODE", help="ask a second node the same (auto: one that runs the image)"
+        "--compare-node",
+        default="",
+        metavar="NODE",
+        help="probe from a second node as well (auto: one that runs the image)",
     )
 
 
 def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
-    """Diagnose what is asked about. -> 0 no pull problem, 1 cause named, 3 cause not determined."""
+    """Diagnose what is meant. -> 0 no pull problem, 1 cause named, 3 cause not determined."""
     if args.case is not None:
         return _offline(args, out, stdin)
-    from . import stay  # not above: a saved case is judged without the Kubernetes client
+    from . import on_cluster  # not above: a saved case is judged without the Kubernetes client
 
-    return stay.run(args, out, err, stdin)
+    return on_cluster.run(args, out, err, stdin)
 
 
 def _offline(args: argparse.Namespace, out: TextIO, stdin: TextIO) -> int:
@@ -79,18 +78,19 @@ def _offline(args: argparse.Namespace, out: TextIO, stdin: TextIO) -> int:
     name = "standard input" if args.case == "-" else args.case
     try:
         if args.case == "-":
-            data = stdin.buffer.read(LARGEST + 1)
+            data = stdin.buffer.read(MOST_BYTES)
         else:
             with pathlib.Path(args.case).open("rb") as file:
-                data = file.read(LARGEST + 1)
-        cases = parse(data, name).cases
+                data = file.read(MOST_BYTES)
     except OSError as error:
         raise UsageError(f"error: {name}: {error.strerror or error}") from None
-    except (CaseError, ValueError) as error:
+    except ValueError as error:  # a name with a NUL in it
         raise UsageError(f"error: {error}") from None
     try:
-        verdicts = [judge(case) for case in cases]
-        report = render(args.output, cases, verdicts, style_of(out))
+        diagnoses = diagnose_saved(data, name)
+        report = render(args.output, [d.case for d in diagnoses], [d.verdict for d in diagnoses], style_of(out))
+    except CaseError as error:
+        raise UsageError(f"error: {error}") from None
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         # the details of an observation are free JSON, so here a rule may meet what no probe would have said
         if os.environ.get("IMAGEPULL_TRACEBACK"):
@@ -98,4 +98,4 @@ def _offline(args: argparse.Namespace, out: TextIO, stdin: TextIO) -> int:
         what = f"{type(error).__name__}: {error}"[:200]
         raise UsageError(clean(f"error: {name}: cannot be judged: damaged, or from another version ({what})")) from None
     out.write(report)
-    return worst_exit(v.exit_code for v in verdicts)
+    return worst_exit(d.verdict.exit_code for d in diagnoses)

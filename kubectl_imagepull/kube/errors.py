@@ -22,10 +22,13 @@ class Unreachable(KubeError):
 
 
 class ApiError(KubeError):
-    """The API server answered with an error. status: HTTP; reason: the Status object's, e.g. NotFound."""
+    """The API server answered with an error.
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
-        self.status, self.reason, self.message = status, reason, message
+    status: HTTP; reason: the Status object's, e.g. NotFound; resource: the plural that it is about, e.g. pods, "" if not told.
+    """
+
+    def __init__(self, status: int, reason: str, message: str, resource: str = "") -> None:
+        self.status, self.reason, self.message, self.resource = status, reason, message, resource
         super().__init__(self._line())
 
     def _line(self) -> str:
@@ -56,6 +59,8 @@ def from_response(status: int, body: bytes) -> ApiError:
     except (ValueError, RecursionError):
         document = None
     if isinstance(document, dict) and document.get("kind") == "Status":
-        return ApiError(status, str(document.get("reason") or ""), str(document.get("message") or ""))
+        details = document.get("details")
+        resource = str(details.get("kind") or "") if isinstance(details, dict) else ""
+        return ApiError(status, str(document.get("reason") or ""), str(document.get("message") or ""), resource)
     # cut short, since nobody knows what a proxy put into it
     return ApiError(status, "", " ".join(text[:256].split()) or f"HTTP {status}")

@@ -1,104 +1,331 @@
-"""Looking at several nodes: side by side, in order, and with an end to all when one of them fails."""
+"""Sources are run side by side, told of in one thread, and stopped whatever happens."""
 
 from __future__ import annotations
 
+import signal
 import threading
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 
-from kubectl_imagepull.cli import look as looking
-from kubectl_imagepull.cli.look import Halt, Job, Looked, Where, look, look_side_by_side
 from kubectl_imagepull.kube.client import Api
-from kubectl_imagepull.model import NodeFacts, Pull, ReadError
+from kubectl_imagepull.kube.errors import Unreachable
+from kubectl_imagepull.model import NodeFacts, Observation, ProbeRun, Pull, ReadError, Subject, Vantage
+from kubectl_imagepull.node.ladder import NodeAsked, Wanted
+from kubectl_imagepull.node.plan import Plan
+from kubectl_imagepull.node.trail import Interrupted
+from kubectl_imagepull.session import collect as collecting
+from kubectl_imagepull.session.collect import (
+    SIDE_BY_SIDE,
+    Collected,
+    Emit,
+    KubeletApi,
+    NodeRung,
+    Outcome,
+    PeerNode,
+    Source,
+    Workstation,
+    collect,
+)
 
 API = cast(Api, None)
 PULL = Pull("p0", "registry.example", 443, "shop/web", "1.0")
 PATIENCE = 20.0
 
 
-def jobs(count: int) -> list[Job]:
-    return [Job(Where(NodeFacts(f"node{n}"), "shop"), [PULL]) for n in range(count)]
+def seen(hop: str, place: Any = "node", **data: Any) -> Observation:
+    return Observation(hop, Subject("registry", "registry.example"), Vantage(place), "ok", data=data)
 
 
-def said(looked: Looked) -> str:
-    return looked.errors[0].message
+class Scripted:
+    """A source that does what it is told."""
+
+    def __init__(self, run: Callable[[Emit], Outcome], stop: Callable[[], None] = lambda: None) -> None:
+        self.run, self._stop, self.stops = run, stop, 0
+
+    def stop(self) -> None:
+        self.stops += 1
+        self._stop()
 
 
-def test_side_by_side_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many as allowed are under way at once: each waits here for the others."""
-    assert looking.SIDE_BY_SIDE > 1
-    together = threading.Barrier(looking.SIDE_BY_SIDE, timeout=PATIENCE)
+def says(*hops: str, **outcome: Any) -> Scripted:
+    def run(emit: Emit) -> Outcome:
+        for hop in hops:
+            emit(seen(hop))
+        return Outcome(**outcome)
 
-    def one(api: Api, where: Where, *rest: Any) -> Looked:
-        assert where.node is not None
-        together.wait()
-        return Looked(errors=(ReadError("node", where.node.name),))
-
-    monkeypatch.setattr(looking, "look", one)
-    found = look_side_by_side(API, jobs(2 * looking.SIDE_BY_SIDE), 30, lambda _: None)
-    assert [said(looked) for looked in found] == [f"node{n}" for n in range(2 * looking.SIDE_BY_SIDE)]
+    return Scripted(run)
 
 
-@pytest.mark.parametrize("trouble", [ValueError("odd"), KeyboardInterrupt()])
-def test_one_that_fails_ends_the_others(monkeypatch: pytest.MonkeyPatch, trouble: BaseException) -> None:
-    stopped = []
+def fails(error: BaseException) -> Scripted:
+    def run(emit: Emit) -> Outcome:
+        raise error
 
-    def one(api: Api, where: Where, *rest: Any) -> Looked:
-        assert where.node is not None
-        if where.node.name == "node0":
-            raise trouble
-        ended, halt = threading.Event(), rest[-1]
-        halt.by(ended.set)
-        stopped.append(ended.wait(PATIENCE))
-        return Looked()
-
-    monkeypatch.setattr(looking, "look", one)
-    with pytest.raises(type(trouble)):
-        look_side_by_side(API, jobs(3), 30, lambda _: None)
-    assert all(stopped)
+    return Scripted(run)
 
 
-def test_a_halt_ends_what_begins_after_it() -> None:
-    halt, told = Halt(), []
-    halt.now()
-    halt.by(lambda: told.append(1))
-    assert told == [1]
+def waits(started: threading.Event) -> Scripted:
+    """A source that runs until it is stopped."""
+    stopped = threading.Event()
+
+    def run(emit: Emit) -> Outcome:
+        started.set()
+        assert stopped.wait(PATIENCE)
+        raise Interrupted
+
+    return Scripted(run, stopped.set)
 
 
-def test_a_single_node_is_told_of_as_it_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    def heard(observation: object) -> None:
-        """What the caller wants to be told with."""
-
-    def one(*given: Any) -> Looked:
-        assert given[-1] is heard
-        return Looked()
-
-    monkeypatch.setattr(looking, "look", one)
-    assert look_side_by_side(API, jobs(1), 30, heard) == [Looked()]
+def ignore(observation: Observation) -> None:
+    """Nobody listens."""
 
 
-def test_a_bug_in_a_thread_is_raised_where_it_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken:
-        def run(self, *_: object) -> str:
-            raise RuntimeError("a bug")
+def test_what_sources_say_is_put_together() -> None:
+    heard: list[Observation] = []
+    probe, peer = ProbeRun("shell", "node-1"), ProbeRun("shell", "node-2")
+    errors = ReadError("node", "late"), ReadError("workstation", "no python3")
+    group = [
+        says("dns", "tls", probe=probe, errors=(errors[0],)),
+        says("connect", errors=(errors[1],)),
+        says(peer_probe=peer),
+    ]
+    [found] = collect([group], heard.append)
+    assert found.probe == probe and found.peer_probe == peer and found.errors == errors
+    assert list(found.observations) == heard
+    assert [o.hop for o in heard if o.hop != "connect"] == ["dns", "tls"] and len(heard) == 3
 
-        def stop(self) -> None:
-            pass
 
-    monkeypatch.setattr(looking, "Here", Broken)
+def test_a_group_without_sources_has_seen_nothing() -> None:
+    assert collect([[], [says("dns")]], ignore)[0] == Collected()
+
+
+def test_groups_are_told_apart_and_only_a_few_run_at_once() -> None:
+    """As many as are allowed are under way together: each waits for the others."""
+    together = threading.Barrier(SIDE_BY_SIDE, timeout=PATIENCE)
+    running, most, lock = [0], [0], threading.Lock()
+
+    def source(number: int) -> Source:
+        def run(emit: Emit) -> Outcome:
+            with lock:
+                running[0] += 1
+                most[0] = max(most[0], running[0])
+            together.wait()
+            emit(seen(f"hop{number}"))
+            with lock:
+                running[0] -= 1
+            return Outcome(errors=(ReadError("node", f"node{number}"),))
+
+        return Scripted(run)
+
+    found = collect([[source(n)] for n in range(2 * SIDE_BY_SIDE)], ignore)
+    assert [one.errors[0].message for one in found] == [f"node{n}" for n in range(2 * SIDE_BY_SIDE)]
+    assert [one.observations[0].hop for one in found] == [f"hop{n}" for n in range(2 * SIDE_BY_SIDE)]
+    assert most[0] == SIDE_BY_SIDE
+
+
+def test_observations_are_told_in_the_callers_thread() -> None:
+    threads = set()
+    collect([[says("dns"), says("tls")], [says("dns")]], lambda _: threads.add(threading.current_thread()))
+    assert threads == {threading.current_thread()}
+
+
+def test_an_api_server_that_goes_away_is_an_error_of_its_source() -> None:
+    [found] = collect([[fails(Unreachable("gone")), says("dns")]], ignore)
+    assert found.errors == (ReadError("node", "gone"),) and len(found.observations) == 1
+
+
+def test_a_bug_is_raised_where_it_is_reported_and_stops_the_others() -> None:
+    started = threading.Event()
+    other = waits(started)
+
+    def broken(emit: Emit) -> Outcome:
+        assert started.wait(PATIENCE)
+        raise RuntimeError("a bug")
+
     with pytest.raises(RuntimeError, match="a bug"):
-        look(API, Where(None, "shop"), [PULL], {}, 30, lambda _: None)
+        collect([[Scripted(broken)], [other]], ignore)
+    assert other.stops == 1
 
 
-def test_what_this_machine_cannot_start_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Missing:
-        def run(self, *_: object) -> str:
-            raise OSError("no python3")
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt(), ValueError("odd")])
+def test_an_interruption_stops_every_source_before_it_is_raised(trouble: BaseException) -> None:
+    others = [waits(threading.Event()) for _ in range(3)]
+
+    def interrupt(observation: Observation) -> None:
+        raise trouble
+
+    with pytest.raises(type(trouble)):
+        collect([[others[0], says("dns")], [others[1]], [others[2]]], interrupt)
+    assert [other.stops for other in others] == [1, 1, 1]
+
+
+def test_groups_that_wait_are_not_begun_after_an_interruption() -> None:
+    begun = []
+
+    def late(emit: Emit) -> Outcome:
+        begun.append(1)
+        return Outcome()
+
+    def interrupt(observation: Observation) -> None:
+        raise KeyboardInterrupt
+
+    first = [[waits(threading.Event())] for _ in range(SIDE_BY_SIDE - 1)]
+    with pytest.raises(KeyboardInterrupt):
+        collect([*first, [says("dns")], [Scripted(late)]], interrupt)
+    assert begun == []
+
+
+def test_a_second_interruption_does_not_keep_a_source_from_being_stopped() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    ended = []
+
+    def stop() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        ended.append(1)
+
+    def interrupt(observation: Observation) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        collect([[Scripted(says("dns").run, stop)]], interrupt)
+    assert ended == [1] and signal.getsignal(signal.SIGINT) is before
+
+
+# ---- the sources ---------------------------------------------------------------------------------------------------
+
+
+class Trail:
+    """Remembers how it was cleared."""
+
+    left: list[ReadError] = []  # noqa: RUF012
+
+    def __init__(self, api: object) -> None:
+        self.cleared: list[bool] = []
+        self.kept = False
+
+    def clear(self, close: bool = False) -> list[ReadError]:
+        self.cleared.append(close)
+        return self.left
+
+
+def climbing(monkeypatch: pytest.MonkeyPatch, probe: ProbeRun, left: list[ReadError] | None = None) -> list[Any]:
+    """Put a ladder in place that takes this way. -> what it is called with."""
+    calls: list[Any] = []
+
+    def climb(*given: Any) -> tuple[ProbeRun, list[ReadError]]:
+        calls.append(given)
+        given[4](seen("dns"))
+        return probe, [ReadError("node", "late")]
+
+    trail = type("Trail", (Trail,), {"left": left or []})
+    monkeypatch.setattr(collecting, "climb", climb)
+    monkeypatch.setattr(collecting, "Trail", trail)
+    return calls
+
+
+ASKED = NodeAsked("node-1", "shop")
+PLAN = Plan((PULL,), 5.0)
+MADE = ProbeRun("shell", "node-1", created=True, why_not=("host-python: no",))
+
+
+@pytest.mark.parametrize(
+    ("probe", "left", "kept", "deleted"),
+    [
+        (MADE, [], False, True),
+        (MADE, [], True, False),
+        (MADE, [ReadError("api", "could not delete job x")], False, False),
+        (ProbeRun("api-only", "node-1"), [], False, False),
+    ],
+)
+def test_node_rung(
+    monkeypatch: pytest.MonkeyPatch, probe: ProbeRun, left: list[ReadError], kept: bool, deleted: bool
+) -> None:
+    """It says whether what it created is gone, and what is left."""
+    calls = climbing(monkeypatch, probe, left)
+    heard: list[Observation] = []
+    outcome = NodeRung(API, ASKED, PLAN, Wanted(kept=kept)).run(heard.append)
+    assert outcome.probe is not None and outcome.probe.deleted == deleted and outcome.probe.why_not == probe.why_not
+    assert outcome.errors == (ReadError("node", "late"), *left)
+    assert [o.hop for o in heard] == ["dns"] and calls[0][-1] == "node"
+
+
+def test_stopping_a_node_closes_its_trail(monkeypatch: pytest.MonkeyPatch) -> None:
+    climbing(monkeypatch, MADE)
+    rung = NodeRung(API, ASKED, PLAN, Wanted())
+    rung.stop()
+    assert rung._trail.cleared == [True]  # type: ignore[attr-defined]
+
+
+def test_a_peer_node_pulls_nothing_and_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = climbing(monkeypatch, MADE)
+    outcome = PeerNode(API, ASKED, PLAN, Wanted(via="shell", try_pull=True, kept=True)).run(ignore)
+    *_, wanted, place = calls[0]
+    assert (wanted.via, wanted.try_pull, wanted.kept, place) == ("shell", False, False, "peer-node")
+    assert outcome.probe is None and outcome.peer_probe is not None and outcome.peer_probe.deleted
+    assert outcome.errors == (ReadError("node", "late"),)
+
+
+def test_a_peer_node_without_a_way_out_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    climbing(monkeypatch, ProbeRun("api-only", "node-1", why_not=("shell: no", "kubelet: no")))
+    outcome = PeerNode(API, ASKED, PLAN, Wanted()).run(ignore)
+    assert outcome.errors[-1].message == "node-1 could not be compared with: shell: no; kubelet: no"
+
+
+def workstation(monkeypatch: pytest.MonkeyPatch, run: Callable[..., str]) -> tuple[Workstation, list[str]]:
+    stopped: list[str] = []
+
+    class Here:
+        def run(self, plan: Plan, emit: Emit) -> str:
+            return run(plan, emit)
 
         def stop(self) -> None:
-            pass
+            stopped.append("stopped")
 
-    monkeypatch.setattr(looking, "Here", Missing)
-    found = look(API, Where(None, "shop"), [PULL], {}, 30, lambda _: None)
-    assert said(found) == "the probes could not be started on this machine: no python3"
+    monkeypatch.setattr(collecting, "Here", Here)
+    return Workstation(PLAN), stopped
+
+
+def test_the_workstation_tells_the_node_how_a_registry_wants_to_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(plan: Plan, emit: Emit) -> str:
+        emit(seen("connect", "workstation"))
+        emit(seen("registry", "workstation", challenges=['Basic realm="x"']))
+        emit(seen("registry", "workstation", challenges=["Bearer"]))
+        return ""
+
+    source, stopped = workstation(monkeypatch, run)
+    assert source.challenges(PULL) is None
+    heard: list[Observation] = []
+    assert source.run(heard.append) == Outcome() and len(heard) == 3
+    assert source.challenges(PULL) == ('Basic realm="x"',)
+    source.stop()
+    assert stopped == ["stopped"]
+
+
+def test_what_the_workstation_cannot_do_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(plan: Plan, emit: Emit) -> str:
+        raise OSError("no python3")
+
+    for run, said in (
+        (missing, "the probes could not be started on this machine: no python3"),
+        (lambda plan, emit: "ended early", "ended early"),
+    ):
+        source, _ = workstation(monkeypatch, run)
+        assert source.run(ignore).errors == (ReadError("workstation", said),)
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_the_kubelet_is_an_extra_beside_a_probe_pod(monkeypatch: pytest.MonkeyPatch, needed: bool) -> None:
+    trouble = ReadError("node", "needs get on nodes/proxy")
+
+    def ask(api: Api, node: str, emit: Emit) -> list[ReadError]:
+        emit(seen("storage", "api"))
+        return [trouble]
+
+    monkeypatch.setattr(collecting.stats, "ask", ask)
+    heard: list[Observation] = []
+    source = KubeletApi(API, NodeFacts("node-1").name, needed)
+    assert source.run(heard.append).errors == ((trouble,) if needed else ())
+    assert [o.hop for o in heard] == ["storage"]
+    source.stop()

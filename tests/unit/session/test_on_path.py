@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kubectl_imagepull.cli.on_path import on_path
 from kubectl_imagepull.model import Observation, Pull, Subject, Vantage
+from kubectl_imagepull.session.on_path import on_path
 
 NODE = Vantage("node", name="node-1")
 IMAGE = Pull("p1", "reg.test", 443, "team/app", "1.0")

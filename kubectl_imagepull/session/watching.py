@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, TextIO
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ..image.messages import classify
 from ..kube.client import Api
@@ -15,21 +14,29 @@ from ..kube.paths import path_of
 from ..kube.read import NAMED, NOT_PULLING
 from ..kube.watching import events
 from ..kube.workloads import SHORT, read_workload
-from ..model import Owner
-from ..report.style import clean
+from ..model import Case, Owner
+from .diagnosis import diagnose
+from .observer import Diagnosis, Observer, Step
+from .options import Options
+from .targets import Named, Targets
 
 TOOK = re.compile(r" in ([0-9hmµus.]+)")
 OBSERVING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
 """Kinds whose status says which generation it is about (kubernetes: pkg/apis/apps)."""
+MOST_PENDING = 200
+"""Events that are kept for pods that are not known yet."""
+PROGRESS = ("pull.in_progress", "pull.queued")
 PULLED_REASONS = NOT_PULLING - {"ContainerCreating", "PodInitializing"}
 
 
 @dataclass(frozen=True)
 class One:
-    """A pod, and in its stead the pods of its owner once it is gone; or, without a name, the pods of the owner from the start."""
+    """A pod, and in its stead the pods of its owner once it is gone."""
 
     pod: str
+    """Its name; "": the pods of the owner from the start."""
     owner: Owner | None
+    """The workload that makes a new pod, None where nobody does."""
 
     @property
     def renewed(self) -> bool:
@@ -39,10 +46,12 @@ class One:
 
 @dataclass
 class Followed:
-    """What is followed in a namespace."""
+    """What is followed."""
 
     namespace: str
+    """The namespace of all of it."""
     each: list[One]
+    """Its pods; those that are gone for good leave the list."""
 
     def pods(self, api: Api) -> list[Mapping[str, Any]]:
         """The pods of now, [] while one of those that are followed has none.
@@ -97,12 +106,14 @@ def _revision(pod: Mapping[str, Any]) -> Any:
 
 @dataclass(frozen=True)
 class End:
-    """How it ended. failed: the pod whose pull failed with another cause, "" for none; pods: those that have their images;
-    gone: nothing is left to follow."""
+    """How what was followed has ended."""
 
     failed: str = ""
+    """The pod whose pull failed with a cause that was not known, "" for none."""
     pods: tuple[str, ...] = ()
+    """The pods that have their images, or run."""
     gone: bool = False
+    """Nothing is left to follow."""
 
 
 def known_events(api: Api, namespace: str) -> dict[str, int]:
@@ -114,9 +125,9 @@ def known_events(api: Api, namespace: str) -> dict[str, int]:
 
 
 def follow(
-    api: Api, followed: Followed, known: Mapping[str, int], causes: Collection[str], running: bool, say: TextIO
+    api: Api, followed: Followed, known: Mapping[str, int], causes: Collection[str], running: bool, observer: Observer
 ) -> End:
-    """Tell what happens until the pods have their images (running: until they run), or a pull fails otherwise.
+    """Tell the observer what happens until the pods have their images (running: until they run), or a pull fails otherwise.
 
     known: events that are no news; causes: the failures that are known, whose next attempts are told and waited out; any other
     ends it. Ctrl-C raises KeyboardInterrupt.
@@ -124,32 +135,35 @@ def follow(
     told = dict(known)
     pods: dict[str, Mapping[str, Any]] = {}
     pending: list[Mapping[str, Any]] = []
-    while True:
-        for event in events(api, followed.namespace):
-            about = (event or {}).get("involvedObject") or {}
-            if event is not None and about.get("kind") == "Pod":
-                pending.append(event)
-            if event is not None and about.get("uid") not in pods:
+    for event in events(api, followed.namespace):
+        about = (event or {}).get("involvedObject") or {}
+        if event is not None and about.get("kind") == "Pod":
+            pending.append(event)
+        if event is not None and about.get("uid") not in pods:
+            continue
+        try:
+            pods = {p["metadata"]["uid"]: p for p in followed.pods(api)}
+        except ApiError as error:
+            if error.gone:
+                return End(gone=True)
+            continue
+        except KubeError:
+            continue
+        for one in sorted(pending, key=_when):
+            uid = one["metadata"]["uid"]
+            if (one["involvedObject"].get("uid") not in pods) or told.get(uid, 0) >= _count(one):
                 continue
-            try:
-                pods = {p["metadata"]["uid"]: p for p in followed.pods(api)}
-            except ApiError as error:
-                if error.gone:
-                    return End(gone=True)
+            told[uid] = _count(one)
+            step = step_of(one)
+            if step is None:
                 continue
-            except KubeError:
-                continue
-            for one in sorted(pending, key=_when):
-                uid = one["metadata"]["uid"]
-                if (one["involvedObject"].get("uid") not in pods) or told.get(uid, 0) >= _count(one):
-                    continue
-                told[uid] = _count(one)
-                cause = _tell(one, say)
-                if cause and cause not in causes:
-                    return End(failed=str(one["involvedObject"].get("name")))
-            pending = [e for e in pending if e["involvedObject"].get("uid") not in pods][-200:]
-            if pods and all(_runs(p) if running else _has_images(p) for p in pods.values()):
-                return End(pods=tuple(p["metadata"]["name"] for p in pods.values()))
+            observer.step(step)
+            if step.cause and step.cause not in causes:
+                return End(failed=step.pod)
+        pending = [e for e in pending if e["involvedObject"].get("uid") not in pods][-MOST_PENDING:]
+        if pods and all(_runs(p) if running else _has_images(p) for p in pods.values()):
+            return End(pods=tuple(p["metadata"]["name"] for p in pods.values()))
+    raise AssertionError("a watch does not end by itself")
 
 
 def _when(event: Mapping[str, Any]) -> str:
@@ -162,27 +176,20 @@ def _count(event: Mapping[str, Any]) -> int:
     return int((event.get("series") or {}).get("count") or event.get("count") or 1)
 
 
-def _tell(event: Mapping[str, Any], say: TextIO) -> str:
-    """One line about a step of a pull. -> the cause of a failed one, else ""."""
+def step_of(event: Mapping[str, Any]) -> Step | None:
+    """What an event object says of a pull; None for one that is about something else."""
     reason, message = str(event.get("reason") or ""), str(event.get("message") or "")
     pod = str(event["involvedObject"].get("name"))
     named = NAMED.match(message)
     image = named[1] if named else ""
-    text, cause = "", ""
     if reason == "Pulling":
-        text = f"pulling {image}, attempt {_count(event)}"
-    elif reason == "Pulled":
+        return Step("pulling", pod, image, attempt=_count(event))
+    if reason == "Pulled":
         took = TOOK.search(message)
-        text = f"Pulled {image} in {took[1]}" if took else f"{image} is on the node"
-    elif reason in ("Failed", "InspectFailed", "ErrImageNeverPull") and (image or reason != "Failed"):
-        cause = classify(message).cause
-        text = f"failed: {cause}: {message[:300]}"
-    elif reason == "Started":
-        text = "container started"
-    if text:
-        say.write(clean(f"{time.strftime('%H:%M:%S')}  {pod}  {text}") + "\n")
-        say.flush()
-    return cause
+        return Step("pulled", pod, image, took=took[1]) if took else Step("present", pod, image)
+    if reason in ("Failed", "InspectFailed", "ErrImageNeverPull") and (image or reason != "Failed"):
+        return Step("failed", pod, image, cause=classify(message).cause, message=message)
+    return Step("started", pod) if reason == "Started" else None
 
 
 def _statuses(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -206,3 +213,39 @@ def _pulled(status: Mapping[str, Any]) -> bool:
 
 def _runs(pod: Mapping[str, Any]) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Running", "Succeeded") and _has_images(pod)
+
+
+class PodGone(Exception):
+    """What was watched does not exist any more. str(): the name of the pod."""
+
+
+def watch(api: Api, target: Targets, options: Options, observer: Observer, report_end: bool = True) -> list[Diagnosis]:
+    """Diagnose, and stay with the pulls that fail or go on until they have an end. -> what it ends with.
+
+    A pull that fails with another cause than before is diagnosed again. Where every image is there in the end, the pods are
+    diagnosed once more without a probe, so that the last diagnoses are of the end; without report_end they are not, and [] is
+    returned. Raises PodGone, and what `diagnose` raises.
+    """
+    namespace = next((one.namespace for one in target.named if one.namespace), api.namespace)
+    known = known_events(api, namespace)
+    first = diagnose(api, target, options, observer)
+    open_end = [d for d in first if d.verdict.exit_code or d.verdict.cause in PROGRESS]
+    if not open_end:
+        return first
+    by_name = not target.named or any(one.kind == "Pod" for one in target.named)
+    each = [One(d.case.target.pod if by_name else "", d.case.target.owner) for d in open_end]
+    causes = {classify(d.case.facts.said).cause if d.case.facts.said else d.verdict.cause for d in open_end}
+    end = follow(api, Followed(namespace, list(dict.fromkeys(each))), known, causes, False, observer)
+    return after(api, end, open_end[0].case, options, observer, report_end)
+
+
+def after(api: Api, end: End, case: Case, options: Options, observer: Observer, report_end: bool) -> list[Diagnosis]:
+    """The diagnoses of the end, as `watch` returns and raises. case: of what was followed."""
+    if end.gone:
+        raise PodGone(case.target.pod)
+    if not (end.failed or report_end):
+        return []
+    # where every image is there, nobody needs to be asked again
+    options = options if end.failed else replace(options, probe=False)
+    names = [end.failed] if end.failed else end.pods
+    return diagnose(api, Targets(tuple(Named("Pod", name, case.target.namespace) for name in names)), options, observer)

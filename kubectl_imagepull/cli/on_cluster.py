@@ -1,0 +1,90 @@
+"""`why` on a cluster: one diagnosis, and what --watch and --apply add to it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TextIO
+
+from ..kube.client import Api
+from ..model import worst_exit
+from ..report.style import clean
+from ..session.diagnosis import diagnose
+from ..session.observer import Diagnosis
+from ..session.options import Options
+from ..session.targets import Targets
+from ..session.watching import Followed, One, PodGone, after, follow, known_events, watch
+from . import apply, operands
+from .options import UsageError, api_of, options_of
+from .show import Printer, save, searched
+
+
+def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
+    """Diagnose what is meant, and do what --watch or --apply ask for. -> exit code as in the design."""
+    target = operands.parse(args.pod, args.selector, args.all_namespaces, args.filename, stdin)
+    options = options_of(args)
+    _check(args, options, target)
+    if args.save_case is not None:
+        save(args.save_case, "")  # what cannot be written is better known before a pod is started
+    api = api_of(args)
+    printer = Printer(args.output, out, err, searched(target, api.namespace), args.save_case)
+    try:
+        if args.apply:
+            return _apply(api, args, target, options, printer, out if printer.is_text else err, stdin)
+        if args.watch:
+            return _code(watch(api, target, options, printer, report_end=not printer.is_text))
+        return _code(diagnose(api, target, options, printer))
+    except PodGone as gone:
+        print(f"pod {gone} does not exist any more", file=err)
+        return 1
+    finally:
+        printer.close()
+
+
+def _code(diagnoses: Sequence[Diagnosis]) -> int:
+    return worst_exit(d.verdict.exit_code for d in diagnoses)
+
+
+def _check(args: argparse.Namespace, options: Options, target: Targets) -> None:
+    """Flags that do not go together. Raises UsageError."""
+    one_named = len(target.named) == 1
+    if (args.yes or args.tag) and not args.apply:
+        raise UsageError("error: --yes and --tag are for --apply")
+    if args.watch and (target.everywhere or len({one.namespace for one in target.named}) > 1):
+        raise UsageError("error: --watch stays with the pods of one namespace")
+    if args.apply and not one_named:
+        raise UsageError("error: --apply wants one pod or one workload (NAME or KIND/NAME)")
+    if (options.way_out.try_pull or options.compare_node) and not one_named:
+        raise UsageError("error: --try-pull and --compare-node want one pod or one workload (NAME or KIND/NAME)")
+
+
+def _apply(
+    api: Api,
+    args: argparse.Namespace,
+    target: Targets,
+    options: Options,
+    printer: Printer,
+    say: TextIO,
+    stdin: TextIO,
+) -> int:
+    """Offer the change that fixes it, make it, and stay until the pod runs or fails again. -> 0 it runs."""
+    diagnoses = diagnose(api, target, options, printer)
+    failing = [d for d in diagnoses if d.verdict.exit_code]
+    if not failing:
+        return _code(diagnoses)
+    case, verdict = failing[0].case, failing[0].verdict
+    try:
+        cases = [d.case for d in failing]
+        if len({(c.target.owner or c.target.pod, c.target.container, c.target.image) for c in cases}) > 1:
+            raise apply.Refused("several containers fail: fix them one by one, by hand")
+        change = apply.plan(api, case, verdict, args.tag)
+        known = known_events(api, case.target.namespace)
+        apply.make(api, case, change, args.yes, say, stdin)
+    except apply.Refused as refusal:
+        print(clean(f"not applied: {refusal}"), file=say)
+        return verdict.exit_code
+    if change.later:
+        return verdict.exit_code  # the pod of now fails as before
+    followed = Followed(case.target.namespace, [One("", case.target.owner)])
+    end = follow(api, followed, known, set(), True, printer)
+    return _code(after(api, end, case, options, printer, report_end=not printer.is_text))

@@ -1,0 +1,242 @@
+"""Collecting observations from every vantage at once, and leaving nothing behind whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from ..kube.client import Api
+from ..kube.errors import KubeError
+from ..model import Observation, Place, ProbeRun, Pull, ReadError
+from ..node import stats
+from ..node.here import Here
+from ..node.ladder import NodeAsked, Wanted, climb
+from ..node.plan import Plan
+from ..node.trail import Interrupted, Trail
+
+SIDE_BY_SIDE = 4
+"""Nodes that are probed at the same time: each is a pod there and a few threads here."""
+
+Emit = Callable[[Observation], None]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What was seen for one node."""
+
+    observations: tuple[Observation, ...] = ()
+    """In the order in which they came."""
+    probe: ProbeRun = field(default_factory=ProbeRun)
+    """The way out of the node that was taken."""
+    errors: tuple[ReadError, ...] = ()
+    """What could not be looked at."""
+    peer_probe: ProbeRun | None = None
+    """The way out of the node that it is compared with, None without one."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a source has to say at its end, beside its observations."""
+
+    probe: ProbeRun | None = None
+    """The way out of the node, of a source that takes one."""
+    peer_probe: ProbeRun | None = None
+    """The same of the node that is compared with."""
+    errors: tuple[ReadError, ...] = ()
+    """What it could not look at."""
+
+
+class Source(Protocol):
+    """One vantage. `run` is called once, in a thread of its own; `stop` from another one, at any time, also twice."""
+
+    def run(self, emit: Emit) -> Outcome:
+        """Give every observation to `emit`. Raises Interrupted after `stop`, KubeError where the API server goes away."""
+
+    def stop(self) -> None:
+        """End it and remove what it has created; returns when that is gone."""
+
+
+class NodeRung:
+    """The failing node, by the best rung that works there. The trial pull, where it is wanted, follows in the same run."""
+
+    def __init__(self, api: Api, node: NodeAsked, plan: Plan, wanted: Wanted, place: Place = "node") -> None:
+        self._api, self._node, self._plan, self._wanted, self._place = api, node, plan, wanted, place
+        self._trail = Trail(api)
+
+    def run(self, emit: Emit) -> Outcome:
+        """-> the way that was taken; deleted says whether its objects are gone."""
+        probe, errors = climb(self._api, self._trail, self._node, self._plan, emit, self._wanted, self._place)
+        left = self._trail.clear()
+        gone = probe.created and not left and not self._wanted.kept
+        return Outcome(replace(probe, deleted=gone), errors=(*errors, *left))
+
+    def stop(self) -> None:
+        """Nothing can be created any more, and what was is gone."""
+        self._trail.clear(close=True)
+
+
+class PeerNode:
+    """A second node that gets the same plan. Its observations are of place peer-node."""
+
+    def __init__(self, api: Api, node: NodeAsked, plan: Plan, wanted: Wanted) -> None:
+        self._rung = NodeRung(api, node, plan, replace(wanted, try_pull=False, kept=False), "peer-node")
+        self._name = node.name
+
+    def run(self, emit: Emit) -> Outcome:
+        """-> the way that was taken there, and why there is none."""
+        found = self._rung.run(emit)
+        errors = list(found.errors)
+        if found.probe is not None and not found.probe.created:
+            why = "; ".join(found.probe.why_not)
+            errors.append(ReadError("node", f"{self._name} could not be compared with: {why}"[:300]))
+        return Outcome(peer_probe=found.probe, errors=tuple(errors))
+
+    def stop(self) -> None:
+        """As of any node."""
+        self._rung.stop()
+
+
+class Workstation:
+    """This machine: the same probes as a child process, and the only place where credentials are tried."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._here = plan, Here()
+        self._challenges: dict[str, tuple[str, ...]] = {}
+
+    def run(self, emit: Emit) -> Outcome:
+        """Reports what keeps the probes from running as an error of the outcome."""
+
+        def learn(seen: Observation) -> None:
+            if seen.hop == "registry":
+                lines = tuple(str(line) for line in seen.data.get("challenges") or ())
+                self._challenges.setdefault(seen.subject.host, lines)
+            emit(seen)
+
+        try:
+            trouble = self._here.run(self._plan, learn)
+        except OSError as error:
+            trouble = f"the probes could not be started on this machine: {error}"
+        return Outcome(errors=(ReadError("workstation", trouble),) if trouble else ())
+
+    def challenges(self, pull: Pull) -> tuple[str, ...] | None:
+        """The WWW-Authenticate lines of the pull's registry, None while it has not answered."""
+        return self._challenges.get(pull.authority)
+
+    def stop(self) -> None:
+        """Ends the child at once."""
+        self._here.stop()
+
+
+class KubeletApi:
+    """What the node's kubelet says of itself through the API server, without any pod."""
+
+    def __init__(self, api: Api, node: str, needed: bool) -> None:
+        """needed: report what could not be read; beside a probe pod it is an extra, and its absence no news."""
+        self._api, self._node, self._needed = api, node, needed
+
+    def run(self, emit: Emit) -> Outcome:
+        """Two requests."""
+        errors = stats.ask(self._api, self._node, emit)
+        return Outcome(errors=tuple(errors) if self._needed else ())
+
+    def stop(self) -> None:
+        """Nothing is left of a request."""
+
+
+@dataclass
+class _Running:
+    """The sources of one node while they run."""
+
+    sources: Sequence[Source]
+    observations: list[Observation] = field(default_factory=list)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+
+    def collected(self) -> Collected:
+        outcomes = [self.outcomes[n] for n in sorted(self.outcomes)]
+        return Collected(
+            tuple(self.observations),
+            next((o.probe for o in outcomes if o.probe is not None), ProbeRun()),
+            tuple(e for o in outcomes for e in o.errors),
+            next((o.peer_probe for o in outcomes if o.peer_probe is not None), None),
+        )
+
+
+def collect(groups: Sequence[Sequence[Source]], seen: Emit) -> list[Collected]:
+    """Run the sources of every group (of a node), SIDE_BY_SIDE groups at a time. -> one Collected a group, in their order.
+
+    `seen` gets each observation in this thread, as it comes. A source that raises KubeError has that as its error; any other
+    exception is raised here. Whatever is raised, KeyboardInterrupt included, every source has been stopped by then.
+    """
+    running = [_Running(sources) for sources in groups]
+    news: queue.SimpleQueue[tuple[_Running, int, Observation | Outcome | Exception]] = queue.SimpleQueue()
+
+    def work(group: _Running, number: int) -> None:
+        try:
+            outcome = group.sources[number].run(lambda observation: news.put((group, number, observation)))
+        except Interrupted:
+            outcome = Outcome()
+        except KubeError as error:
+            outcome = Outcome(errors=(ReadError("node", str(error)),))
+        except Exception as error:  # a bug, to be raised where it is reported
+            news.put((group, number, error))
+            return
+        news.put((group, number, outcome))
+
+    def begin(group: _Running) -> None:
+        begun.append(group)
+        for number in range(len(group.sources)):
+            threading.Thread(target=work, args=(group, number), daemon=True).start()
+
+    begun: list[_Running] = []
+    waiting = [group for group in running if group.sources]
+    open_groups = len(waiting)
+    try:
+        for _ in range(min(SIDE_BY_SIDE, open_groups)):
+            begin(waiting.pop(0))
+        while open_groups:
+            group, number, item = news.get()
+            if isinstance(item, Exception):
+                raise item
+            if isinstance(item, Observation):
+                group.observations.append(item)
+                seen(item)
+                continue
+            group.outcomes[number] = item
+            if len(group.outcomes) == len(group.sources):
+                open_groups -= 1
+                if waiting:
+                    begin(waiting.pop(0))
+    finally:
+        with _uninterrupted():
+            _stop([source for group in begun for source in group.sources])
+    return [group.collected() for group in running]
+
+
+def _stop(sources: Sequence[Source]) -> None:
+    """Stop all of them side by side: each waits for the cluster to remove what it made."""
+    threads = [threading.Thread(target=source.stop, daemon=True) for source in sources]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ignore the signals that end the program: a second Ctrl-C must not leave a pod behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number in before:
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)

@@ -1,0 +1,186 @@
+"""What registries look like from a node, and whether the node can pull an image."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..image.reference import InvalidReference, Reference
+from ..kube.client import Api
+from ..kube.read import ContainerRead, PodRead, pull_of, read_node
+from ..model import Case, Facts, HopLine, NodeFacts, Observation, Pull, PullSecret, Target, Verdict
+from ..verdict.hops import line_of
+from .diagnosis import diagnose
+from .observer import Diagnosis, Observer
+from .options import Options
+from .targets import Found
+
+MOST_REGISTRIES = 20
+NOBODY = "imagepull-probe/does-not-exist"
+"""A repository that is asked for to see the challenge; no registry lets a name like it be guessed at by accident."""
+
+
+class BadTarget(ValueError):
+    """What cannot be asked of a node. field: registries or image; str(): what is wrong with it, one line."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        super().__init__(" ".join(message.split()))
+
+
+@dataclass(frozen=True)
+class NodeTarget:
+    """Registries as a node sees them, each as a pull that belongs to no pod. Raises BadTarget."""
+
+    node: str
+    """The node's name."""
+    registries: tuple[str, ...] = ()
+    """Hosts, with port or without. Empty, and no image: those of the images of the pods on that node."""
+    image: str = ""
+    """An image that the node pulls once (`Wanted.try_pull`), "" for none."""
+    pull_secret: str = ""
+    """The pull secret for the image, in the namespace of the connection."""
+
+    def __post_init__(self) -> None:
+        for host in self.registries:
+            _registry_pull(host, 0)
+        facts, pull = pull_of(self.image, "image")
+        if self.image and pull is None:
+            raise BadTarget("image", f'"{self.image[:120]}": {facts.advice}')
+
+    def find(self, api: Api, options: Options) -> Found:
+        """The registries, and the image last, as containers without a pod. Raises ApiError where the node cannot be read."""
+        node, images, references = read_node(api, self.node, options.way_out.namespace or api.namespace)
+        pulls = [_registry_pull(host, number) for number, host in enumerate(dict.fromkeys(self.registries))]
+        where = Target(api.namespace, "", node=node.name)
+        last = []
+        if self.image:
+            last = [self._image(where, node)]
+            pulls = [p for p in pulls if last[0].pull is None or p.authority != last[0].pull.authority]
+        elif not pulls:
+            pulls = _registries_of(references)
+        now = time.time()
+        containers = [ContainerRead(where, Facts(node=node, read_at=now), pull) for pull in pulls]
+        return Found([PodRead(api.namespace, "", node, (*containers, *last), images, ())])
+
+    def _image(self, where: Target, node: NodeFacts) -> ContainerRead:
+        """The image as a container whose pull nobody has tried. Its pull secret is not read: only the kubelet uses it."""
+        reference, pull = pull_of(self.image, "image")
+        names = (self.pull_secret,) if self.pull_secret else ()
+        facts = Facts(
+            policy="Always",
+            reference=reference,
+            pull_secret_names=names,
+            secrets=tuple(PullSecret(name, "forbidden", "not looked at") for name in names),
+            node=node,
+            read_at=time.time(),
+        )
+        return ContainerRead(dataclasses.replace(where, image=self.image), facts, pull)
+
+
+@dataclass(frozen=True)
+class RegistrySeen:
+    """One registry as the node sees it."""
+
+    host: str
+    """host, or host:port where the port is not 443."""
+    lines: tuple[HopLine, ...]
+    """What the node saw of it and of its token host, in the order of the path; empty: it could not be asked."""
+
+
+@dataclass(frozen=True)
+class TrialPull:
+    """How the node's pull of an image ended."""
+
+    seen: Observation
+    """Of hop runtime: pulled, failed or unfinished."""
+    verdict: Verdict | None = None
+    """Why it failed, None where it did not."""
+
+
+@dataclass(frozen=True)
+class NodeReport:
+    """What `probe_node` finds."""
+
+    case: Case
+    """Of the node, without an image: its probe and what could not be looked at."""
+    node: NodeFacts
+    """What the API server knows of the node."""
+    registries: tuple[RegistrySeen, ...]
+    """One a registry that was asked."""
+    pulled: TrialPull | None
+    """How the image was pulled, None where none was."""
+    exit_code: int
+    """0 every registry answers and the image was pulled, 1 something is broken, 3 it could not be seen from the node."""
+
+
+def probe_node(api: Api, target: NodeTarget, options: Options, observer: Observer | None = None) -> NodeReport | None:
+    """Probe registries from a node, and let it pull an image. -> None where the node's pods name no registry.
+
+    Raises KubeError where the API server cannot be asked or the node cannot be read.
+    """
+    diagnoses = diagnose(api, target, options, observer)
+    if not diagnoses:
+        return None
+    first = diagnoses[0].case
+    registries = tuple(_registry(d.case, d.case.pull) for d in diagnoses if d.case.pull is not None)
+    pulled = _pulled(diagnoses[-1]) if target.image else None
+    case = Case(
+        Target(first.target.namespace, "", node=target.node),
+        Facts(read_at=first.facts.read_at),
+        probe=first.probe,
+        errors=first.errors,
+    )
+    only_pulled = options.way_out.via == "rehearsal"
+    blind = pulled is None if only_pulled else not all(one.lines for one in registries)
+    broken = any(line.status == "fail" for one in registries for line in one.lines)
+    failed = pulled is not None and pulled.verdict is not None
+    code = 1 if failed else 3 if blind else 1 if broken else 0
+    return NodeReport(case, first.facts.node or NodeFacts(target.node), registries, pulled, code)
+
+
+def _registry_pull(host: str, number: int) -> Pull:
+    """A pull that only serves to ask this registry. Raises BadTarget for what is no registry host."""
+    try:
+        reference = Reference.parse(f"{host}/{NOBODY}:latest")
+    except InvalidReference:
+        reference = None
+    _, pull = pull_of(f"{host}/{NOBODY}:latest", f"r{number}")
+    domain = "docker.io" if host == "index.docker.io" else host
+    if reference is None or pull is None or "/" in host or reference.domain != domain:
+        raise BadTarget("registries", f'"{host[:80]}" is no registry host (like registry.example.com or 10.0.0.5:5000)')
+    return pull
+
+
+def _registries_of(images: Sequence[str]) -> list[Pull]:
+    """One pull for each registry that these images come from, the first image standing for it."""
+    found: dict[tuple[str, int], Pull] = {}
+    for number, image in enumerate(images):
+        _, pull = pull_of(image, f"r{number}")
+        if pull is not None:
+            found.setdefault((pull.host, pull.port), pull)
+    return list(found.values())[:MOST_REGISTRIES]
+
+
+def _registry(case: Case, pull: Pull) -> RegistrySeen:
+    """What the node saw of a registry and of its token host. Whether an image is there is another question."""
+    mine = [
+        o for o in case.observations if o.vantage.place == "node" and o.subject.role != "node" and o.hop != "manifest"
+    ]
+    bare = Case(Target("", "", node=case.target.node), Facts(), pull)
+    return RegistrySeen(pull.authority, tuple(_nobody_pulls(line_of(bare, o), o) for o in mine))
+
+
+def _nobody_pulls(line: HopLine, seen: Observation) -> HopLine:
+    """A registry that asks for credentials is in order here: nobody was going to pull."""
+    asks = seen.hop == "auth" and seen.outcome in ("basic", "401", "403")
+    return dataclasses.replace(line, status="pass") if asks else line
+
+
+def _pulled(diagnosis: Diagnosis) -> TrialPull | None:
+    seen = next((o for o in diagnosis.case.observations if o.vantage.rung == "rehearsal"), None)
+    if seen is None:
+        return None
+    return TrialPull(seen, diagnosis.verdict if seen.outcome == "failed" else None)
