@@ -7,10 +7,13 @@ from typing import Any
 
 
 class KubeError(Exception):
-    """Anything that keeps us from asking the API server. str(): the one line that the user reads, printable."""
+    """Anything that keeps us from asking the API server. str(): the one line that the user reads, printable.
 
-    def __init__(self, line: str) -> None:
-        super().__init__(_printable(line))
+    more: further lines, with advice.
+    """
+
+    def __init__(self, line: str, *more: str) -> None:
+        super().__init__("\n".join(map(_printable, (line, *more))))
 
 
 class ConfigError(KubeError):
