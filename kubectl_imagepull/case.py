@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import re
-import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from . import __version__
-from .model import CASE_VERSION, HOPS, Case, Observation, Subject, to_json
+from .model import CASE_VERSION, Case
+from .model.strict import Misfit, build, short, to_json
 
 API_VERSION = "imagepull.dev/v1alpha1"
 KIND = "Case"
 LARGEST = 64 * 1024 * 1024
 """Bytes of a file that is read at all: some thousand containers with every probe."""
-ROLES = frozenset({"registry", "mirror", "token", "blob", "proxy", "dns-server", "node", "pod"})
 
 
 class CaseError(ValueError):
@@ -48,7 +45,10 @@ def case_to_json(case: Case) -> dict[str, Any]:
 
 def case_from_json(value: Any, where: str = "case") -> Case:
     """One Case from JSON values. Raises CaseError, with the field's path below `where`."""
-    case = _build(Case, value, where)
+    try:
+        case = build(Case, value, where)
+    except Misfit as error:
+        raise CaseError(str(error)) from None
     assert isinstance(case, Case)
     return case
 
@@ -74,8 +74,8 @@ def parse(data: bytes, name: str) -> CaseFile:
         found = document.get("kind")
         what = f"a {found[:40]}" if isinstance(found, str) and found else "something else"
         raise CaseError(_line(f"{name}: not a case of kubectl imagepull but {what} (why --save-case FILE writes one)"))
-    if type(version) is not int or version < 1:
-        raise CaseError(_line(f"{name}: version: expected a whole number from 1, got {_short(version)}"))
+    if type(version) is not int or version < CASE_VERSION:
+        raise CaseError(_line(f"{name}: version: expected {CASE_VERSION}, got {short(version)}"))
     if version > CASE_VERSION:
         by = document.get("toolVersion")
         maker = f" by kubectl imagepull {by[:20]}" if isinstance(by, str) and by else ""
@@ -111,7 +111,7 @@ def _document(data: bytes, name: str) -> dict[str, Any]:
     except ValueError as error:
         raise CaseError(_line(f"{name}: not a case: {error}")) from None
     if not isinstance(document, dict):
-        raise CaseError(f"{name}: not a case: expected an object, got {_short(document)}")
+        raise CaseError(f"{name}: not a case: expected an object, got {short(document)}")
     return document
 
 
@@ -125,101 +125,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for n, (key, _) in enumerate(pairs) if key in {k for k, _ in pairs[:n]})
         raise ValueError(f"{twice[:60]!r} stands there twice")
     return found
-
-
-@cache
-def _hints(shape: type) -> Mapping[str, Any]:
-    return typing.get_type_hints(shape)
-
-
-def _build(shape: Any, value: Any, where: str) -> Any:
-    """A value of this annotation. Raises CaseError."""
-    origin, arguments = typing.get_origin(shape), typing.get_args(shape)
-    if shape is Any:
-        return _plain(value, where)
-    if dataclasses.is_dataclass(shape) and isinstance(shape, type):
-        return _dataclass(shape, value, where)
-    if origin in (types.UnionType, typing.Union):
-        return None if value is None else _build(next(a for a in arguments if a is not types.NoneType), value, where)
-    if origin is Literal:
-        if value not in arguments or not isinstance(value, str):
-            raise _wrong(where, f"one of {', '.join(arguments)}", value)
-        return value
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise _wrong(where, "a list", value)
-        return tuple(_build(arguments[0], item, f"{where}[{n}]") for n, item in enumerate(value))
-    if origin is Mapping:
-        if not isinstance(value, dict):
-            raise _wrong(where, "an object", value)
-        return {str(k): _build(arguments[1], v, f"{where}.{str(k)[:60]}") for k, v in value.items()}
-    if shape is bool and isinstance(value, bool):
-        return value
-    if shape is int and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53:
-        return value
-    if shape is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        if math.isfinite(value) and abs(value) < 2**53:
-            return float(value)
-        raise _wrong(where, "a number of sensible size", value)
-    if shape is str and isinstance(value, str):
-        return _text(value, where)
-    names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-    raise _wrong(where, names.get(shape, "another value"), value)
-
-
-def _dataclass(shape: type, value: Any, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise _wrong(where, "an object", value)
-    fields = {f.name: f for f in dataclasses.fields(shape)}
-    if shape is Case:
-        del fields["version"]
-    for name in value:
-        if name not in fields:
-            raise CaseError(_line(f"{where}.{name[:60]}: no field of a case: damaged, or from another version"))
-    found = {}
-    for name, one in fields.items():
-        if name in value:
-            found[name] = _build(_hints(shape)[name], value[name], f"{where}.{name}")
-        elif one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING:
-            raise CaseError(f"{where}.{name}: missing")
-    made = shape(**found)
-    if isinstance(made, Observation) and made.hop not in HOPS:
-        raise _wrong(f"{where}.hop", f"one of {', '.join(HOPS)}", made.hop)
-    if isinstance(made, Subject) and made.role not in ROLES:
-        raise _wrong(f"{where}.role", f"one of {', '.join(sorted(ROLES))}", made.role)
-    return made
-
-
-def _plain(value: Any, where: str) -> Any:
-    """A JSON value as it is, without lone surrogates and giant numbers, which no later step could print."""
-    if isinstance(value, str):
-        return _text(value, where)
-    if isinstance(value, list):
-        return [_plain(item, f"{where}[{n}]") for n, item in enumerate(value)]
-    if isinstance(value, dict):
-        return {_text(k, where): _plain(v, f"{where}.{k[:60]}") for k, v in value.items()}
-    if isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) < 2**53):
-        raise _wrong(where, "a number of sensible size", value)
-    return value
-
-
-def _text(value: str, where: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise CaseError(_line(f"{where}: half of a surrogate pair, which is no text")) from None
-    return value
-
-
-def _wrong(where: str, expected: str, value: Any) -> CaseError:
-    return CaseError(_line(f"{where}: expected {expected}, got {_short(value)}"))
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, (dict, list)):
-        return "an object" if isinstance(value, dict) else "a list"
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _line(text: str) -> str:

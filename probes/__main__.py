@@ -67,6 +67,8 @@ class Frames:
                 "outcome": seen.outcome,
                 "summary": seen.summary,
                 "data": seen.data,
+                "attempt": seen.attempt,
+                "via": seen.via,
                 "ms": seen.ms,
             }
         )

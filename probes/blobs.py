@@ -73,24 +73,24 @@ def _digest(descriptor: Dict[str, Any]) -> str:
 
 
 def platforms(document: Document) -> List[Dict[str, Any]]:
-    """The platforms of an index as they are written, None for an entry without one; at most MOST_PLATFORMS."""
+    """The platforms of an index as `platform_of` has them, {} for an entry without one; at most MOST_PLATFORMS."""
     found = []
     for entry in document.entries[:MOST_PLATFORMS]:
         named = entry.get("platform")
-        found.append({"platform": platform_of(named) if isinstance(named, dict) else None})
+        found.append(platform_of(named) if isinstance(named, dict) else {})
     return found
 
 
 def platform_of(document: Dict[str, Any]) -> Dict[str, Any]:
-    """os, architecture, variant, os.version and os.features of a platform or an image configuration."""
+    """os, architecture, variant, os_version and os_features of a platform or an image configuration, as far as it has them."""
     kept: Dict[str, Any] = {
-        name: printable(document[name], 60)
+        name.replace(".", "_"): printable(document[name], 60)
         for name in ("os", "architecture", "variant", "os.version")
         if isinstance(document.get(name), str)
     }
     features = document.get("os.features")
     if isinstance(features, list):
-        kept["os.features"] = [printable(f, 60) for f in features[:10] if isinstance(f, str)]
+        kept["os_features"] = [printable(f, 60) for f in features[:10] if isinstance(f, str)]
     return kept
 
 

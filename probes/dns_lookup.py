@@ -73,7 +73,7 @@ def beside(host: str, seen: Seen, conf: ResolvConf, deadline: Deadline) -> Optio
     """What a second resolver says of a name that was asked for already; None where it says the same or nobody was asked.
 
     -> outcome differs: one of them resolves the name and the other does not, or one gives addresses of a private network and
-    the other public ones. Addresses differ by themselves where a name has many. data: server, name, outcome, addresses.
+    the other public ones. Addresses differ by themselves where a name has many. data: server, name, other_outcome, addresses.
     """
     if seen.outcome in ("literal", "hosts-file", "no-resolver"):
         return None
@@ -81,7 +81,7 @@ def beside(host: str, seen: Seen, conf: ResolvConf, deadline: Deadline) -> Optio
     mine, theirs = seen.data.get("addresses") or [], other.data.get("addresses") or []
     if bool(mine) == bool(theirs) and (not mine or _private(mine) == _private(theirs)):
         return None
-    data = {"server": ", ".join(conf.servers), "name": host, "outcome": other.outcome, "addresses": theirs}
+    data = {"server": ", ".join(conf.servers), "name": host, "other_outcome": other.outcome, "addresses": theirs}
     said = f"the kubelet's resolver, which pods get, says otherwise of {host}: {other.summary}"
     return Seen("differs", said, data, other.ms)
 

@@ -65,7 +65,7 @@ class Found:
     outcome: str
     endpoints: Tuple[Endpoint, ...]
     source: str = ""
-    problems: Tuple[Dict[str, str], ...] = ()
+    problems: Tuple[Dict[str, Any], ...] = ()
     note: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -130,13 +130,13 @@ def good_host(host: str) -> bool:
     return bool(_HOST.fullmatch(host))
 
 
-def problem(file: str, text: str, fatal: bool = False) -> Dict[str, str]:
+def problem(file: str, text: str, fatal: bool = False) -> Dict[str, Any]:
     """One entry of Found.problems, without a login that a URL in it may have."""
     said = printable(_LOGIN.sub("", text), 200)
-    return {"file": printable(file, 200), "problem": said, **({"fatal": "yes"} if fatal else {})}
+    return {"file": printable(file, 200), "problem": said, **({"fatal": True} if fatal else {})}
 
 
-def unusable_files(root: str, file: str, endpoints: Sequence[Endpoint]) -> Tuple[Dict[str, str], ...]:
+def unusable_files(root: str, file: str, endpoints: Sequence[Endpoint]) -> Tuple[Dict[str, Any], ...]:
     """Authorities and client keys that the configuration names and that surely are not there, and authorities that are none:
     containerd refuses both (core/remotes/docker/config/hosts.go tlsConfigFromHost)."""
     named = [("ca", path) for e in endpoints for path in e.ca]

@@ -80,13 +80,10 @@ emit() {
     [ -z "$quiet" ] || return 0
     json "$5"
     summary=$text
-    members=$7
-    if [ -n "$attempt" ]; then
-        json "$attempt"
-        members="$members${members:+,}\"attempt\":\"$text\""
-    fi
+    json "$attempt"
+    tried=$text
     json "$3"
-    frame "{\"kind\":\"seen\",\"hop\":\"$1\",\"role\":\"$2\",\"host\":\"$text\",\"outcome\":\"$4\",\"summary\":\"$summary\",\"pull\":\"$6\",\"data\":{$members},\"ms\":0,\"at\":$(clock)}"
+    frame "{\"kind\":\"seen\",\"hop\":\"$1\",\"role\":\"$2\",\"host\":\"$text\",\"outcome\":\"$4\",\"summary\":\"$summary\",\"pull\":\"$6\",\"attempt\":\"$tried\",\"data\":{$7},\"ms\":0,\"at\":$(clock)}"
 }
 
 began=$(clock)
@@ -1267,13 +1264,13 @@ fetch_token() {
     token=${token%%\"*}
     case $token in *[!A-Za-z0-9._~+/=-]*) token= ;; esac
     if [ "$code" = 200 ] && [ -n "$token" ]; then
-        emit auth token "$label" token "token granted anonymously" "$pull" "\"via\":\"anonymous\""
+        emit auth token "$label" token "token granted anonymously" "$pull"
     elif [ "$code" = 200 ]; then
         token=
-        emit auth token "$label" no-token "no token in the answer" "$pull" "\"via\":\"anonymous\""
+        emit auth token "$label" no-token "no token in the answer" "$pull"
     else
         token=
-        emit auth token "$label" "$code" "no token anonymously: HTTP $code" "$pull" "\"via\":\"anonymous\",\"token_status\":$code"
+        emit auth token "$label" "$code" "no token anonymously: HTTP $code" "$pull" "\"token_status\":$code"
     fi
 }
 
@@ -1306,7 +1303,7 @@ rate() {
     header source
     source_said=$value
     [ -n "$limit_said$left_said" ] || [ "$code" = 429 ] || return 1
-    data="\"via\":\"anonymous\",\"status\":$code" words=throttled result=ok
+    data="\"status\":$code" words=throttled result=ok
     most_pulls=${limit_said%%;*} left=${left_said%%;*} window=
     case $limit_said in *';w='*) window=${limit_said##*;w=} ;; esac
     if number "$most_pulls"; then data="$data,\"limit\":$number" most_pulls=$number; else most_pulls=?; fi
@@ -1350,7 +1347,7 @@ manifest() {
             ;;
         *)
             # busybox wget shows no header of a 401
-            emit manifest $role "$registry" 401 "HTTP 401; this tool does not show what is asked for" "$pull" "\"via\":\"anonymous\",\"status\":401"
+            emit manifest $role "$registry" 401 "HTTP 401; this tool does not show what is asked for" "$pull" "\"status\":401"
             return
             ;;
         esac
@@ -1362,7 +1359,7 @@ manifest() {
         request GET "$url" "$3" "$4" "$8" "$bearer"
     fi
     error_codes
-    data="\"via\":\"anonymous\",\"status\":${status:-0},\"errors\":[$errors]"
+    data="\"status\":${status:-0},\"errors\":[$errors]"
     if [ "$status" = 404 ]; then
         request GET "$base/tags/list" "$3" "$4" "$8" "$bearer"
         error_codes
@@ -1418,12 +1415,12 @@ content() {
             architecture=$value
             member "$piece" variant
             platform_of "$system" "$architecture" "$value"
-            platforms="$platforms${platforms:+,}{\"platform\":$value}"
+            platforms="$platforms${platforms:+,}$value"
             entries=$((entries + 1))
             [ "$named" = unknown/unknown ] || shown="$shown${shown:+, }$named"
             if [ -z "$chosen" ] && [ "$system/$architecture" = "linux/$machine" ]; then chosen=$digest; fi
         done
-        emit platform $role "$registry" index "an index with ${shown:-nothing in it}" "$pull" "\"via\":\"anonymous\",\"platforms\":[$platforms],\"entries\":$entries"
+        emit platform $role "$registry" index "an index with ${shown:-nothing in it}" "$pull" "\"platforms\":[$platforms],\"entries\":$entries"
         case $chosen in sha256:* | sha512:*) ;; *) return ;; esac
         case $chosen in *[!a-z0-9:]*) return ;; esac
         request GET "$base/manifests/$chosen$query_ns" "$registry_host" "$registry_port" "$registry_address" "$bearer"
@@ -1448,7 +1445,7 @@ content() {
     if [ -n "$single" ] && [ "$http" != busybox ]; then one_platform; fi
     # busybox has no way to ask for the beginning only
     if [ -n "$layer" ] && [ "$http" != busybox ]; then blob layer "$layer" || return; fi
-    emit blobs "$blob_role" "$blob_host" ok "the configuration${layer:+ and the beginning of a layer} can be fetched" "$pull" "\"via\":\"anonymous\""
+    emit blobs "$blob_role" "$blob_host" ok "the configuration${layer:+ and the beginning of a layer} can be fetched" "$pull"
 }
 
 # an image that is in no index tells its platform in its configuration, where that is not somewhere else
@@ -1462,7 +1459,7 @@ one_platform() {
     member "$body" os
     [ -n "$architecture$value" ] || return
     platform_of "$value" "$architecture" ''
-    emit platform $role "$registry" single "one image, for $named" "$pull" "\"via\":\"anonymous\",\"platforms\":[{\"platform\":$value}],\"single\":true"
+    emit platform $role "$registry" single "one image, for $named" "$pull" "\"platforms\":[$value],\"single\":true"
 }
 
 # kind digest: one blob, redirects followed by hand; the hosts that it is sent to never see a token. -> 1 where it cannot be had
@@ -1526,7 +1523,7 @@ blob() {
     [ "$ending" = http ] || words=$ending
     [ -z "$too_long" ] || words="redirected to an address that is too long to follow"
     emit blobs "$blob_role" "$blob_host" "$word" "$1 ${2%"${2#???????????????????}"}...: $words" "$pull" \
-        "\"via\":\"anonymous\",\"kind\":\"$1\",\"digest\":\"$2\",\"status\":${code:-0},\"errors\":[$errors]"
+        "\"kind\":\"$1\",\"digest\":\"$2\",\"status\":${code:-0},\"errors\":[$errors]"
     return 1
 }
 

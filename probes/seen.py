@@ -16,12 +16,15 @@ from typing import Any, Dict, List, Optional, Type
 
 @dataclass(frozen=True)
 class Seen:
-    """One answer. outcome: a word of the probe's own list; summary: one line for a person; data: JSON values; ms: taken."""
+    """One answer. outcome: a word of the probe's own list; summary: one line for a person; data: JSON values, named as the fields
+    of the hop's detail; ms: taken; attempt: the mirror that was being tried; via: the secret whose credential was shown."""
 
     outcome: str
     summary: str
     data: Dict[str, Any] = field(default_factory=dict)
     ms: float = 0.0
+    attempt: str = ""
+    via: str = ""
 
 
 @dataclass(frozen=True)

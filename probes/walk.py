@@ -140,7 +140,7 @@ def _marking(emit: Emit, attempt: str) -> Emit:
     """The same emit, with the attempt in every observation."""
 
     def marked(hop: str, role: str, host: str, seen: Seen, pull: str = "") -> None:
-        emit(hop, role, host, Seen(seen.outcome, seen.summary, {**seen.data, "attempt": attempt}, seen.ms), pull)
+        emit(hop, role, host, dataclasses.replace(seen, attempt=attempt), pull)
 
     return marked
 
@@ -290,7 +290,7 @@ class Walk:
                 "connect", role, label, Seen("tunnel", f"through proxy {proxy.label}", {"proxy": proxy.label}, seen.ms)
             )
             return [led]
-        data = {**seen.data, "for": label, "login": proxy.login}
+        data = {**seen.data, "proxy_for": label, "login": proxy.login}
         emit("connect", "proxy", proxy.label, Seen(seen.outcome, seen.summary + self._directly(to), data, seen.ms))
         said = f"the proxy {proxy.label} does not lead there"
         emit("connect", role, label, Seen("not-reached", said, {"proxy": proxy.label}))
@@ -368,8 +368,7 @@ class Walk:
             if (end.role, one.name, end.prefix) not in first.greeted:
                 first.greeted.add((end.role, one.name, end.prefix))
                 greeting = first.greetings[end.prefix]
-                data = {**greeting.data, "attempt": one.name} if one.name else greeting.data
-                self._emit("registry", end.role, end.label, dataclasses.replace(greeting, data=data))
+                self._emit("registry", end.role, end.label, dataclasses.replace(greeting, attempt=one.name))
         readable = self._anonymous(one, read)
         for login in pull.logins:
             if self._with_login(one, login, readable or read):
@@ -383,8 +382,9 @@ class Walk:
             seen = dataclasses.replace(seen, outcome="not-verified", summary=f"{seen.summary}; {WITHHELD}")
         elif one.endpoint.answers_differ and seen.outcome in REFUSALS:
             seen = dataclasses.replace(seen, outcome="not-verified", summary=f"{seen.summary}; {SHOWN}")
-        data = {**seen.data, "attempt": one.name} if one.name else seen.data
-        self._emit(hop, role, host, dataclasses.replace(seen, data=data), one.pull.id)
+        data = dict(seen.data)
+        via = str(data.pop("via", ""))
+        self._emit(hop, role, host, dataclasses.replace(seen, data=data, attempt=one.name, via=via), one.pull.id)
 
     def _anonymous(self, one: _Try, read: bool) -> bool:
         """As a runtime without credentials: ask, answer the challenge, ask again. -> True where the manifest is answered."""
@@ -398,10 +398,10 @@ class Walk:
             answered = self._manifest(one, auth)
         elif answered.reply.status in (200, 404):  # any other answer may come before the question
             self._tell(one, "auth", Seen("not-needed", "no credentials asked for"))
-        self._report(one, answered, auth, "anonymous")
+        self._report(one, answered, auth, "")
         reply = answered.reply
         if reply.status == 200 and not read:
-            self._content(one, reply, auth, "anonymous")
+            self._content(one, reply, auth, "")
         return reply.status == 200
 
     def _with_login(self, one: _Try, login: Login, readable: bool) -> bool:
@@ -434,7 +434,7 @@ class Walk:
         with self._lock:
             before = self._sent.get(to)
         if before is not None and before.status != 200:
-            word = "refused" if before.status == 401 else "not-tried"
+            word = "rejected" if before.status == 401 else "not-tried"
             said = f"{who}: {before.said} for another image of this host, not sent again"
             self._tell(one, "auth", Seen(word, said, {**_about(login), "status": before.status}))
             return False
@@ -449,7 +449,7 @@ class Walk:
             said = f"{who}: redirected to {there}, where the credential is not sent: {reply.said}"
             self._tell(one, "auth", Seen("not-verified", said, data, reply.ms))
         else:
-            word = "refused" if reply.status == 401 else "accepted" if reply.status else reply.trouble
+            word = "rejected" if reply.status == 401 else "accepted" if reply.status else reply.trouble
             # a 403 comes after the login, and may be about it all the same: a password that has run out
             taken = "accepted" if reply.status in (200, 404) else "asks for no credentials any more"
             self._tell(one, "auth", Seen(word, f"{who}: {taken if word == 'accepted' else reply.said}", data, reply.ms))
@@ -599,7 +599,7 @@ class Walk:
     def _platforms(self, one: _Try, document: blobs.Document, reply: Reply, via: str) -> None:
         """What a manifest says by itself: the platforms of an index, or that it is no image. Nothing of a plain image."""
         listed = blobs.platforms(document)
-        words = [_platform_word(entry["platform"]) for entry in listed]
+        words = [_platform_word(entry) for entry in listed]
         said = "an index with " + (", ".join(w for w in words[:6] if w != "unknown/unknown") or "nothing in it")
         data: Dict[str, Any] = {"via": via, "platforms": listed, "entries": len(document.entries)}
         if document.kind == "index" and document.entries:
@@ -634,7 +634,7 @@ class Walk:
                     outcome = "corrupt"
                 elif single and isinstance(reply.document, dict):
                     found = blobs.platform_of(reply.document)
-                    data = {"via": via, "platforms": [{"platform": found}], "single": True}
+                    data = {"via": via, "platforms": [found], "single": True}
                     said = f"one image, for {_platform_word(found)}"
                     self._tell(one, "platform", Seen("single", said, data, reply.ms))
             subject = ("blob", elsewhere) if elsewhere else (one.endpoint.role, one.endpoint.label)
@@ -707,7 +707,7 @@ class Walk:
 
 def _about(login: Login) -> Dict[str, Any]:
     """Which credential it was, without its password."""
-    return {"secret": login.secret, "username": login.username, "registry_key": login.registry_key}
+    return {"via": login.secret, "username": login.username, "registry_key": login.registry_key}
 
 
 def _greeting(reply: Reply) -> Seen:
@@ -737,9 +737,9 @@ def _shown(challenges: Sequence[str]) -> List[str]:
     return [printable(line, 1000) for line in challenges]
 
 
-def _platform_word(platform: Optional[Dict[str, Any]]) -> str:
+def _platform_word(platform: Dict[str, Any]) -> str:
     """os/architecture/variant of a platform."""
-    if platform is None:
+    if not platform:
         return "an entry without platform"
     words = [str(platform.get("os") or "unknown"), str(platform.get("architecture") or "unknown")]
     return "/".join([*words, *([str(platform["variant"])] if platform.get("variant") else [])])

@@ -15,7 +15,7 @@ from .. import __version__
 from ..report import document, text
 from ..report.style import Style
 from ..report.table import RegistryRow, registries, row_of
-from ..session.node_report import BadTarget, NodeReport, NodeTarget, TrialPull, probe_node
+from ..session.node_report import BadTarget, NodeReport, NodeTarget, Pulled, probe_node
 from ..session.observer import Observer, Plan
 from .options import UsageError, add_timeout, add_way_out, api_of, options_of, style_of
 
@@ -95,16 +95,16 @@ def _report(report: NodeReport, rows: Sequence[RegistryRow], style: Style) -> st
     return found + (f"\n{foot}\n" if foot else "")
 
 
-def _pull(pulled: TrialPull, style: Style) -> str:
+def _pull(pulled: Pulled, style: Style) -> str:
     """How the pull ended, for the terminal."""
     seen, verdict = pulled.seen, pulled.verdict
-    lines = [style.wrap(f"image {seen.data.get('image')}: {seen.summary}", 2, 0)]
+    lines = [style.wrap(f"image {seen.detail.image}: {seen.summary}", 2, 0)]
     if verdict is not None:
         lines.append(style.wrap(f"{verdict.title} ({verdict.cause}, {verdict.confidence})", 2))
         lines += [style.wrap(line, 4, 2) for line in verdict.explanation]
         if verdict.alternatives:
             lines.append(style.wrap(f"could also be: {', '.join(verdict.alternatives)}", 2))
-        lines.append(style.wrap(f"the kubelet said: {seen.data.get('message')}", 2))
+        lines.append(style.wrap(f"the kubelet said: {seen.detail.message}", 2))
     return "\n".join(lines)
 
 
@@ -131,14 +131,14 @@ def _document(report: NodeReport, rows: Sequence[RegistryRow]) -> dict[str, obje
     }
 
 
-def _pull_document(pulled: TrialPull) -> dict[str, object]:
+def _pull_document(pulled: Pulled) -> dict[str, object]:
     seen, verdict = pulled.seen, pulled.verdict
     return {
-        "image": str(seen.data.get("image")),
+        "image": seen.detail.image,
         "outcome": seen.outcome,
         "cause": verdict.cause if verdict is not None else "none",
         **({"confidence": verdict.confidence, "title": verdict.title} if verdict is not None else {}),
         "also": list(verdict.alternatives) if verdict is not None else [],
-        "message": str(seen.data.get("message")),
+        "message": seen.detail.message,
         "seconds": round(seen.ms / 1000, 1),
     }

@@ -1,7 +1,8 @@
 """Reads the framed JSON lines that a vantage writes (the other end is `probes/__main__.py`).
 
 A log is untrusted: anything on the node may write to it, and what a registry said is quoted in it. So a line counts only
-with the run's own nonce, and every string of it is bounded and freed of control characters here, once.
+with the run's own nonce, every string of it is bounded and freed of control characters here, once, and its data has to fit the
+detail of its hop.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..model import HOPS, Observation, Subject, Vantage
+from ..model import Observation, Subject, Vantage, detail_of
+from ..model.strict import Misfit, build
+from ..model.vocabulary import PROBED_ROLES
 
 PROTOCOL = "imagepull/1"
 MOST_LINE = 64 << 10
 MOST_FRAMES = 2000
 MOST_TEXT = 4000
 MOST_ITEMS = 200
-ROLES = frozenset({"registry", "mirror", "token", "blob", "proxy", "dns-server", "node"})
+CUT = {"cut": True}
 
 
 @dataclass(frozen=True)
@@ -80,16 +83,26 @@ class FrameReader:
 
     def _observation(self, document: dict[str, Any]) -> Observation | None:
         hop, role = document.get("hop"), document.get("role")
-        if not isinstance(hop, str) or not isinstance(role, str) or hop not in HOPS or role not in ROLES:
+        if not isinstance(hop, str) or not isinstance(role, str) or role not in PROBED_ROLES:
             return None
-        data = document.get("data")
+        outcome = _text(document.get("outcome"), 60)
+        kind = detail_of(hop, outcome)
+        if kind is None:
+            return None
+        data = document.get("data") or {}
+        try:
+            # a frame that was too large says no more than its summary
+            detail = kind() if data == CUT else build(kind, _clean(data, 0), "data")
+        except Misfit:
+            return None
         return Observation(
-            hop=hop,
-            subject=Subject(role, _text(document.get("host"), 300)),
-            vantage=self._vantage,
-            outcome=_text(document.get("outcome"), 60),
-            summary=_text(document.get("summary"), 600),
-            data=_clean(data, 0) if isinstance(data, dict) else {},
+            detail,
+            Subject(role, _text(document.get("host"), 300)),
+            self._vantage,
+            outcome,
+            _text(document.get("summary"), 600),
+            attempt=_text(document.get("attempt"), 300),
+            via=_text(document.get("via"), 253),
             pull=_text(document.get("pull"), 40),
             ms=_number(document.get("ms")),
             at=_number(document.get("at")),

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ..image.registries import kind_of
-from ..model import Observation, Pull, Subject, Vantage
+from ..model import Auth, Connect, Detail, Dns, Http, Manifest, NameAnswer, Observation, Pull, Subject, Tls, Vantage
 from .follow import (
     POLL,
     STARTUP_SECONDS,
@@ -288,7 +288,7 @@ def observations(text: str, asked: Asked, vantage: Vantage, patience: int = PATI
     if asked.role == "token" and hops[-1].hop != "auth":
         for pull in asked.pulls:
             subject = hops[-1].subject
-            yield Observation("auth", subject, vantage, "not-reached", f"{subject.host} cannot be spoken to", {}, pull)
+            yield Observation(Auth(), subject, vantage, "not-reached", f"{subject.host} cannot be spoken to", pull=pull)
 
 
 def _hops(text: str, asked: Asked, vantage: Vantage, patience: int) -> Iterator[Observation]:
@@ -296,8 +296,8 @@ def _hops(text: str, asked: Asked, vantage: Vantage, patience: int) -> Iterator[
     authority = question.host if question.port == 443 else f"{question.host}:{question.port}"
     subject = Subject(asked.role, authority)
 
-    def at(name: str, outcome: str, summary: str, about: str = "", **data: Any) -> Observation:
-        return Observation(name, subject, vantage, outcome, summary, {**data, "kubelet": text[:600]}, about)
+    def at(detail: Detail, outcome: str, summary: str, about: str = "") -> Observation:
+        return Observation(detail, subject, vantage, outcome, summary, pull=about)
 
     status = _STATUS.search(text)
     lookup = _LOOKUP.search(text)
@@ -309,8 +309,8 @@ def _hops(text: str, asked: Asked, vantage: Vantage, patience: int) -> Iterator[
             "timeout": "does not answer",
             "server-failure": "fails",
         }
-        servers = [{"server": server, "name": lookup.group(1), "outcome": outcome}] if server else []
-        yield at("dns", outcome, f"{server or 'the resolver'} {said[outcome]}", servers=servers)
+        servers = (NameAnswer(server, lookup.group(1), outcome),) if server else ()
+        yield at(Dns(servers=servers), outcome, f"{server or 'the resolver'} {said[outcome]}")
         return
     endings = (
         ("connect: connection refused", "refused", "connection refused"),
@@ -320,27 +320,33 @@ def _hops(text: str, asked: Asked, vantage: Vantage, patience: int) -> Iterator[
     )
     for ending, outcome, summary in endings:
         if ending in text and not status:
-            yield at("dns", "ok", "resolves")
-            yield at("connect", outcome, summary, tried=[])
+            yield at(Dns(), "ok", "resolves")
+            yield at(Connect(), outcome, summary)
             return
     if not status and ("context deadline exceeded" in text or "Client.Timeout" in text):
-        yield at("connect", "no-answer", f"no answer within {patience} s (resolver, host or a proxy in between)")
+        yield at(Connect(), "no-answer", f"no answer within {patience} s (resolver, host or a proxy in between)")
         return
-    yield at("dns", "ok", "resolves")
-    yield at("connect", "open", "answers")
+    yield at(Dns(), "ok", "resolves")
+    yield at(Connect(), "open", "answers")
     if "server gave HTTP response to HTTPS client" in text or "first record does not look like a TLS" in text:
-        yield at("tls", "plain-http", "the port answers plain HTTP")
+        yield at(Tls(), "plain-http", "the port answers plain HTTP")
         return
     if not status and ("tls:" in text or "EOF" in text or "reset by peer" in text):
         outcome = "reset" if "reset by peer" in text else "closed" if "EOF" in text else "handshake-failed"
-        yield at("tls", outcome, text.rpartition(": ")[2][:120])
+        yield at(Tls(), outcome, text.rpartition(": ")[2][:120])
         return
     if question.scheme == "https":
-        yield at("tls", "not-verified", "handshake done, certificate not checked")
-    code = status.group(1) if status else "3xx"
-    words = "redirects" if code == "3xx" else "HTTP 2xx" if code == "200" else f"HTTP {code}"
+        yield at(Tls(), "not-verified", "handshake done, certificate not checked")
+    code = status.group(1) if status else "redirected"
+    words = "redirects" if status is None else "HTTP 2xx" if code == "200" else f"HTTP {code}"
+    number = int(code) if status else 0
+    details: dict[str, Detail] = {
+        "registry": Http(number),
+        "manifest": Manifest(number),
+        "auth": Auth(status=number),
+    }
     outcome = "token" if asked.hop == "auth" and code == "200" else code
     if asked.hop == "auth":
         words += " for the token of an anonymous pull"
     for pull in asked.pulls or ("",):
-        yield at(asked.hop, outcome, words, pull, status=int(code) if code.isdigit() else 0, via="anonymous", errors=[])
+        yield at(details[asked.hop], outcome, words, pull)

@@ -375,7 +375,7 @@ def _once(seen: Seen) -> Seen:
 
     def first(observation: Observation) -> None:
         o = observation
-        key = (o.hop, o.subject, o.outcome, str(o.data.get("attempt")), o.vantage.rung)
+        key = (o.hop, o.subject, o.outcome, o.attempt, o.vantage.rung)
         if o.pull or key not in told:
             told.add(key)
             seen(o)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..model import Observation, Subject, Vantage
+from ..model import Observation, Subject, TrialPull, Vantage
 from .follow import POLL, STARTUP_SECONDS, Refused, RungFailed, Taken, pod_events, pod_of, refused, start, statuses
 from .pod import Run, rehearsal_spec
 from .trail import Client, Trail
@@ -35,7 +35,7 @@ def rehearse(
 ) -> Taken:
     """Let the kubelet pull, and tell `seen` one observation an image: hop runtime, outcome pulled, failed or unfinished.
 
-    An observation's data: message (the runtime's own words), image, cost. Raises RungFailed where no pod can be made.
+    Raises RungFailed where no pod can be made.
     """
     if not what.images:
         raise RungFailed("there is no image to pull")
@@ -99,13 +99,12 @@ def _observation(outcome: str, message: str, image: str, pull: str, vantage: Van
         "unfinished": f"the kubelet was still pulling after {seconds:.0f} s",
     }
     return Observation(
-        "runtime",
+        TrialPull(message[:4000], image),
         Subject("node", vantage.name),
         vantage,
         outcome,
         words[outcome],
-        {"message": message[:4000], "image": image},
-        pull,
-        round(seconds * 1000, 1),
-        time.time(),
+        pull=pull,
+        ms=round(seconds * 1000, 1),
+        at=time.time(),
     )

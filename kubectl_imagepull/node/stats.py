@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..model import Observation, ReadError, Subject, Vantage
+from ..model import Detail, KubeletLimits, Observation, ReadError, Storage, Subject, Vantage
 from .trail import Client
 
 LOW_SHARE, LOW_BYTES = 0.05, 1 << 30
@@ -22,7 +22,7 @@ def ask(api: Client, node: str, seen: Callable[[Observation], None]) -> list[Rea
     vantage = Vantage("api", rung="api-only")
     subject = Subject("node", node)
     troubles = []
-    for path, hop, read in (("stats/summary", "storage", _room), ("configz", "runtime", _limits)):
+    for path, read in (("stats/summary", _room), ("configz", _limits)):
         try:
             answer = api.get(f"/api/v1/nodes/{node}/proxy/{path}")
         except Exception as error:
@@ -32,47 +32,55 @@ def ask(api: Client, node: str, seen: Callable[[Observation], None]) -> list[Rea
             continue
         found = read(answer)
         if found is not None:
-            outcome, summary, data = found
-            seen(Observation(hop, subject, vantage, outcome, summary, data, at=time.time()))
+            outcome, summary, detail = found
+            seen(Observation(detail, subject, vantage, outcome, summary, at=time.time()))
     return troubles
 
 
-def _room(summary: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]] | None:
-    """(outcome ok | low, summary, data) of the file system that images are unpacked to."""
+def _room(summary: Mapping[str, Any]) -> tuple[str, str, Detail] | None:
+    """(outcome ok | low, summary, detail) of the file system that images are unpacked to."""
     runtime = _mapping(_mapping(summary.get("node")).get("runtime"))
     images = _mapping(runtime.get("imageFs"))
     free, size = _number(images.get("availableBytes")), _number(images.get("capacityBytes"))
     if not size:
         return None
-    inodes = images.get("inodesFree")
-    data = {"free_bytes": free, "capacity_bytes": size, "inodes_free": _number(inodes) if inodes is not None else None}
-    low = free < LOW_SHARE * size or free < LOW_BYTES or data["inodes_free"] == 0
-    left = ", no inode left" if data["inodes_free"] == 0 else ""
+    counted = images.get("inodesFree")
+    inodes = _number(counted) if counted is not None else None
+    low = free < LOW_SHARE * size or free < LOW_BYTES or inodes == 0
+    left = ", no inode left" if inodes == 0 else ""
     unit, name, digits = (GIB, "GiB", 1) if size >= GIB else (float(1 << 20), "MiB", 0)
     room = f"{free / unit:.{digits}f} of {size / unit:.{digits}f} {name} are free for images"
-    return "low" if low else "ok", f"{room}{left}", data
+    return "low" if low else "ok", f"{room}{left}", Storage(free, size, inodes)
 
 
-def _limits(document: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]] | None:
-    """(outcome limits, summary, data) of the kubelet's configuration, as far as it bears on pulls."""
+def _limits(document: Mapping[str, Any]) -> tuple[str, str, Detail] | None:
+    """(outcome limits, summary, detail) of the kubelet's configuration, as far as it bears on pulls."""
     config = _mapping(document.get("kubeletconfig"))
     if not config:
         return None
-    names = (
-        "serializeImagePulls",
-        "maxParallelImagePulls",
-        "registryPullQPS",
-        "registryBurst",
-        "resolvConf",
-        "imagePullCredentialsVerificationPolicy",
-        "imageServiceEndpoint",
+    serial = config.get("serializeImagePulls")
+    limits = KubeletLimits(
+        serial if isinstance(serial, bool) else None,
+        _count(config.get("maxParallelImagePulls")),
+        _count(config.get("registryPullQPS")),
+        _count(config.get("registryBurst")),
+        _word(config.get("resolvConf")),
+        _word(config.get("imagePullCredentialsVerificationPolicy")),
+        _word(config.get("imageServiceEndpoint")),
     )
-    data = {name: config[name] for name in names if isinstance(config.get(name), (str, int, bool))}
-    serial = config.get("serializeImagePulls") is not False
-    most = config.get("maxParallelImagePulls")
-    side = "one pull at a time" if serial else f"at most {most} pulls at a time" if most else "pulls side by side"
-    rate = f", {config['registryPullQPS']} a second" if config.get("registryPullQPS") else ""
-    return "limits", f"{side}{rate}", data
+    most = limits.max_parallel_image_pulls
+    side = f"at most {most} pulls at a time" if most else "pulls side by side"
+    side = side if limits.serialize_image_pulls is False else "one pull at a time"
+    rate = f", {limits.registry_pull_qps} a second" if limits.registry_pull_qps else ""
+    return "limits", f"{side}{rate}", limits
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

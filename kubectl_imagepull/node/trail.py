@@ -85,6 +85,13 @@ class Trail:
                 self._owners[run.name] = uid
             return made
 
+    @property
+    def owner(self) -> str:
+        """The object that everything made so far goes with, as kubectl takes it (job/…, pod/…); "" where there are several."""
+        with self._lock:
+            roots = [f"{kind}/{path.rpartition('/')[2]}" for path, kind in self._paths.items() if kind != "configmap"]
+        return roots[0] if len(roots) == 1 else ""
+
     def clear(self, close: bool = False, failed: bool = False) -> list[ReadError]:
         """Delete everything and wait until it is gone. -> what could not be removed. May be called again.
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ..kube.client import Api
 from ..kube.errors import KubeError
-from ..model import Observation, Place, ProbeRun, Pull, ReadError
+from ..model import Http, Observation, Place, ProbeRun, Pull, ReadError, of_kind
 from ..node import stats
 from ..node.here import Here
 from ..node.ladder import NodeAsked, Wanted, climb
@@ -112,9 +112,8 @@ class Workstation:
         """Reports what keeps the probes from running as an error of the outcome."""
 
         def learn(seen: Observation) -> None:
-            if seen.hop == "registry":
-                lines = tuple(str(line) for line in seen.data.get("challenges") or ())
-                self._challenges.setdefault(seen.subject.host, lines)
+            for greeting in of_kind([seen], Http):
+                self._challenges.setdefault(greeting.subject.host, greeting.detail.challenges)
             emit(seen)
 
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ..kube.client import Api
 from ..kube.read import ContainerRead, PodRead, read_peer
 from ..kube.workloads import what_changed
-from ..model import Case, Facts, NodeFacts, NodeImages, Observation, ReadError
+from ..model import Case, Facts, NodeFacts, NodeImages, Observation, ReadError, TrialPull, of_kind
 from ..node.ladder import NodeAsked
 from ..node.plan import Plan
 from ..verdict import judge
@@ -154,8 +154,8 @@ def _case(container: ContainerRead, read: PodRead, group: Group, seen: Collected
 
 def _after_trial_pull(facts: Facts, observations: Sequence[Observation]) -> Facts:
     """The facts of an image that no pod pulls: what the kubelet reports of the trial pull it would report of a pod's."""
-    seen = next((o for o in observations if o.vantage.rung == "rehearsal"), None)
+    seen = next(iter(of_kind(observations, TrialPull)), None)
     if seen is None or seen.outcome != "failed":
         return facts
-    message = str(seen.data.get("message"))
+    message = seen.detail.message
     return replace(facts, phase="Pending", state="waiting", reason="ErrImagePull", said=message, failing=True)

@@ -11,9 +11,6 @@ from ..model import Case, Facts, Observation, Pull
 from ..node.plan import Login
 from ..node.rehearsal import Rehearsal
 
-NO_CREDENTIAL = ("", "anonymous", None)
-"""What `via` of an observation says where no pull secret was used."""
-
 Key = tuple[object, ...]
 
 
@@ -99,9 +96,9 @@ def share_credential_answers(cases: Mapping[Key, Case]) -> dict[Key, Case]:
     refused: dict[Key, list[Observation]] = {}
     for case in cases.values():
         if case.pull is not None:
-            with_login = [o for o in case.observations if _credential(o) not in NO_CREDENTIAL]
+            with_login = [o for o in case.observations if o.via]
             tried.setdefault(_image(case, case.pull), []).extend(with_login)
-            refused.setdefault(_registry(case, case.pull), []).extend(o for o in with_login if o.outcome == "refused")
+            refused.setdefault(_registry(case, case.pull), []).extend(o for o in with_login if o.outcome == "rejected")
     return {key: _with_answers(case, tried, refused) for key, case in cases.items()}
 
 
@@ -113,14 +110,9 @@ def _with_answers(
     own = {secret.name for secret in case.facts.secrets}
     known = list(case.observations)
     for seen in (*tried[_image(case, case.pull)], *refused[_registry(case, case.pull)]):
-        if seen not in known and _credential(seen) in own:
+        if seen not in known and seen.via in own:
             known.append(seen)
     return replace(case, observations=tuple(known))
-
-
-def _credential(seen: Observation) -> str:
-    """The name of the pull secret that an answer was got with, "" or "anonymous" for none."""
-    return str(seen.data.get("secret") or seen.data.get("via") or "")
 
 
 def _image(case: Case, pull: Pull) -> Key:

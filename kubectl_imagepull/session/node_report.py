@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..image.reference import InvalidReference, Reference
 from ..kube.client import Api
 from ..kube.read import ContainerRead, PodRead, pull_of, read_node
-from ..model import Case, Facts, HopLine, NodeFacts, Observation, Pull, PullSecret, Target, Verdict
+from ..model import Case, Facts, HopLine, NodeFacts, Observation, Pull, PullSecret, Target, TrialPull, Verdict, of_kind
 from ..verdict.hops import line_of
 from .diagnosis import diagnose
 from .observer import Diagnosis, Observer
@@ -91,11 +91,11 @@ class RegistrySeen:
 
 
 @dataclass(frozen=True)
-class TrialPull:
+class Pulled:
     """How the node's pull of an image ended."""
 
-    seen: Observation
-    """Of hop runtime: pulled, failed or unfinished."""
+    seen: Observation[TrialPull]
+    """How it ended: pulled, failed or unfinished."""
     verdict: Verdict | None = None
     """Why it failed, None where it did not."""
 
@@ -110,7 +110,7 @@ class NodeReport:
     """What the API server knows of the node."""
     registries: tuple[RegistrySeen, ...]
     """One a registry that was asked."""
-    pulled: TrialPull | None
+    pulled: Pulled | None
     """How the image was pulled, None where none was."""
     exit_code: int
     """0 every registry answers and the image was pulled, 1 something is broken, 3 it could not be seen from the node."""
@@ -179,8 +179,8 @@ def _nobody_pulls(line: HopLine, seen: Observation) -> HopLine:
     return dataclasses.replace(line, status="pass") if asks else line
 
 
-def _pulled(diagnosis: Diagnosis) -> TrialPull | None:
-    seen = next((o for o in diagnosis.case.observations if o.vantage.rung == "rehearsal"), None)
+def _pulled(diagnosis: Diagnosis) -> Pulled | None:
+    seen = next(iter(of_kind(diagnosis.case.observations, TrialPull)), None)
     if seen is None:
         return None
-    return TrialPull(seen, diagnosis.verdict if seen.outcome == "failed" else None)
+    return Pulled(seen, diagnosis.verdict if seen.outcome == "failed" else None)

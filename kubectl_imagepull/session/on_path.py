@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..model import Observation, Pull, Subject
+from ..model import Connect, Dns, Observation, Pull, Subject, of_kind
 
 
 def on_path(observations: Sequence[Observation], pull: Pull, asked: str) -> tuple[Observation, ...]:
@@ -15,25 +15,26 @@ def on_path(observations: Sequence[Observation], pull: Pull, asked: str) -> tupl
     """
     mine = [o for o in observations if o.pull == asked]
     subjects = {o.subject for o in mine} | {Subject("registry", pull.authority)}
-    attempts = {_attempt(o) for o in mine} | {""}
+    attempts = {o.attempt for o in mine} | {""}
 
     def met(seen: Observation) -> bool:
-        return seen.subject in subjects and _attempt(seen) in attempts
+        return seen.subject in subjects and seen.attempt in attempts
 
     hosts = {s.host for s in subjects}
     names = {host.rpartition(":")[0] or host for host in hosts} | hosts
-    proxies = {str(o.data["proxy"]) for o in observations if met(o) and isinstance(o.data.get("proxy"), str)}
+    ways = of_kind(observations, Connect)
+    proxies = {o.detail.proxy for o in ways if met(o) and o.detail.proxy}
 
     def concerns(seen: Observation) -> bool:
         """A resolver's answer is about the name in it, a proxy's refusal about the host that it was asked for."""
-        if seen.subject.role == "dns-server":
-            return str(seen.data.get("name")) in names
-        if seen.subject.role == "proxy":
-            return str(seen.data["for"]) in hosts if "for" in seen.data else seen.subject.host in proxies
-        return seen.subject.role == "node" or met(seen)
+        match seen.detail:
+            case Dns(name=name) if seen.subject.role == "dns-server":
+                return name in names
+            case Connect(proxy_for=host) if seen.subject.role == "proxy" and host:
+                return host in hosts
+            case _ if seen.subject.role == "proxy":
+                return seen.subject.host in proxies
+            case _:
+                return seen.subject.role == "node" or met(seen)
 
     return tuple(o for o in observations if o.pull == asked or (not o.pull and concerns(o)))
-
-
-def _attempt(seen: Observation) -> str:
-    return str(seen.data.get("attempt") or "")

@@ -52,7 +52,7 @@ def nothing_sent(case: Case) -> bool:
 
 def works_elsewhere(case: Case, finding: Finding) -> bool:
     """Whether the same hop of the same host passes from another place: then the host is not what is broken."""
-    others = [o for o in case.seen(finding.hop) if o.vantage.place in ("workstation", "peer-node")]
+    others = [o for o in case.at(finding.hop) if o.vantage.place in ("workstation", "peer-node")]
     asked = {case.observations[i].subject.host for i in finding.because} | {finding.subject.host}
     return any(o.subject.host in asked and status_of(case, o) == "pass" for o in others)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..model import Case, Confidence, Finding, Observation
+from ..model import Blobs, Case, Confidence, Finding, Observation
 from .evidence import found, rule, where
 from .registry import status_cause
 
@@ -20,10 +20,10 @@ BROKEN = {
 """How a transfer ended -> the cause and what it may be instead: a fact of the network it was seen from."""
 
 
-def _seen(case: Case) -> list[Observation]:
+def _seen(case: Case) -> list[Observation[Blobs]]:
     """The node's observations, else this machine's: for a private image only this one has credentials."""
-    node = [o for o in case.seen("blobs") if o.vantage.place == "node"]
-    return node or list(case.seen("blobs"))
+    node = [o for o in case.seen(Blobs) if o.vantage.place == "node"]
+    return node or list(case.seen(Blobs))
 
 
 @rule(

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..model import Case, Confidence, Finding, Observation, Subject
+from ..model import Case, Confidence, Finding, Observation, Subject, Tls
 from .evidence import found, rule, where
 
 MOST = 300.0
 """Seconds that a clock may be off: no certificate is made so that less matters."""
 
 
-def wrong_clock(case: Case, seen: Observation) -> bool:
+def wrong_clock(case: Case, seen: Observation[Tls]) -> bool:
     """True where a certificate is refused for its dates and would be good by the server's own clock (its Date header).
 
     Not where this machine's clock agrees with the node's: then it is the server's that is alone.
     """
     return by_date(seen) and not any(
-        by_date(o) and abs(o.data["skew"] - seen.data["skew"]) < MOST
-        for o in case.seen("tls", place="workstation")
+        by_date(o) and abs(ahead(o) - ahead(seen)) < MOST
+        for o in case.seen(Tls, place="workstation")
         if o.subject == seen.subject
     )
 
 
-def by_date(seen: Observation) -> bool:
+def ahead(seen: Observation[Tls]) -> float:
+    """Seconds that the clock of the place is ahead of the server's, 0 where that is not known."""
+    return seen.detail.skew or 0.0
+
+
+def by_date(seen: Observation[Tls]) -> bool:
     """True where the refused certificate would be good by the server's own clock."""
-    skew = seen.data.get("skew")
-    chain = seen.data.get("chain") or [{}]
-    if seen.outcome not in ("expired", "not-yet-valid") or not isinstance(skew, (int, float)) or abs(skew) < MOST:
+    chain = seen.detail.chain
+    if seen.outcome not in ("expired", "not-yet-valid") or abs(ahead(seen)) < MOST or not chain or not seen.at:
         return False
-    leaf = chain[0] if isinstance(chain[0], dict) else {}
-    begins, ends = leaf.get("begins"), leaf.get("ends")
-    if not isinstance(begins, (int, float)) or not isinstance(ends, (int, float)) or not seen.at:
-        return False
-    return begins <= seen.at - skew <= ends
+    return chain[0].begins <= seen.at - ahead(seen) <= chain[0].ends
 
 
 def _span(seconds: float) -> str:
@@ -55,12 +55,11 @@ def skewed(case: Case) -> Iterator[Finding]:
 
     The Date comes over a connection that nobody vouches for, so this is sure only where this machine accepts the certificate.
     """
-    for seen in case.seen("tls", place="node"):
+    for seen in case.seen(Tls, place="node"):
         if not wrong_clock(case, seen):
             continue
-        good_here = any(o.outcome == "ok" and o.subject == seen.subject for o in case.seen("tls", place="workstation"))
-        skew = seen.data["skew"]
-        reason = f"{where(seen)}, the clock is {behind(skew)} that of {seen.subject.host}: {seen.summary}"
+        good_here = any(o.outcome == "ok" and o.subject == seen.subject for o in case.seen(Tls, place="workstation"))
+        reason = f"{where(seen)}, the clock is {behind(ahead(seen))} that of {seen.subject.host}: {seen.summary}"
         at_most: Confidence = "confirmed" if good_here else "likely"
         also = [] if good_here else ["tls.expired" if seen.outcome == "expired" else "tls.not_yet_valid"]
         subject = Subject("node", case.target.node or seen.vantage.name)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .. import catalogue
 from ..image.messages import Classified, classify
 from ..image.registries import NODE_ROLE, kind_of
-from ..model import HOPS, Case, Confidence, Finding, Observation, PullSecret, Subject
-from .evidence import decisive, found, rule, weakest, where
+from ..model import HOPS, Auth, Case, Confidence, Finding, Manifest, Observation, PullSecret, Subject
+from .evidence import decisive, errors_of, found, rule, weakest, where
 
 REFUSED = ("401", "403")
 
 
 def refusals(case: Case) -> list[Observation]:
     """Where the registry or its token host refused somebody without credentials."""
-    answers = [o for o in decisive(case, "manifest") if o.outcome in REFUSED and o.data.get("via") == "anonymous"]
-    asked = [o for o in decisive(case, "auth") if o.outcome in (*REFUSED, "basic")]
-    return [o for o in (*asked, *answers) if not o.data.get("attempt")]  # a mirror's refusal has a rule of its own
+    answers = [o for o in decisive(case, Manifest) if o.outcome in REFUSED]
+    asked = [o for o in decisive(case, Auth) if o.outcome in (*REFUSED, "basic")]
+    return [o for o in (*asked, *answers) if not o.attempt]  # a mirror's refusal has a rule of its own
 
 
 def registry_subject(case: Case) -> Subject:
@@ -94,7 +94,7 @@ def nothing_sent(case: Case) -> Iterator[Finding]:
     by_message = message is not None and message.cause.startswith("auth.") and not _reached_auth(case)
     if not refused and not by_message:
         return
-    if any(o.outcome == "200" for o in decisive(case, "manifest")):
+    if any(o.outcome == "200" for o in decisive(case, Manifest)):
         return
     if _got_in(case, message):
         return
@@ -146,10 +146,10 @@ def _got_in(case: Case, message: Classified | None) -> bool:
     hop = catalogue.entry(message.cause).hop if message is not None else ""
     if hop not in HOPS[HOPS.index("manifest") : HOPS.index("runtime")]:
         return False
-    return not any(o.data.get("attempt") for o in case.observations)
+    return not any(o.attempt for o in case.observations)
 
 
-def _late(case: Case, reason: str, refused: list[Observation], at_most: Confidence) -> Finding:
+def _late(case: Case, reason: str, refused: Sequence[Observation], at_most: Confidence) -> Finding:
     """The pod has no pull secret and a new one would get its account's: whether that helps is in those secrets."""
     facts, subject = case.facts, registry_subject(case)
     names = ", ".join(facts.account_secrets)
@@ -164,12 +164,12 @@ def _late(case: Case, reason: str, refused: list[Observation], at_most: Confiden
     return found(case, "auth.secret_added_late", subject, "auth", text, refused, at_most=weakest((at_most, "likely")))
 
 
-def _by_words(refused: list[Observation]) -> Classified | None:
+def _by_words(refused: Sequence[Observation]) -> Classified | None:
     """What a registry's 403 means by its own words, read as the runtime's are; None for what says no more than "no"."""
     for seen in refused:
         if seen.outcome == "403" and seen.subject.role == "registry":
-            told = [e for e in seen.data.get("errors") or [] if isinstance(e, dict)]
-            words = "".join(f"\n{str(e.get('code', '')).lower()}: {e.get('message', '')}" for e in told[:1])
+            told = errors_of(seen)
+            words = "".join(f"\n{e.code.lower()}: {e.message}" for e in told[:1])
             read = classify(f"unexpected status from HEAD request to https://{seen.subject.host}: 403 Forbidden{words}")
             plain = read.cause != "auth.forbidden" or not told or len(read.also) < 2
             if plain and read.cause in ("auth.forbidden", "auth.expired", "auth.no_credentials"):
@@ -178,15 +178,15 @@ def _by_words(refused: list[Observation]) -> Classified | None:
 
 
 def _reached_auth(case: Case) -> bool:
-    return bool(decisive(case, "manifest") or decisive(case, "auth"))
+    return bool(decisive(case, Manifest) or decisive(case, Auth))
 
 
-def _sure(refused: list[Observation]) -> Confidence:
+def _sure(refused: Sequence[Observation]) -> Confidence:
     """The secrets are plain in the API; that they matter is seen only where a refusal was seen."""
     return "confirmed" if refused else "likely"
 
 
-def _tells_apart(refused: list[Observation]) -> bool:
+def _tells_apart(refused: Sequence[Observation]) -> bool:
     """A Basic challenge comes before anybody looks for the repository, so it says no more than "credentials, please"."""
     return any(o.outcome == "basic" for o in refused)
 
@@ -197,15 +197,15 @@ def sent_and_refused(case: Case) -> Iterator[Finding]:
     used = sent(case)
     if not used:
         return
-    tried = [o for o in case.seen("auth") if o.data.get("secret")]
-    refused = [o for o in tried if o.outcome in ("refused", *REFUSED)]
-    readings = [o for o in case.seen("manifest") if o.data.get("via") not in ("", "anonymous", None)]
+    tried = [o for o in case.seen(Auth) if o.via]
+    refused = [o for o in tried if o.outcome in ("rejected", *REFUSED)]
+    readings = [o for o in case.seen(Manifest) if o.via]
     if any(o.outcome == "200" for o in readings):
         return
     names = ", ".join(f"{s.name} (user {', '.join(s.usernames) or 'unknown'})" for s in used)
     denied = [o for o in readings if o.outcome in REFUSED]
-    if refused and len(refused) >= len({(o.data.get("secret"), o.data.get("registry_key")) for o in tried}):
-        open_to_all = any(o.outcome == "200" for o in decisive(case, "manifest"))
+    if refused and len(refused) >= len({(o.via, o.detail.registry_key) for o in tried}):
+        open_to_all = any(o.outcome == "200" for o in decisive(case, Manifest))
         extra = "; without any credentials the image could be pulled" if open_to_all else ""
         reason = f"{where(refused[0])}, {refused[0].subject.host}: {refused[0].summary}{extra}"
         subject = refused[0].subject
@@ -216,7 +216,7 @@ def sent_and_refused(case: Case) -> Iterator[Finding]:
             return
         yield found(case, "auth.bad_credentials", subject, "auth", reason, refused, ["auth.expired"])
     elif denied:
-        codes = {str(e.get("code")) for o in denied for e in o.data.get("errors") or []}
+        codes = {e.code for o in denied for e in o.detail.errors}
         cause = "auth.forbidden" if denied[0].outcome == "403" or "DENIED" in codes else "auth.denied_or_missing"
         reason = f"{where(denied[0])}, with the credentials of {names}: {denied[0].summary}"
         words = _by_words(denied)

@@ -10,15 +10,29 @@ from collections.abc import Iterator, Sequence
 
 from .. import catalogue
 from ..image.messages import Classified, classify
-from ..model import CONFIDENCES, HOPS, Case, Confidence, Finding, HopLine, RuledOut, Subject, Verdict
+from ..model import (
+    CONFIDENCES,
+    HOPS,
+    Case,
+    Confidence,
+    Connect,
+    Dns,
+    Finding,
+    HopLine,
+    Observation,
+    RuledOut,
+    RuntimeConfig,
+    Subject,
+    Verdict,
+)
 
 # the rule modules register themselves
 from . import blobs, clock, credentials, network, path, platform, registry, rehearsal, state, storage  # noqa: F401
 from .actor import actor_of, same_here, works_elsewhere
 from .credentials import contrary_to_the_secrets, nobody_sends
-from .evidence import RULES, decisive, where
+from .evidence import RULES, decisive, decisive_at, where
 from .fixes import fixes_for, works_now
-from .hops import PASS, hop_lines, parting, status_of
+from .hops import hop_lines, parting, status_of
 from .names import title_of
 from .path import settle
 
@@ -114,7 +128,7 @@ def _from_message(case: Case, message: Classified | None) -> Finding | None:
     if again is not None and again.outcome == "failed":
         # seen now, where it counts; words that allow several causes allow them still
         confidence = "confirmed" if not also else "possible"
-        reason = f"the kubelet tried again just now and says: {str(again.data.get('message'))[:300]}"
+        reason = f"the kubelet tried again just now and says: {again.detail.message[:300]}"
     elif again is not None:
         confidence = "possible"
     host = message.host or (case.pull.authority if case.pull else "")
@@ -155,7 +169,7 @@ def _agree(chosen: Finding, spoken: Finding) -> bool:
 def _contradiction(case: Case, chosen: Finding, spoken: Finding) -> str:
     """Why what was seen is believed and not the message."""
     runtime = case.facts.node.runtime.partition("://")[0] if case.facts.node else ""
-    again = [o for o in decisive(case, spoken.hop) if o.subject.role == spoken.subject.role] if spoken.hop else []
+    again = [o for o in decisive_at(case, spoken.hop) if o.subject.role == spoken.subject.role]
     told = f"{runtime or 'the runtime'} reports that {title_of(case, spoken)} ({spoken.cause})"
     place = _seen_from(case, chosen)
     if spoken.hop == "connect" and (address := _untried(case)):
@@ -177,25 +191,25 @@ def _untried(case: Case) -> str:
     """
     said = rehearsal.said(case)
     dialled = DIALLED.search(said) if said and "proxyconnect" not in said else None
-    tried = {_address(t.get("ip")) for o in decisive(case, "connect") for t in o.data.get("tried") or []}
+    tried = {_address(t.ip) for o in decisive(case, Connect) for t in o.detail.tried}
     return _address(dialled[1]) if dialled and tried and _address(dialled[1]) not in tried else ""
 
 
 def _unseen(case: Case, address: str) -> str:
     """Why the probes did not try an address."""
-    given = {_address(a) for o in decisive(case, "dns") for a in o.data.get("addresses") or []}
+    given = {_address(a) for o in decisive(case, Dns) for a in o.detail.addresses}
     if address in given or not given:
         return "the probes did not try"
-    on_node = any(o.vantage.place == "node" for o in decisive(case, "dns"))
+    on_node = any(o.vantage.place == "node" for o in decisive(case, Dns))
     return f"{f'the resolver of {case.target.node}' if on_node else 'the resolver of this machine'} does not give now"
 
 
-def _address(text: object) -> str:
+def _address(text: str) -> str:
     """An IP address in its shortest spelling, or the text as it is."""
     try:
-        return str(ipaddress.ip_address(str(text)))
+        return str(ipaddress.ip_address(text))
     except ValueError:
-        return str(text)
+        return text
 
 
 def _seen_from(case: Case, chosen: Finding) -> str:
@@ -206,7 +220,7 @@ def _seen_from(case: Case, chosen: Finding) -> str:
 def _elsewhere(case: Case, chosen: Finding) -> str:
     """Whether the network's trouble is the node's alone, in a sentence; "" where that was not seen."""
     mine = [case.observations[i] for i in chosen.because if case.observations[i].vantage.place == "node"]
-    here = [o for o in case.seen(chosen.hop, place="workstation") if mine and o.subject == mine[0].subject]
+    here = [o for o in case.at(chosen.hop, place="workstation") if mine and o.subject == mine[0].subject]
     if chosen.hop not in ("dns", "connect", "tls", "blobs") or chosen.cause == "node.clock_skew" or not here:
         return ""
     if works_elsewhere(case, chosen):
@@ -225,8 +239,8 @@ def _not_reproduced(case: Case, spoken: Finding) -> list[str]:
     """What to say of a verdict that rests on the message alone although the node was looked out of."""
     if not any(o.vantage.place == "node" and o.hop != "runtime" for o in case.observations):
         return []
-    again = [o for o in decisive(case, spoken.hop) if o.subject.role == spoken.subject.role]
-    if again and all(o.outcome in PASS.get(spoken.hop, ()) for o in again):
+    again = [o for o in decisive_at(case, spoken.hop) if o.subject.role == spoken.subject.role]
+    if again and all(o.means.status == "pass" for o in again):
         retry = case.facts.next_retry
         when = f"; the kubelet tries again in about {retry:.0f} s" if retry else ""
         return [f"the probes do not see it now, so it has passed or comes and goes{when}"]
@@ -258,8 +272,8 @@ def _alternatives(
 
 def _no_proxy(case: Case) -> bool:
     """Whether the settings of the node's runtime were read and name no proxy, nor do those of its other programs."""
-    read = [o.data["proxy"] for o in case.seen("runtime", "node", "node") if isinstance(o.data.get("proxy"), dict)]
-    return bool(read) and all(told in ({}, {"state": "none"}) for told in read)
+    read = [o.detail.proxy for o in case.seen(RuntimeConfig, "node", "node") if o.detail.proxy is not None]
+    return bool(read) and all(proxy.none for proxy in read)
 
 
 def _any_match(cause: str, patterns: Sequence[str]) -> bool:
@@ -267,13 +281,18 @@ def _any_match(cause: str, patterns: Sequence[str]) -> bool:
 
 
 WORKS = (
-    ("dns", PASS["dns"], ("dns.*",), "the name resolves"),
-    ("connect", PASS["connect"], ("net.refused", "net.unreachable"), "the port accepts connections"),
-    ("tls", PASS["tls"], ("tls.*",), "the certificate is accepted"),
-    ("auth", {"accepted"}, ("auth.bad_credentials", "auth.expired"), "the registry accepts the credentials"),
-    ("manifest", PASS["manifest"], ("image.*_unknown",), "the manifest is there"),
+    ("dns", ("dns.*",), "the name resolves"),
+    ("connect", ("net.refused", "net.unreachable"), "the port accepts connections"),
+    ("tls", ("tls.*",), "the certificate is accepted"),
+    ("auth", ("auth.bad_credentials", "auth.expired"), "the registry accepts the credentials"),
+    ("manifest", ("image.*_unknown",), "the manifest is there"),
 )
-"""A hop, what it looks like where it works, the causes which that rules out, the same in words."""
+"""A hop, the causes that it rules out where it works, the same in words."""
+
+
+def _proves(seen: Observation) -> bool:
+    """Whether a hop is seen to work; of credentials that means that some were accepted."""
+    return seen.outcome == "accepted" if seen.hop == "auth" else seen.means.status == "pass"
 
 
 def _ruled_out(case: Case, chosen: Finding) -> tuple[RuledOut, ...]:
@@ -284,10 +303,10 @@ def _ruled_out(case: Case, chosen: Finding) -> tuple[RuledOut, ...]:
     elsewhere = host if chosen.subject.role in ("token", "blob", "mirror", "proxy") else ""
     untried = _untried(case)
     out = []
-    for hop, good, causes, why in WORKS:
-        seen = [o for o in decisive(case, hop) if o.subject.host == host and o.outcome in good]
+    for hop, causes, why in WORKS:
+        seen = [o for o in decisive_at(case, hop) if o.subject.host == host and _proves(o)]
         # what credentials get is asked from this machine
-        working = seen or [o for o in case.seen(hop) if o.outcome in good and hop in ("auth", "manifest")]
+        working = seen or [o for o in case.at(hop) if _proves(o) and hop in ("auth", "manifest")]
         if not working:
             continue
         here = ", seen from this machine" if working[0].vantage.place == "workstation" else ""

@@ -4,8 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from ..model import CONFIDENCES, Case, Confidence, Finding, Level, Observation, Subject
+from ..model import (
+    CONFIDENCES,
+    DETAILS,
+    Auth,
+    Blobs,
+    Case,
+    Confidence,
+    Detail,
+    ErrorEntry,
+    Finding,
+    Http,
+    Level,
+    Manifest,
+    Observation,
+    Rate,
+    Subject,
+    of_kind,
+)
+
+K = TypeVar("K", bound=Detail)
 
 NETWORK = frozenset({"dns", "connect", "tls", "rate", "storage", "runtime"})
 """Hops whose answer belongs to the place it was seen from; what a registry holds and refuses is the same from anywhere."""
@@ -66,18 +86,18 @@ def rule(
     return register
 
 
-def decisive(case: Case, hop: str) -> list[Observation]:
-    """The observations of a hop that say how the pull fares.
+def decisive(case: Case, kind: type[K]) -> list[Observation[K]]:
+    """The observations with this kind of detail that say how the pull fares.
 
     The node's, where the node was looked out of at all; for what a registry holds and whom it refuses, this machine's as
     well where the node's vantage shows a status code and nothing else.
     """
-    anonymous = [o for o in case.observations if o.hop == hop and not o.data.get("secret") and _anonymous(o)]
+    anonymous = [o for o in case.seen(kind) if not o.via]
     node = [o for o in anonymous if o.vantage.place == "node" and not _says_nothing(o)]
     here = [o for o in anonymous if o.vantage.place == "workstation"]
     if not any(o.vantage.place == "node" and o.vantage.rung != "rehearsal" for o in case.observations):
         return here
-    if hop in NETWORK or hop == "registry" or any(o.vantage.trust != "none" for o in node):
+    if kind.HOP in NETWORK or kind.HOP == "registry" or any(o.vantage.trust != "none" for o in node):
         return node
     if any(o.vantage.trust != "none" for o in case.observations if o.vantage.place == "node"):
         return node
@@ -85,13 +105,35 @@ def decisive(case: Case, hop: str) -> list[Observation]:
     return agreeing or node
 
 
-def _anonymous(seen: Observation) -> bool:
-    return seen.data.get("via") in (None, "", "anonymous")
+def decisive_at(case: Case, hop: str) -> list[Observation]:
+    """The same of a hop; [] for one that nobody observes."""
+    kind = DETAILS.get(hop)
+    return [] if kind is None else list(decisive(case, kind))
 
 
 def _says_nothing(seen: Observation) -> bool:
     """A 401 for a manifest as the kubelet's probe sees it: a registry that works with tokens says so for every manifest."""
     return seen.hop == "manifest" and seen.vantage.trust == "none" and seen.outcome == "401"
+
+
+def grounds(case: Case, finding: Finding, kind: type[K]) -> list[Observation[K]]:
+    """The observations with this kind of detail that a finding rests on."""
+    return of_kind([case.observations[i] for i in finding.because], kind)
+
+
+def errors_of(seen: Observation) -> tuple[ErrorEntry, ...]:
+    """The registry's own errors in an answer, () for an answer that has none."""
+    match seen.detail:
+        case (
+            Http(errors=errors)
+            | Auth(errors=errors)
+            | Rate(errors=errors)
+            | Manifest(errors=errors)
+            | Blobs(errors=errors)
+        ):
+            return errors
+        case _:
+            return ()
 
 
 def found(

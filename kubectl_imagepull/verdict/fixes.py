@@ -12,11 +12,12 @@ from typing import Any
 
 from .. import catalogue
 from ..catalogue import Mend
-from ..model import HOPS, Applicability, Case, Finding, Fix
+from ..model import HOPS, Applicability, Case, Finding, Fix, Http, Manifest, Tls
 from .actor import IN_THE_IMAGE, actor_of, nothing_sent, same_here, silent
 from .clock import by_date
 from .clouds import node_fixes
 from .credentials import sent
+from .evidence import grounds
 from .hops import status_of
 from .names import RESOURCES, Known, chain_short, failed_addresses, proxy_file, runtime_of, secret_of, values
 from .other_image import better_image, existing_tags
@@ -95,10 +96,8 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "several-entries": lambda case, finding: _entries(case, finding) != 1,
     "from-account": _from_account,
     "from-pod": lambda case, finding: not _from_account(case, finding),
-    "server-clock": lambda case, finding: any(by_date(case.observations[i]) for i in finding.because),
-    "public": lambda case, finding: any(
-        o.outcome == "200" and o.data.get("via") in (None, "", "anonymous") for o in case.seen("manifest")
-    ),
+    "server-clock": lambda case, finding: any(by_date(o) for o in grounds(case, finding, Tls)),
+    "public": lambda case, finding: any(o.outcome == "200" and not o.via for o in case.seen(Manifest)),
     # another name mends no other host of the path, and the right one may be known
     "other-image": lambda case, finding: (
         finding.subject.role not in ELSEWHERE
@@ -118,9 +117,7 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "chain-whole": lambda case, finding: not chain_short(case, finding),
     "proxy-file": lambda case, finding: bool(proxy_file(case)),
     "no-proxy-file": lambda case, finding: not proxy_file(case),
-    "direct": lambda case, finding: any(
-        o.outcome in ("200", "401") and not o.data.get("proxy") for o in case.seen("registry", "registry", "node")
-    ),
+    "direct": lambda case, finding: any(o.outcome in ("200", "401") for o in case.seen(Http, "registry", "node")),
     "address": lambda case, finding: bool(failed_addresses(case, finding)),
     "no-address": lambda case, finding: not failed_addresses(case, finding),
     "ipv6-failed": lambda case, finding: any(":" in address for address in failed_addresses(case, finding)),
@@ -160,8 +157,8 @@ def works_now(case: Case, finding: Finding) -> bool:
     node = [o for o in case.observations if o.vantage.place == "node"]
     if not node or any(status_of(case, o) == "fail" for o in node):
         return False
-    got = [o for o in case.seen("manifest") if o.outcome == "200"]
-    return any(o.data.get("via") not in (None, "", "anonymous") for o in got) if sent(case) else bool(got)
+    got = [o for o in case.seen(Manifest) if o.outcome == "200"]
+    return any(o.via for o in got) if sent(case) else bool(got)
 
 
 def _retry(case: Case) -> Fix:

@@ -2,60 +2,59 @@
 
 from __future__ import annotations
 
-from ..model import HOPS, Case, HopLine, Observation, Status, Subject
+from ..model import (
+    HOPS,
+    Case,
+    Connect,
+    Dns,
+    HopLine,
+    Manifest,
+    Observation,
+    Platform,
+    Status,
+    Subject,
+    Tls,
+    TrialPull,
+)
+from ..model.vocabulary import outcome
 from .credentials import registry_subject, sent
+from .evidence import errors_of
 from .platform import mismatch
 
-PASS = {
-    "dns": frozenset({"ok", "literal", "hosts-file"}),
-    "connect": frozenset({"open", "tunnel"}),
-    "tls": frozenset({"ok", "plain"}),
-    "registry": frozenset({"200", "401"}),
-    "auth": frozenset({"not-needed", "token", "accepted"}),
-    "rate": frozenset({"ok"}),
-    "manifest": frozenset({"200"}),
-    "platform": frozenset({"index", "single"}),
-    "blobs": frozenset({"ok"}),
-    "storage": frozenset({"ok"}),
-    "runtime": frozenset({"default", "configured", "pulled", "limits"}),
-}
 NODE_HOPS = ("dns", "connect", "tls", "registry", "auth", "manifest")
 """The hops that are always shown for the registry, reached or not."""
 
 
 def status_of(case: Case, seen: Observation) -> Status:
     """What an observation means for its hop. An anonymous refusal breaks nothing where the kubelet has credentials."""
-    if seen.outcome in PASS.get(seen.hop, ()):
-        tried = seen.data.get("tried") or []
-        some_fail = any(t.get("outcome") != "open" for t in tried if isinstance(t, dict))
-        servers = [s for s in seen.data.get("servers") or [] if isinstance(s, dict)]
-        some_fail = some_fail or any(s.get("outcome") not in ("ok", "nxdomain", "no-data") for s in servers)
-        if seen.hop == "platform" and mismatch(case, seen):
-            return "warn" if seen.data.get("single") else "fail"
-        return "warn" if some_fail else "pass"
+    status = seen.means.status
+    if status == "pass":
+        return _passed(case, seen)
+    if status != "fail":
+        return status
     if seen.outcome == "unknown-authority" and seen.vantage.trust == "image":
         return "unknown"  # what an image trusts says little about what its node trusts
-    if seen.outcome in ("not-verified", "not-asked", "not-tried", "no-answer", "unfinished") or (
-        seen.hop == "runtime" and seen.outcome not in ("invalid", "failed", "blocked", "short-name")
-    ):
-        return "unknown"
-    if seen.outcome == "not-reached":
-        return "not-reached"
-    if seen.outcome == "by-proxy":
+    if seen.hop in ("auth", "manifest") and not seen.via and sent(case) and seen.outcome in ("basic", "401", "403"):
         return "skipped"
-    if seen.outcome in ("low", "differs"):
-        return "warn"
-    anonymous = not seen.data.get("secret") and seen.data.get("via", "anonymous") == "anonymous"
-    if seen.hop in ("auth", "manifest") and anonymous and sent(case) and seen.outcome in ("basic", "401", "403"):
-        return "skipped"
-    if seen.hop == "registry" and seen.outcome.isdigit() and seen.outcome < "500":
-        return "warn"
-    return "warn" if seen.data.get("attempt") and _fallback_works(case) else "fail"
+    return "warn" if seen.attempt and _fallback_works(case) else "fail"
+
+
+def _passed(case: Case, seen: Observation) -> Status:
+    """A hop that works may have something wrong with it all the same."""
+    match seen.detail:
+        case Platform(platforms=platforms, single=single):
+            return "pass" if not mismatch(case, platforms) else "warn" if single else "fail"
+        case Connect(tried=tried):
+            return "warn" if any(t.outcome != "open" for t in tried) else "pass"
+        case Dns(servers=servers):
+            return "warn" if any(not s.answered for s in servers) else "pass"
+        case _:
+            return "pass"
 
 
 def _fallback_works(case: Case) -> bool:
     """The registry itself gives the node the image, so a mirror's trouble breaks nothing."""
-    return any(o.outcome == "200" and not o.data.get("attempt") for o in case.seen("manifest", place="node"))
+    return any(o.outcome == "200" and not o.attempt for o in case.seen(Manifest, place="node"))
 
 
 def line_of(case: Case, seen: Observation) -> HopLine:
@@ -75,23 +74,18 @@ def vantage_name(seen: Observation) -> str:
 
 def _evidence(seen: Observation) -> list[str]:
     """The details that let a reader check the outcome."""
-    if seen.hop == "dns" and seen.outcome not in PASS["dns"]:
-        servers = [s for s in seen.data.get("servers") or [] if isinstance(s, dict)]
-        if len(servers) < 2:
-            return []  # the summary says it
-        return [f"{s.get('server')}: {s.get('name')} {s.get('outcome')}" for s in servers[:4]]
-    if seen.hop == "tls" and seen.data.get("chain"):
-        leaf = seen.data["chain"][0]
-        lines = [
-            f"certificate {leaf.get('subject')} by {leaf.get('issuer')}, {leaf.get('not_before')} to {leaf.get('not_after')}"
-        ]
-        return [*lines, f"checked against {seen.data.get('trust')}"] if seen.outcome != "ok" else []
-    if seen.hop == "tls" and seen.data.get("answer"):
-        return [str(seen.data["answer"])]
-    if seen.hop == "runtime" and seen.data.get("message"):
-        return [str(seen.data["message"])[:600]]
-    errors = [e for e in seen.data.get("errors") or [] if isinstance(e, dict)]
-    return [" ".join(filter(None, (str(e.get("code", "")), str(e.get("message", ""))))) for e in errors[:2]]
+    match seen.detail:
+        case Dns(servers=servers) if seen.means.status != "pass" and len(servers) > 1:
+            return [f"{s.server}: {s.name} {s.outcome}" for s in servers[:4]]  # of a single one the summary says it
+        case Tls(chain=(leaf, *_), trust=trust):
+            lines = [f"certificate {leaf.subject} by {leaf.issuer}, {leaf.not_before} to {leaf.not_after}"]
+            return [*lines, f"checked against {trust}"] if seen.outcome != "ok" else []
+        case Tls(answer=answer) if answer:
+            return [answer]
+        case TrialPull(message=message) if message:
+            return [message[:600]]
+        case _:
+            return [" ".join(filter(None, (e.code, e.message))) for e in errors_of(seen)[:2]]
 
 
 def api_lines(case: Case) -> tuple[HopLine, ...]:
@@ -109,7 +103,7 @@ def api_lines(case: Case) -> tuple[HopLine, ...]:
 def _credential_lines(case: Case, pod: Subject) -> list[HopLine]:
     lines = []
     for secret in case.facts.secrets:
-        status: Status = {"used": "pass", "forbidden": "unknown", "malformed": "fail"}.get(secret.state, "warn")  # type: ignore[assignment]
+        status = outcome("credentials", secret.state).status
         users = f" (user {', '.join(secret.usernames)})" if any(secret.usernames) else ""
         lines.append(HopLine("credentials", pod, status, "api", f"secret {secret.name}{users}: {secret.why}"))
     if not lines:

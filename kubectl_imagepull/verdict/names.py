@@ -8,7 +8,8 @@ from typing import Any
 
 from .. import catalogue
 from ..image.registries import kind_of
-from ..model import Case, Finding, PullSecret
+from ..model import Case, Connect, Finding, Http, Platform, PullSecret, RuntimeConfig, Tls
+from .evidence import grounds
 
 RESOURCES = {
     "Deployment": "deployment",
@@ -87,21 +88,16 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
 
 def proxy_file(case: Case) -> str:
     """The file on the node that sets the runtime's proxy."""
-    for seen in case.seen("runtime", place="node"):
-        proxy = seen.data.get("proxy")
-        if isinstance(proxy, dict) and str(proxy.get("source", "")).startswith("/"):
-            return str(proxy["source"])
+    for seen in case.seen(RuntimeConfig, place="node"):
+        proxy = seen.detail.proxy
+        if proxy is not None and proxy.source.startswith("/"):
+            return proxy.source
     return ""
 
 
 def failed_addresses(case: Case, finding: Finding) -> list[str]:
     """The addresses that could not be reached: those that were tried, else the one of the runtime's words."""
-    tried = [
-        str(t["ip"])
-        for i in finding.because
-        for t in case.observations[i].data.get("tried") or []
-        if isinstance(t, dict) and t.get("ip") and t.get("outcome") != "open"
-    ]
+    tried = [t.ip for o in grounds(case, finding, Connect) for t in o.detail.tried if t.ip and t.outcome != "open"]
     dialled = DIALLED.search(case.facts.said)
     return tried or ([dialled[1].strip("[]")] if dialled else [])
 
@@ -114,9 +110,9 @@ def _file(case: Case, finding: Finding) -> str:
 
 def _realm(case: Case, host: str) -> str:
     """The address on this host that the registry names for tokens."""
-    for seen in case.seen("registry"):
-        for challenge in seen.data.get("challenges") or []:
-            named = REALM.search(str(challenge))
+    for seen in case.seen(Http):
+        for challenge in seen.detail.challenges:
+            named = REALM.search(challenge)
             if named and named[1].partition("://")[2].partition("/")[0] == host:
                 return named[1]
     return ""
@@ -124,12 +120,10 @@ def _realm(case: Case, host: str) -> str:
 
 def _certified(case: Case, finding: Finding) -> str:
     """The one name that the certificate of the finding's host is for."""
-    for i in finding.because:
-        chain = case.observations[i].data.get("chain")
-        leaf = chain[0] if isinstance(chain, list) and chain and isinstance(chain[0], dict) else {}
-        names = leaf.get("names")
-        if isinstance(names, list) and len(names) == 1 and re.fullmatch(r"[a-z0-9.-]+", str(names[0])):
-            return str(names[0]) + "".join(finding.subject.host.partition(":")[1:])
+    for seen in grounds(case, finding, Tls):
+        names = seen.detail.chain[0].names if seen.detail.chain else ()
+        if len(names) == 1 and re.fullmatch(r"[a-z0-9.-]+", names[0]):
+            return names[0] + "".join(finding.subject.host.partition(":")[1:])
     return ""
 
 
@@ -149,16 +143,9 @@ def secret_of(case: Case, cause: str) -> PullSecret | None:
 
 def image_platforms(case: Case) -> list[str]:
     """What the image was seen to be made for, as os/architecture[/variant]; [] where that was not seen."""
-    found: list[str] = []
-    for seen in case.seen("platform") + case.seen("manifest"):
-        for entry in seen.data.get("platforms") or []:
-            platform = entry.get("platform") if isinstance(entry, dict) else None
-            if isinstance(platform, dict):
-                words = (platform.get("os"), platform.get("architecture"), platform.get("variant"))
-                found.append("/".join(str(w) for w in words if w))
-            elif isinstance(entry, str):
-                found.append(entry)
-    return list(dict.fromkeys(p for p in found if p.count("/") in (1, 2) and "unknown" not in p))
+    listed = [entry for seen in case.seen(Platform) for entry in seen.detail.platforms]
+    real = [e for e in listed if e.os not in ("", "unknown") and e.architecture not in ("", "unknown")]
+    return list(dict.fromkeys(str(entry) for entry in real))
 
 
 def image_architecture(case: Case) -> str:
@@ -175,7 +162,7 @@ def runtime_of(case: Case) -> tuple[str, tuple[int, ...]]:
 
 def chain_short(case: Case, finding: Finding) -> bool:
     """Whether the server was seen to leave out an intermediate certificate: then trust is not what is missing."""
-    return any(case.observations[i].data.get("intermediate_missing") is True for i in finding.because)
+    return any(o.detail.intermediate_missing for o in grounds(case, finding, Tls))
 
 
 class Known(string.Formatter):

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import re
 
-from ..model import Case, Finding
+from ..model import Case, Finding, Manifest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +42,7 @@ def better_image(case: Case, finding: Finding) -> NewImage | None:
 
 def existing_tags(case: Case) -> list[str]:
     """Tags that the repository was seen to have, those most like the one that was asked for first; the probes send a few."""
-    listed = (seen.data.get("closest") for seen in case.seen("manifest"))
-    return next(([t for t in tags if isinstance(t, str)] for tags in listed if tags), [])
+    return next((list(seen.detail.closest) for seen in case.seen(Manifest) if seen.detail.closest), [])
 
 
 def _near(tag: str, asked: str) -> bool:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from ..image.messages import classify
-from ..model import HOPS, Case, Finding, Observation, Subject
+from ..model import HOPS, Auth, Case, Finding, Http, Manifest, Observation, RuntimeConfig, Subject, Tls
 from .evidence import found, rule, where
 
 
@@ -46,15 +46,15 @@ def settle(case: Case, findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def _mark(seen: Observation) -> str:
-    return str(seen.data.get("attempt") or "")
+    return seen.attempt
 
 
 @rule("auth.no_credentials", hop="auth")
 def mirror_refuses(case: Case) -> Iterator[Finding]:
     """A mirror that wants credentials. containerd shows it the pod's, which are the registry's and mostly not the mirror's."""
     told: set[str] = set()
-    for seen in (*case.seen("auth", place="node"), *case.seen("manifest", "mirror", "node")):
-        mirror = str(seen.data.get("attempt") or "")
+    for seen in (*case.seen(Auth, place="node"), *case.seen(Manifest, "mirror", "node")):
+        mirror = seen.attempt
         if mirror and mirror not in told and seen.outcome in ("basic", "401", "403"):
             told.add(mirror)
             reason = f"{where(seen)}, mirror {mirror}: {seen.summary}"
@@ -72,20 +72,20 @@ def unusable(case: Case) -> Iterator[Finding]:
     where the registry cannot be reached. So it is with registries.yaml of k3s, which is read at its start only. A CA or a
     client key that is missing breaks every pull (containerd: docs/hosts.md), as does whatever is wrong in registries.conf.
     """
-    for seen in case.seen("runtime", "node", "node"):
-        problems = [p for p in seen.data.get("problems") or [] if isinstance(p, dict)]
+    for seen in case.seen(RuntimeConfig, "node", "node"):
+        problems = seen.detail.problems
         if seen.outcome != "invalid" or not problems:
             continue
-        said = "; ".join(f"{p.get('file')}: {p.get('problem')}" for p in problems[:3])
+        said = "; ".join(f"{p.file}: {p.problem}" for p in problems[:3])
         subject = Subject("node", case.target.node or seen.vantage.name)
         finding = found(case, "runtime.config_invalid", subject, "runtime", f"{where(seen)}, {said}", [seen])
-        fatal = any(p.get("fatal") for p in problems)
+        fatal = any(p.fatal for p in problems)
         yield finding if fatal or not _reached(case) else dataclasses.replace(finding, level="warning")
 
 
 def _reached(case: Case) -> list[Observation]:
     """Answers to /v2/ from the node: the path to that endpoint is open."""
-    return [o for o in case.seen("registry", place="node") if o.outcome.isdigit()]
+    return [o for o in case.seen(Http, place="node") if o.outcome.isdigit()]
 
 
 REFUSED = {"blocked": ("policy.registry_blocked", "policy"), "short-name": ("reference.short_name", "reference")}
@@ -98,7 +98,7 @@ def asks_nobody(case: Case) -> Iterator[Finding]:
     Of short names there is one more list, which the runtime keeps for itself (/var/cache/containers), and a file that was
     changed since the node's boot may not be in force yet.
     """
-    for seen in case.seen("runtime", "node", "node"):
+    for seen in case.seen(RuntimeConfig, "node", "node"):
         if seen.outcome not in REFUSED:
             continue
         cause, hop = REFUSED[seen.outcome]
@@ -126,19 +126,19 @@ def bundle_not_loaded(case: Case) -> Iterator[Finding]:
     if message is None or message.cause != "tls.unknown_authority":
         return
     host = message.host or (case.pull.authority if case.pull else "")
-    for seen in case.seen("runtime", "node", "node"):
-        bundle, changed, booted = (seen.data.get(k) for k in ("bundle", "bundle_changed", "booted"))
-        if not isinstance(changed, (int, float)) or not isinstance(booted, (int, float)) or changed <= booted:
+    for seen in case.seen(RuntimeConfig, "node", "node"):
+        bundle, changed = seen.detail.bundle, seen.detail.bundle_changed
+        if not bundle or changed <= seen.detail.booted:
             continue
         good = [
             o
-            for o in case.seen("tls", place="node")
-            if o.outcome == "ok" and o.subject.host in (host, f"{host}:443") and o.data.get("trust") == bundle
+            for o in case.seen(Tls, place="node")
+            if o.outcome == "ok" and o.subject.host in (host, f"{host}:443") and o.detail.trust == bundle
         ]
         if good:
             when = "before" if case.facts.said_at and changed <= case.facts.said_at else "after"
             reason = (
-                f"{where(seen)}, {bundle} vouches for {host}; {seen.data.get('bundle_newest') or bundle} was changed {when} "
+                f"{where(seen)}, {bundle} vouches for {host}; {seen.detail.bundle_newest or bundle} was changed {when} "
                 f"the last failure and after the node's boot, and the runtime loads the bundle at its start only"
             )
             subject = Subject("node", case.target.node or seen.vantage.name)

@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from ..image.platform import CONTAINERD, CRIO, Choice, Platform, choose
-from ..model import Case, Confidence, Finding, Observation
+from ..image.platform import CONTAINERD, CRIO, Choice, choose
+from ..image.platform import Platform as NodePlatform
+from ..model import Case, Confidence, Finding, Platform, PlatformEntry
 from .evidence import found, rule, where
 
 MOST_LISTED = 60
 """As many platforms as a probe reports (`probes.blobs.MOST_PLATFORMS`)."""
 
 
-def choice(case: Case, seen: Observation) -> Choice | None:
-    """What the node's runtime takes from the platforms that were seen; None where node or platforms are not known."""
+def choice(case: Case, platforms: Sequence[PlatformEntry]) -> Choice | None:
+    """What the node's runtime takes of an image's platforms; None where the node's is not known."""
     node = case.facts.node
-    listed = seen.data.get("platforms")
-    if seen.hop != "platform" or node is None or not node.os or not node.arch or not isinstance(listed, list):
+    if node is None or not node.os or not node.arch:
         return None
     runtime = CRIO if node.runtime.startswith("cri-o") else CONTAINERD
-    own = Platform.of_node({"operatingSystem": node.os, "architecture": node.arch})
-    return choose({"manifests": listed}, own, runtime)
+    own = NodePlatform.of_node({"operatingSystem": node.os, "architecture": node.arch})
+    return choose({"manifests": [_descriptor(entry) for entry in platforms]}, own, runtime)
 
 
-def mismatch(case: Case, seen: Observation) -> bool:
-    """True where the node's runtime takes nothing of what was seen."""
-    chosen = choice(case, seen)
+def _descriptor(entry: PlatformEntry) -> dict[str, Any]:
+    """An entry as an index has it (OCI image-spec: image-index.md)."""
+    fields = (
+        ("os", entry.os),
+        ("architecture", entry.architecture),
+        ("variant", entry.variant),
+        ("os.version", entry.os_version),
+        ("os.features", list(entry.os_features)),
+    )
+    return {"platform": {name: value for name, value in fields if value} or None}
+
+
+def mismatch(case: Case, platforms: Sequence[PlatformEntry]) -> bool:
+    """True where the node's runtime takes none of an image's platforms."""
+    chosen = choice(case, platforms)
     return chosen is not None and chosen.descriptor is None
 
 
@@ -37,12 +50,12 @@ def unfit(case: Case) -> Iterator[Finding]:
     A single image of another platform is pulled all the same (containerd: core/images/image.go checks entries of an index
     only) and dies when it starts, so that alone stops no pull.
     """
-    for seen in (*case.seen("platform", place="node"), *case.seen("platform")):
-        chosen = choice(case, seen)
+    for seen in (*case.seen(Platform, place="node"), *case.seen(Platform)):
+        chosen = choice(case, seen.detail.platforms) if seen.means.status == "pass" else None
         if chosen is None or chosen.descriptor is not None:
             continue
-        single = seen.data.get("single") is True
-        cut = (seen.data.get("entries") or 0) > MOST_LISTED
+        single = seen.detail.single
+        cut = seen.detail.entries > MOST_LISTED
         finding = found(
             case,
             "image.platform_mismatch",
@@ -59,12 +72,12 @@ def unfit(case: Case) -> Iterator[Finding]:
 @rule("image.format_unsupported", hop="platform")
 def unusable(case: Case) -> Iterator[Finding]:
     """The registry serves something that no runtime takes for an image."""
-    for seen in (*case.seen("platform", place="node"), *case.seen("platform")):
-        if seen.outcome != "no-image" or "html" in str(seen.data.get("media_type", "")).lower():
+    for seen in (*case.seen(Platform, place="node"), *case.seen(Platform)):
+        if seen.outcome != "no-image" or "html" in seen.detail.media_type.lower():
             continue
         reason = f"{where(seen)}: {seen.summary}"
         # containerd before 2.0 and CRI-O still read schema 1 (containerd: RELEASES.md)
-        old = seen.data.get("kind") == "schema1"
+        old = seen.detail.kind == "schema1"
         at_most: Confidence = "likely" if old else "confirmed"
         yield found(case, "image.format_unsupported", seen.subject, "platform", reason, [seen], (), at_most)
         return

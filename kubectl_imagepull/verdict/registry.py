@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..model import Case, Finding, Observation, Subject
+from ..model import Auth, Case, Connect, Finding, Http, Manifest, Observation, Rate, Subject
 from .evidence import decisive, found, rule, where
 
 BROKEN = {
@@ -33,7 +33,7 @@ def broken_off(case: Case, seen: Observation, hop: str, reason: str) -> Finding:
 )
 def greeting(case: Case) -> Iterator[Finding]:
     """GET /v2/ answered with an error, with nothing, or by something that is no registry."""
-    for seen in decisive(case, "registry"):
+    for seen in decisive(case, Http):
         reason = f"{where(seen)}, https://{seen.subject.host}/v2/: {seen.summary}"
         cause = status_cause(seen.outcome)
         if cause:
@@ -51,17 +51,17 @@ def status_cause(outcome: str) -> str:
     return "registry.unavailable" if outcome == "503" else "registry.server_error"
 
 
-def _no_registry(case: Case, seen: Observation) -> bool:
+def _no_registry(case: Case, seen: Observation[Http]) -> bool:
     """HTTP that no registry speaks: a page instead of an API, and a manifest that is a page too, or "not found" without a
     registry's error."""
-    if seen.vantage.trust == "none" or seen.outcome == "401" or seen.data.get("api_version"):
+    if seen.vantage.trust == "none" or seen.outcome == "401" or seen.detail.api_version:
         return False
-    answers = [o for o in decisive(case, "manifest") if o.subject == seen.subject]
-    is_page = "html" in str(seen.data.get("content_type", "")).lower()
+    answers = [o for o in decisive(case, Manifest) if o.subject == seen.subject]
+    is_page = "html" in seen.detail.content_type.lower()
     if not answers:
         return False
-    pages = all("html" in str(o.data.get("media_type", "")).lower() and not o.data.get("digest") for o in answers)
-    unlike = all(o.outcome == "404" and not o.data.get("errors") for o in answers)
+    pages = all("html" in o.detail.media_type.lower() and not o.detail.digest for o in answers)
+    unlike = all(o.outcome == "404" and not o.detail.errors for o in answers)
     return (unlike and (is_page or seen.outcome == "404")) or (is_page and pages)
 
 
@@ -76,7 +76,7 @@ def _no_registry(case: Case, seen: Observation) -> bool:
 )
 def token_host(case: Case) -> Iterator[Finding]:
     """The token host fails by itself; that it refuses is a matter of credentials."""
-    for seen in decisive(case, "auth"):
+    for seen in decisive(case, Auth):
         reason = f"{where(seen)}, {seen.subject.host}: {seen.summary}"
         token = seen.subject.role == "token"
         if token and (cause := status_cause(seen.outcome)):
@@ -107,7 +107,7 @@ def _greeting_found(case: Case) -> bool:
 def sent_inward(case: Case) -> Iterator[Finding]:
     """A registry that sends the node to the node's own or a link-local address: it was not asked there."""
     registry = Subject("registry", case.pull.authority if case.pull else case.facts.reference.registry)
-    for seen in decisive(case, "connect"):
+    for seen in decisive(case, Connect):
         if seen.outcome == "not-asked":
             reason = f"{where(seen)}, {registry.host} sends to {seen.summary}"
             yield found(case, "registry.server_error", registry, "manifest", reason, [seen], ["net.proxy"], "likely")
@@ -116,11 +116,11 @@ def sent_inward(case: Case) -> Iterator[Finding]:
 @rule("rate.registry_limit", hop="rate")
 def throttled(case: Case) -> Iterator[Finding]:
     """The registry answers 429, or says that no pull is left."""
-    for seen in decisive(case, "rate"):
+    for seen in decisive(case, Rate):
         if seen.outcome != "limited":
             continue
         reason = f"{where(seen)}, {seen.subject.host} says: {seen.summary}"
-        refused = seen.data.get("status") == 429
+        refused = seen.detail.status == 429
         yield found(
             case,
             "rate.registry_limit",
@@ -130,25 +130,25 @@ def throttled(case: Case) -> Iterator[Finding]:
             [seen],
             at_most="confirmed" if refused else "likely",
         )
-    for seen in decisive(case, "manifest") + decisive(case, "registry"):
-        if seen.outcome == "429" and not decisive(case, "rate"):
-            reason = f"{where(seen)}, {seen.subject.host}: {seen.summary}"
-            yield found(case, "rate.registry_limit", seen.subject, "rate", reason, [seen])
+    for other in (*decisive(case, Manifest), *decisive(case, Http)):
+        if other.outcome == "429" and not decisive(case, Rate):
+            reason = f"{where(other)}, {other.subject.host}: {other.summary}"
+            yield found(case, "rate.registry_limit", other.subject, "rate", reason, [other])
 
 
-def attempts(case: Case) -> list[Observation]:
+def attempts(case: Case) -> list[Observation[Manifest]]:
     """The manifest answers that count: those of a credential that the kubelet would use, else the anonymous ones."""
-    with_login = [o for o in case.seen("manifest") if o.data.get("via") not in ("", "anonymous", None)]
-    return with_login or decisive(case, "manifest")
+    with_login = [o for o in case.seen(Manifest) if o.via]
+    return with_login or decisive(case, Manifest)
 
 
 @rule("image.tag_unknown", "image.name_unknown", "image.digest_unknown", hop="manifest")
 def absent(case: Case) -> Iterator[Finding]:
     """The registry answers 404 for the manifest."""
     for seen in attempts(case):
-        if seen.outcome != "404" or any(_no_registry(case, o) for o in decisive(case, "registry")):
+        if seen.outcome != "404" or any(_no_registry(case, o) for o in decisive(case, Http)):
             continue
-        codes = {str(e.get("code")) for key in ("errors", "tags_errors") for e in seen.data.get(key) or []}
+        codes = {e.code for e in (*seen.detail.errors, *seen.detail.tags_errors)}
         asked = case.pull.asked if case.pull else ""
         subject = seen.subject
         reason = f"{where(seen)}: {seen.summary}"
@@ -156,7 +156,7 @@ def absent(case: Case) -> Iterator[Finding]:
             yield found(case, "image.name_unknown", subject, "manifest", reason, [seen])
         elif ":" in asked:
             yield found(case, "image.digest_unknown", subject, "manifest", reason, [seen], ["image.name_unknown"])
-        elif seen.data.get("tags_status") == 200:
+        elif seen.detail.tags_status == 200:
             yield found(case, "image.tag_unknown", subject, "manifest", reason, [seen])
         else:
             yield found(
@@ -176,7 +176,7 @@ def failing(case: Case) -> Iterator[Finding]:
     """The manifest request fails on the server's side."""
     for seen in attempts(case):
         reason = f"{where(seen)}: {seen.summary}"
-        greeted_likewise = any(o.outcome == seen.outcome for o in decisive(case, "registry"))
+        greeted_likewise = any(o.outcome == seen.outcome for o in decisive(case, Http))
         if greeted_likewise:
             continue  # said of /v2/ already
         if cause := status_cause(seen.outcome):

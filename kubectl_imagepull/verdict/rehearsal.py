@@ -5,23 +5,23 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from ..model import Case, Finding, Observation, Subject
+from ..model import Case, Finding, Observation, Subject, TrialPull
 from .evidence import found, rule
 
 STANDS = frozenset({"auth.secret_added_late", "node.not_ready", "reference.invalid", "auth.secret_malformed"})
 """Causes that a pull which works for another pod does not speak against."""
 
 
-def rehearsed(case: Case) -> Observation | None:
+def rehearsed(case: Case) -> Observation[TrialPull] | None:
     """The rehearsal's observation, None where none was asked for or it did not come to an end."""
-    tried = [o for o in case.observations if o.vantage.rung == "rehearsal" and o.vantage.place == "node"]
+    tried = [o for o in case.seen(TrialPull, place="node") if o.vantage.rung == "rehearsal"]
     return next((o for o in tried if o.outcome in ("pulled", "failed")), None)
 
 
 def said(case: Case) -> str:
     """The runtime's newest words about the pull: those of the rehearsal where it failed."""
     again = rehearsed(case)
-    fresh = str(again.data.get("message") or "") if again is not None and again.outcome == "failed" else ""
+    fresh = again.detail.message if again is not None and again.outcome == "failed" else ""
     return fresh or case.facts.said
 
 

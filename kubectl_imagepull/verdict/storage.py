@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..image.messages import classify
-from ..model import Case, Confidence, Finding, Level, Subject
+from ..model import Blobs, Case, Confidence, Finding, Level, Storage, Subject
 from .evidence import found, rule
 
 UNPACKED = 2.5
@@ -16,8 +16,7 @@ GIB = float(1 << 30)
 
 def _size_of(case: Case) -> int:
     """Bytes of the image's layers as they are sent, 0 where no manifest for one platform was read."""
-    sizes = (o.data.get("size") for o in case.seen("blobs") if o.outcome == "ok")
-    return max((s for s in sizes if isinstance(s, int)), default=0)
+    return max((o.detail.size for o in case.seen(Blobs) if o.outcome == "ok"), default=0)
 
 
 @rule("storage.no_space", hop="storage")
@@ -33,11 +32,11 @@ def room(case: Case) -> Iterator[Finding]:
     level: Level = "error" if said.startswith("storage.") else "warning"
     size = _size_of(case)
     # the kubelet's own figures first: of the file system of /etc it is not known whether images are there
-    for seen in sorted(case.seen("storage"), key=lambda o: "path" in o.data):
-        free, inodes = seen.data.get("free_bytes"), seen.data.get("inodes_free")
-        if not isinstance(free, int):
+    for seen in sorted(case.seen(Storage), key=lambda o: bool(o.detail.path)):
+        free, inodes = seen.detail.free_bytes, seen.detail.inodes_free
+        if free is None:
             continue
-        beside = "path" in seen.data
+        beside = bool(seen.detail.path)
         sure: Confidence = "possible" if beside else "likely"
         if said == "storage.no_space" and seen.outcome == "low":
             sure = "possible" if beside else "confirmed"

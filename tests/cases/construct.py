@@ -16,7 +16,21 @@ from typing import Any
 from kubectl_imagepull.case import CaseFile, dump, parse
 from kubectl_imagepull.image.messages import classify
 from kubectl_imagepull.kube.read import pull_of
-from kubectl_imagepull.model import HOPS, Case, Event, Facts, NodeFacts, Owner, ProbeRun, Subject, Target
+from kubectl_imagepull.model import (
+    HOPS,
+    Case,
+    Detail,
+    Event,
+    Facts,
+    NodeFacts,
+    Owner,
+    ProbeRun,
+    Subject,
+    Target,
+    detail_of,
+    to_json,
+)
+from kubectl_imagepull.model.strict import build
 
 CASES = Path(__file__).parent
 CORPUS = CASES.parent / "corpus"
@@ -138,6 +152,15 @@ class Look:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+def told(look: Look, before: Detail | None) -> Detail:
+    """The detail of an answer: what is given for it over what was there."""
+    kind = detail_of(look.hop, look.outcome)
+    given = json.loads(json.dumps({**(to_json(before) if before is not None else {}), **look.data}))
+    detail = build(kind, given, look.hop)
+    assert isinstance(detail, Detail)
+    return detail
+
+
 @dataclass(frozen=True)
 class Answer(Look):
     """Within a pull that fails on the lab. login: it is the answer to the one with credentials."""
@@ -172,13 +195,14 @@ def seen(cause: str, answer: Answer) -> CaseFile:
     kept = []
     for one in base.observations:
         position, last = HOPS.index(one.hop), HOPS.index(answer.hop)
-        mine = one.hop == answer.hop and (not answer.login or one.data.get("via") not in (None, "", "anonymous"))
+        mine = one.hop == answer.hop and (not answer.login or bool(one.via))
         if mine:
-            kept.append(replace(one, outcome=answer.outcome, summary=answer.summary, data={**one.data, **answer.data}))
+            detail = told(answer, one.detail)
+            kept.append(replace(one, outcome=answer.outcome, summary=answer.summary, detail=detail))
         elif position < last:
             kept.append(one)
         elif cause == "registry.not_a_registry" and one.hop == "manifest":
-            kept.append(replace(one, summary="busybox:9.9: HTTP 404", data={**one.data, "errors": []}))
+            kept.append(replace(one, summary="busybox:9.9: HTTP 404", detail=replace(one.detail, errors=())))
     facts = replace(base.facts, said=answer.said, message=answer.said, reason="ErrImagePull", next_retry=None)
     source = f"{answer.source}; tests/cases/{answer.base}.json with another answer of hop {answer.hop}"
     made = replace(base, observations=tuple(kept), facts=facts)
@@ -198,7 +222,6 @@ class FromOne(Look):
 
 DIGEST = "sha256:9e7937b22618f63a8fa5b5bbbf8dcebf8a81772728082ac5bda56492ad3ffda7"
 GOT = "sha256:f7e8b832fef1ca8d694bd8b2a1fc58154020f7e99c7ae0e927a908176e84d6e9"
-ANONYMOUS = {"via": "anonymous"}
 COPY = 'failed to pull and unpack image "registry.lab.test/busybox:1.35": failed to copy: httpReadSeeker: failed open: '
 HEAD_135 = 'failed to do request: Head "https://registry.lab.test/v2/busybox/manifests/1.35"'
 LOOKS = {
@@ -206,7 +229,7 @@ LOOKS = {
         "blobs", "slow", f"layer {DIGEST[:19]}…: 14336 bytes in 8 s",
         f"{COPY}context canceled: pull progress timeout",
         "containerd: internal/cri/server/images/image_pull.go (image_pull_progress_timeout)",
-        {**ANONYMOUS, "kind": "layer", "digest": DIGEST, "status": 206, "bytes": 14336, "errors": []}, both=False,
+        {"kind": "layer", "digest": DIGEST, "status": 206, "bytes": 14336, "errors": []}, both=False,
     ),
     "policy.registry_blocked-seen": FromOne(
         "runtime", "blocked", "/etc/containers/registries.conf.d/50-corp.conf: registry.lab.test is blocked",
@@ -253,16 +276,15 @@ def looked(look: FromOne) -> CaseFile:
         kept = [o for o in base.observations if o.vantage.place != "node"]
     for place in ("node", "workstation") if look.both and look.hop else ("node",) if look.hop else ():
         like = next(o for o in base.observations if o.vantage.place == place and o.hop == "tls")
-        data = {**(like.data if look.hop == "tls" else {}), **look.data}
-        if "skew" in data:
-            like = replace(like, at=like.at + data["skew"])
+        detail = told(look, like.detail if look.hop == "tls" else None)
+        if "skew" in look.data:
+            like = replace(like, at=like.at + look.data["skew"])
         kept.append(
             replace(
                 like,
-                hop=look.hop,
+                detail=detail,
                 outcome=look.outcome,
                 summary=look.summary,
-                data=data,
                 subject=Subject(look.role, look.host),
             )
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import trustme
 
-from kubectl_imagepull.model import NodeFacts
+from kubectl_imagepull.model import Blobs, NodeFacts
 from probes import http_ask
 from tests.probes.site import Answer, Repository, Request, Server, error, free_port, http, page, serve
 from tests.probes.test_matrix import HERE, context_of
@@ -209,7 +209,7 @@ class TestBlobs:
 
             with Server(handler, good) as server:
                 walked = walker.walk(server.port)
-        assert walked.named == [] and walked.case.seen("blobs")[0].subject.role == "blob"
+        assert walked.named == [] and walked.case.seen(Blobs)[0].subject.role == "blob"
         assert len(storage.requests) == 2
         assert not [r for r in storage.requests if "authorization" in r.headers]
         ranges = [r.headers.get("range") for r in storage.requests]
@@ -227,4 +227,4 @@ class TestBlobs:
         with Server(Repository(blobs=endless), good) as server:
             walked = walker.walk(server.port)
         assert walked.named == [] and walked.seconds < 4
-        assert "131072 bytes" in walked.case.seen("blobs")[0].summary
+        assert "131072 bytes" in walked.case.seen(Blobs)[0].summary

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 import trustme
 
+from kubectl_imagepull.model import Auth, Manifest
 from probes import inward as guard
 from probes.asked import Pull
 from probes.seen import Seen
@@ -258,8 +259,8 @@ class TestOnce:
     def test_errors_are_read_all_the_same(self, walker: Walker, good: ssl.SSLContext) -> None:
         with Server(basic(lambda r: error(404, "NAME_UNKNOWN")), good) as server:
             walked = walker.walk(server.port, logins=(BOB,))
-        read = [o for o in walked.case.seen("manifest") if o.data.get("via") == "regcred"]
-        assert [(o.outcome, o.data["errors"][0]["code"]) for o in read] == [("404", "NAME_UNKNOWN")]
+        read = [o for o in walked.case.seen(Manifest) if o.via == "regcred"]
+        assert [(o.outcome, o.detail.errors[0].code) for o in read] == [("404", "NAME_UNKNOWN")]
 
     @pytest.mark.parametrize("where", ["elsewhere", "same host"])
     def test_a_redirected_hosts_401_is_not_bobs(self, walker: Walker, good: ssl.SSLContext, where: str) -> None:
@@ -273,7 +274,7 @@ class TestOnce:
                 walked = walker.walk(server.port, logins=(BOB,))
                 assert len([r for r in server.requests if "authorization" in r.headers]) == 1
             assert not [r for r in other.requests if "authorization" in r.headers]
-        auth = [o for o in walked.case.seen("auth") if o.data.get("secret")]
+        auth = [o for o in walked.case.seen(Auth) if o.via]
         assert [o.outcome for o in auth] == ["not-verified"], walked.log
         assert "auth.bad_credentials" not in [cause for cause, _, _ in walked.named]
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import probes
+from kubectl_imagepull.model import Dns, Http, of_kind, to_json
 from kubectl_imagepull.node.frames import FrameReader
 from probes import http_ask
 from probes.tls_handshake import _seconds
@@ -84,7 +85,7 @@ def test_endless_body(walker: Walker) -> None:
         walked = walker.walk(server.port, scheme="http", budget=6)
     assert walked.seconds < 4
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40 << 10
-    assert walked.case.seen("registry")[0].data["cut"] is True
+    assert walked.case.seen(Http)[0].detail.cut
     assert len(walked.log) < 64 << 10
 
 
@@ -94,7 +95,7 @@ def test_control_characters(walker: Walker) -> None:
     with Server(lambda r: error(404, evil, evil, {"Server": "\x1b[31mred", "X": "\x85"})) as server:
         walked = walker.walk(server.port, scheme="http")
     said = json.dumps([f.reason for f in walked.findings], ensure_ascii=False)
-    observations = "".join(o.summary + json.dumps(dict(o.data), ensure_ascii=False) for o in walked.case.observations)
+    observations = "".join(o.summary + json.dumps(to_json(o), ensure_ascii=False) for o in walked.case.observations)
     for text in (said, observations):
         assert not [c for c in text if not c.isprintable()]
 
@@ -124,9 +125,18 @@ def test_foreign_lines() -> None:
     assert [reader.read(line.encode()) for line in lines] == [None] * len(lines)
     kept = observations_of(
         f'imagepull/1 {NONCE} {{"kind":"seen","hop":"dns","role":"registry","host":5,"outcome":null,"ms":1e999,"at":"x",'
-        f'"data":{{"a":{"[" * 50}{"]" * 50},"b":{[0] * 5000},"c":NaN}}}}'
+        f'"data":{{"addresses":{json.dumps(["1.2.3.4"] * 5000)}}}}}'
     )
-    assert len(kept) == 1 and kept[0].ms == 0.0 and len(kept[0].data["b"]) <= 200
+    assert len(kept) == 1 and kept[0].ms == 0.0 and len(of_kind(kept, Dns)[0].detail.addresses) <= 200
+    for data in (
+        '{"a":1}',
+        '{"addresses":NaN}',
+        f'{{"addresses":{"[" * 50}{"]" * 50}}}',
+        '{"addresses":"1.2.3.4"}',
+        "[1]",
+    ):
+        line = f'imagepull/1 {NONCE} {{"kind":"seen","hop":"dns","role":"registry","outcome":"ok","data":{data}}}'
+        assert observations_of(line) == [], data
 
 
 def test_budget_ends_the_bundle(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trustme
 
-from kubectl_imagepull.model import NodeFacts, Vantage
+from kubectl_imagepull.model import Blobs, NodeFacts, Platform, Rate, RuntimeConfig, Tls, Vantage
 from kubectl_imagepull.node.bundle import script
 from kubectl_imagepull.verdict import judge
 from tests.probes.site import Answer, Repository, Request, Server, error, free_port, http, page, serve
@@ -87,16 +87,16 @@ def test_platform(sheller: Sheller, good: ssl.SSLContext) -> None:
     with Server(Repository(["linux/s390x", "linux/arm64/v8", "unknown/unknown"]), good) as server:
         walked = sheller.walk(server.port)
     assert walked.named == [("image.platform_mismatch", "registry", f"{HERE}:{server.port}")], walked.log
-    assert "linux/arm64/v8" in walked.case.seen("platform")[0].summary
+    assert "linux/arm64/v8" in walked.case.seen(Platform)[0].summary
 
 
 def test_counted_pulls_are_not_spent(sheller: Sheller, good: ssl.SSLContext) -> None:
     with Server(Repository(headers=RATE), good) as server:
         walked = sheller.walk(server.port)
         assert not [r for r in server.requests if r.method == "GET" and "/manifests/" in r.path]
-    rate = walked.case.seen("rate")[0]
+    rate = walked.case.seen(Rate)[0]
     assert walked.named == [] and rate.outcome == "ok", walked.log
-    assert rate.data["limit"] == 100 and rate.data["remaining"] == 76 and rate.data["source"] == "192.0.2.7"
+    assert rate.detail.limit == 100 and rate.detail.remaining == 76 and rate.detail.source == "192.0.2.7"
 
 
 def truncated(request: Request, data: bytes) -> Iterator[bytes]:
@@ -236,7 +236,7 @@ class TestConfiguration:
         assert walked.named == [], walked.log
         assert f"/proxied/team/app/manifests/1.0?ns={HERE}:{server.port}" in asked
         assert walked.outcome("blobs", "mirror") == "ok" and walked.outcome("manifest") == "200"
-        assert not walked.case.seen("blobs", "registry"), "an image is read once"
+        assert not walked.case.seen(Blobs, "registry"), "an image is read once"
 
     def test_its_own_ca(self, sheller: Sheller, tmp_path: pathlib.Path) -> None:
         other = trustme.CA()
@@ -246,7 +246,7 @@ class TestConfiguration:
             sheller.write(f"{folder}/own.crt", other.cert_pem.bytes().decode())
             walked = sheller.walk(server.port)
         assert walked.named == [], walked.log
-        assert walked.case.seen("tls")[0].data["trust"] == f"/etc/{folder}/own.crt"
+        assert walked.case.seen(Tls)[0].detail.trust == f"/etc/{folder}/own.crt"
 
     @pytest.mark.parametrize(
         "text",
@@ -294,8 +294,8 @@ class TestConfiguration:
             walked = sheller.walk(server.port)
         assert walked.named == ([("net.proxy", "proxy", host)] if answer in ("refused", "403") else []), walked.log
         assert "secret" not in walked.log
-        seen = walked.case.seen("runtime", "node")[0].data["proxy"]
-        assert seen["https_proxy"] == f"http://{host}" and seen["source"].endswith("/proxy.conf")
+        seen = walked.case.seen(RuntimeConfig, "node")[0].detail.proxy
+        assert seen is not None and seen.https_proxy == f"http://{host}" and seen.source.endswith("/proxy.conf")
 
     @pytest.mark.parametrize("login", ["u:secret@", "http://u:an'odd-secret@", "http://u:secret@twice@"])
     def test_login_of_a_proxy(self, sheller: Sheller, good: ssl.SSLContext, login: str) -> None:
@@ -305,5 +305,5 @@ class TestConfiguration:
         sheller.write("systemd/system/containerd.service.d/proxy.conf", unit)
         with Server(Repository(), good) as server:
             walked = sheller.walk(server.port)
-        seen = walked.case.seen("runtime", "node")[0].data["proxy"]
-        assert "secret" not in walked.log and seen["https_proxy"].endswith(host), walked.log
+        seen = walked.case.seen(RuntimeConfig, "node")[0].detail.proxy
+        assert "secret" not in walked.log and seen is not None and seen.https_proxy.endswith(host), walked.log

@@ -326,7 +326,7 @@ def test_rate_headers_of_any_kind(sheller: Sheller, good: ssl.SSLContext, number
     with Server(Repository(headers={k: v.encode().decode("latin-1") for k, v in headers.items()}), good) as server:
         walked = sheller.walk(server.port)
     frames_are_whole(walked.log)
-    assert [o.outcome for o in walked.case.seen("manifest")] == ["200"], walked.log
+    assert [o.outcome for o in walked.case.at("manifest")] == ["200"], walked.log
 
 
 @pytest.mark.parametrize("sheller", WAYS[:2], indirect=True, ids="-".join)

@@ -56,7 +56,7 @@ class Walked:
 
     def outcome(self, hop: str, role: str = "registry") -> str:
         """The outcome of the first observation of a hop."""
-        return next((o.outcome for o in self.case.seen(hop, role)), "")
+        return next((o.outcome for o in self.case.at(hop, role)), "")
 
 
 class Walker:

@@ -25,8 +25,9 @@ from kubectl_imagepull.case import (
     without_secrets,
 )
 from kubectl_imagepull.cli.main import run
-from kubectl_imagepull.model import CASE_VERSION, Case, Event, Facts, Observation, Subject, Target, Vantage
+from kubectl_imagepull.model import CASE_VERSION, Case, Event, Facts, Subject, Target, Vantage
 from kubectl_imagepull.verdict import judge
+from tests.build import observed
 
 CASES = Path(__file__).parents[2] / "cases"
 FILES = sorted(CASES.glob("*.json"))
@@ -84,13 +85,13 @@ def test_round_trip(file: Path) -> None:
         ("cases.0.observations.0.subject.role", "king", None),
         ("cases.0.observations.0.vantage.place", "moon", None),
         ("cases.0.observations.0.ms", 1e300, None),
-        ("cases.0.observations.0.data", [], "FILE: cases[0].observations[0].data: expected an object, got a list"),
+        ("cases.0.observations.0.detail", [], "FILE: cases[0].observations[0].detail: expected an object, got a list"),
         ("cases.0.facts.reference", None, "FILE: cases[0].facts.reference: expected an object, got null"),
         ("cases", [], "FILE: cases: expected a list with at least one case"),
         ("about", [], "FILE: about: expected an object of texts"),
-        ("version", 0, "FILE: version: expected a whole number from 1, got 0"),
-        ("version", "1", 'FILE: version: expected a whole number from 1, got "1"'),
-        ("version", ..., "FILE: version: expected a whole number from 1, got null"),
+        ("version", 1, f"FILE: version: expected {CASE_VERSION}, got 1"),
+        ("version", "2", f'FILE: version: expected {CASE_VERSION}, got "2"'),
+        ("version", ..., f"FILE: version: expected {CASE_VERSION}, got null"),
         ("more", 1, "FILE: more: no field of a case file"),
         (
             "kind",
@@ -221,7 +222,7 @@ SECRETS = (
 def test_quoted_secrets_go(text: str, secret: str) -> None:
     assert secret not in hide(text) and HIDDEN in hide(text)
     facts = Facts(said=text, message=text, events=(Event("Warning", "Failed", text),))
-    seen = Observation("auth", Subject("token", "t"), Vantage("node"), "401", text, {"errors": [{"message": text}]})
+    seen = observed("auth", Subject("token", "t"), Vantage("node"), "401", text, errors=[{"message": text}])
     case = Case(Target("n", "p"), facts, observations=(seen,))
     assert secret not in dump(CaseFile((case,)))
     assert without_secrets(without_secrets(case)) == without_secrets(case)

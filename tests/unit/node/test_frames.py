@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubectl_imagepull.model import Vantage
+from kubectl_imagepull.model import Dns, Vantage, to_json
 from kubectl_imagepull.node.frames import FrameReader
 
 VANTAGE = Vantage("node", rung="host-python", name="node1")
@@ -25,11 +25,14 @@ def seen(**more: object) -> dict[str, object]:
 
 
 def test_an_observation() -> None:
-    frame = FrameReader("n0nce", VANTAGE).read(line(**seen(summary="fine", data={"a": [1, "b"]}, ms=1.5, at=7)))
+    frame = FrameReader("n0nce", VANTAGE).read(
+        line(**seen(summary="fine", data={"addresses": ["10.0.0.1"]}, attempt="m.example", via="regcred", ms=1.5, at=7))
+    )
     assert frame is not None and frame.observation is not None
     found = frame.observation
     assert (found.hop, found.subject.host, found.outcome, found.summary) == ("dns", "r.example", "ok", "fine")
-    assert (found.data, found.ms, found.vantage) == ({"a": [1, "b"]}, 1.5, VANTAGE)
+    assert (found.detail, found.ms, found.vantage) == (Dns(addresses=("10.0.0.1",)), 1.5, VANTAGE)
+    assert (found.attempt, found.via) == ("m.example", "regcred")
 
 
 def test_forged_lines_are_dropped() -> None:
@@ -63,7 +66,7 @@ def test_the_vantage_cannot_be_chosen() -> None:
 def test_nothing_unprintable_gets_through(value: object) -> None:
     text = json.dumps(value)
     frame = FrameReader("n0nce", VANTAGE).read(
-        line(**seen(summary=text, outcome="\x1b[31mred", host="a\x00b", data={"v": value}))
+        line(**seen(summary=text, outcome="\x1b[31mred", host="a\x00b", data={"name": text}))
     )
     assert frame is not None and frame.observation is not None
     found = frame.observation
@@ -75,7 +78,7 @@ def test_nothing_unprintable_gets_through(value: object) -> None:
             return [t for k, v in item.items() for t in (*texts(k), *texts(v))]
         return [t for i in item for t in texts(i)] if isinstance(item, list) else []
 
-    for shown in (found.summary, found.outcome, found.subject.host, *texts(found.data)):
+    for shown in (found.summary, found.outcome, found.subject.host, *texts(to_json(found))):
         assert shown.isprintable() or not shown
 
 
@@ -107,7 +110,7 @@ WHOLE = seen(
     summary="fine",
     ms=1.5,
     at=7,
-    data={"servers": [{"server": "10.0.0.1", "outcome": "ok"}], "attempt": "r.example", "status": 401, "tried": ["a"]},
+    data={"servers": [{"server": "10.0.0.1", "outcome": "ok"}], "name": "r.example", "addresses": ["a"]},
 )
 
 

@@ -23,6 +23,7 @@ from kubectl_imagepull.node.pod import Run, Shape, literal, probe_spec
 from kubectl_imagepull.node.trail import Trail
 from kubectl_imagepull.verdict import judge
 from kubectl_imagepull.verdict.evidence import proof
+from tests.build import observed
 
 DOCS = pathlib.Path(__file__).parents[3] / "docs"
 NODE = Vantage("node", "host", "host", "host", "unknown", "shell", "n1")
@@ -103,7 +104,7 @@ def test_literal() -> None:
 
 
 def seen(hop: str, outcome: str, vantage: Vantage = NODE, **data: Any) -> Observation:
-    return Observation(hop, Subject("registry", "r.test"), vantage, outcome, outcome, data)
+    return observed(hop, Subject("registry", "r.test"), vantage, outcome, outcome, **data)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ def test_dry_run(status: int, message: str, refuses: bool) -> None:
 
 def rehearsed(outcome: str, message: str = "", **facts: Any) -> Case:
     vantage = Vantage("node", "host", "host", "host", "known", "rehearsal", "n1")
-    again = Observation("runtime", Subject("node", "n1"), vantage, outcome, outcome, {"message": message}, "p0")
+    again = observed("runtime", Subject("node", "n1"), vantage, outcome, outcome, pull="p0", message=message)
     said = 'failed to do request: Head "https://r.test/v2/": dial tcp 10.0.0.1:443: connect: connection refused'
     return Case(
         Target("ns", "p", "c", image="r.test/a:1", node="n1"),
@@ -225,7 +226,7 @@ GET = 'Startup probe failed: Get "https://r.test:443/v2/": '
             ("registry", "503"),
             ["dns", "connect", "tls"],
         ),
-        ("Startup probe warning: Probe terminated redirects", ("registry", "3xx"), ["dns", "connect", "tls"]),
+        ("Startup probe warning: Probe terminated redirects", ("registry", "redirected"), ["dns", "connect", "tls"]),
     ],
 )
 def test_what_the_kubelet_says(text: str, ending: tuple[str, str], passed: list[str]) -> None:
@@ -234,7 +235,7 @@ def test_what_the_kubelet_says(text: str, ending: tuple[str, str], passed: list[
     *before, last = kubelet_asks.observations(text, asked, KUBELET)
     assert (last.hop, last.outcome) == ending and [o.hop for o in before] == passed
     if last.hop == "dns":
-        assert last.data["servers"][0]["server"] == "10.0.0.2"
+        assert last.detail.servers[0].server == "10.0.0.2"
 
 
 def test_token_hosts_of_the_kubelet() -> None:
@@ -273,7 +274,7 @@ def test_a_token_host_that_cannot_be_spoken_to_is_told_for_each_image() -> None:
 
 def test_the_kubelets_proof_is_capped_where_a_proxy_may_be_set() -> None:
     """Unless the runtime's own words show that it goes the same way."""
-    refused = Observation("connect", Subject("registry", "r.test"), KUBELET, "refused", "refused", {})
+    refused = observed("connect", Subject("registry", "r.test"), KUBELET, "refused", "refused")
     said = 'failed to do request: Head "https://r.test/v2/": dial tcp 10.0.0.1:443: connect: connection refused'
     for words, confidence in (("", "likely"), (said, "confirmed"), (f"proxyconnect tcp: {said}", "likely")):
         facts = Facts(state="waiting", reason="ErrImagePull", failing=True, said=words)

@@ -28,6 +28,7 @@ from kubectl_imagepull.session.collect import (
     Workstation,
     collect,
 )
+from tests.build import observed
 
 API = cast(Api, None)
 PULL = Pull("p0", "registry.example", 443, "shop/web", "1.0")
@@ -35,7 +36,7 @@ PATIENCE = 20.0
 
 
 def seen(hop: str, place: Any = "node", **data: Any) -> Observation:
-    return Observation(hop, Subject("registry", "registry.example"), Vantage(place), "ok", data=data)
+    return observed(hop, Subject("registry", "registry.example"), Vantage(place), "ok", **data)
 
 
 class Scripted:
@@ -111,7 +112,7 @@ def test_groups_are_told_apart_and_only_a_few_run_at_once() -> None:
                 running[0] += 1
                 most[0] = max(most[0], running[0])
             together.wait()
-            emit(seen(f"hop{number}"))
+            emit(seen("dns", server=f"10.0.0.{number}"))
             with lock:
                 running[0] -= 1
             return Outcome(errors=(ReadError("node", f"node{number}"),))
@@ -120,7 +121,7 @@ def test_groups_are_told_apart_and_only_a_few_run_at_once() -> None:
 
     found = collect([[source(n)] for n in range(2 * SIDE_BY_SIDE)], ignore)
     assert [one.errors[0].message for one in found] == [f"node{n}" for n in range(2 * SIDE_BY_SIDE)]
-    assert [one.observations[0].hop for one in found] == [f"hop{n}" for n in range(2 * SIDE_BY_SIDE)]
+    assert [one.observations for one in found] == [(seen("dns", server=f"10.0.0.{n}"),) for n in range(2 * SIDE_BY_SIDE)]
     assert most[0] == SIDE_BY_SIDE
 
 

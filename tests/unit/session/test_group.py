@@ -8,6 +8,7 @@ from kubectl_imagepull.image.keyring import Credential
 from kubectl_imagepull.kube.read import ContainerRead
 from kubectl_imagepull.model import Case, Facts, Observation, Pull, PullSecret, Subject, Target, Vantage
 from kubectl_imagepull.session.group import Key, groups_of, key_of, share_credential_answers
+from tests.build import observed
 
 HOST = "private.lab.test"
 
@@ -82,7 +83,7 @@ def case(number: int, secret: str, *observations: Observation, repository: str =
 
 
 def answer(outcome: str, secret: str, hop: str = "auth") -> Observation:
-    return Observation(hop, Subject("registry", HOST), Vantage("workstation"), outcome, data={"secret": secret})
+    return observed(hop, Subject("registry", HOST), Vantage("workstation"), outcome, via=secret)
 
 
 def outcomes(cases: dict[Key, Case]) -> dict[object, list[str]]:
@@ -90,7 +91,7 @@ def outcomes(cases: dict[Key, Case]) -> dict[object, list[str]]:
 
 
 def test_answers_are_shared_by_those_who_have_the_secret() -> None:
-    refused, accepted = answer("refused", "of-bad"), answer("accepted", "of-good")
+    refused, accepted = answer("rejected", "of-bad"), answer("accepted", "of-good")
     # a refused password is refused for every image of the registry; one that is accepted may not be enough for another
     assert outcomes(
         {
@@ -101,19 +102,17 @@ def test_answers_are_shared_by_those_who_have_the_secret() -> None:
             ("good again",): case(5, "of-good"),
         }
     ) == {
-        "bad": ["refused"],
+        "bad": ["rejected"],
         "good": ["accepted"],
-        "bad elsewhere": ["refused"],
+        "bad elsewhere": ["rejected"],
         "good elsewhere": [],
         "good again": ["accepted"],
     }
 
 
 def test_what_is_seen_without_a_secret_is_not_shared() -> None:
-    anonymous = Observation("auth", Subject("registry", HOST), Vantage("node"), "basic", data={"via": "anonymous"})
-    by_token = Observation(
-        "manifest", Subject("registry", HOST), Vantage("workstation"), "200", data={"via": "of-good"}
-    )
+    anonymous = observed("auth", Subject("registry", HOST), Vantage("node"), "basic")
+    by_token = observed("manifest", Subject("registry", HOST), Vantage("workstation"), "200", via="of-good")
     without = replace(case(3, "of-good"), pull=None)
     assert outcomes(
         {

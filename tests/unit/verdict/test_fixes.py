@@ -29,6 +29,7 @@ from kubectl_imagepull.model import (
 )
 from kubectl_imagepull.verdict.actor import actor_of
 from kubectl_imagepull.verdict.fixes import CONDITIONS, fixes_for
+from tests.build import observed
 
 REGISTRY = "registry.example.com"
 DEPLOYMENT = Owner("Deployment", "web")
@@ -49,7 +50,7 @@ def case(owner: Owner | None = DEPLOYMENT, registry: str = REGISTRY, path: str =
         "node": NodeFacts("node1", os="linux", arch="arm64"),
         **more,
     }
-    observation = Observation("manifest", Subject("registry", registry), Vantage("node"), "404", data=seen or {})
+    observation = observed("manifest", Subject("registry", registry), Vantage("node"), "404", **(seen or {}))
     return Case(
         Target("shop", "web-1", owner=owner, **fields),
         Facts(**facts),
@@ -180,9 +181,9 @@ def test_other_entries_of_a_secret_are_kept() -> None:
     assert "jq" not in commands(case(secrets=(evil,)), "auth.bad_credentials")
 
 
-def looked(hop: str, outcome: str, place: Place, host: str = REGISTRY) -> Observation:
+def looked(hop: str, outcome: str, place: Place, host: str = REGISTRY, **detail: Any) -> Observation:
     vantage = Vantage(place, network="host", resolver="host", trust="host", name="node1" if place == "node" else "")
-    return Observation(hop, Subject("registry", host), vantage, outcome)
+    return observed(hop, Subject("registry", host), vantage, outcome, **detail)
 
 
 @pytest.mark.parametrize(
@@ -353,7 +354,14 @@ def test_clouds_want_a_right_not_a_password(cause: str, registry: str, path: str
 
 
 def test_architecture_is_the_images() -> None:
-    text = commands(case(seen={"platforms": ["linux/s390x"]}), "image.platform_mismatch")
+    made_for = observed(
+        "platform",
+        Subject("registry", REGISTRY),
+        Vantage("node"),
+        "index",
+        platforms=[{"os": "linux", "architecture": "s390x"}],
+    )
+    text = commands(replace(case(), observations=(made_for,)), "image.platform_mismatch")
     assert (
         '"kubernetes.io/arch":"s390x"' in text and "--platform linux/s390x,linux/arm64 " in text and "amd64" not in text
     )
@@ -414,7 +422,7 @@ def saw(of: Case, cause: str, seen: Observation) -> tuple[Case, Finding]:
 def test_a_missing_intermediate_is_the_registrys() -> None:
     """Nobody is sent to trust an authority where the server only leaves out a certificate."""
     for missing, actor in ((True, "registry"), (False, "cluster")):
-        seen = replace(looked("tls", "unknown-authority", "node"), data={"intermediate_missing": missing})
+        seen = looked("tls", "unknown-authority", "node", intermediate_missing=missing)
         of, found = saw(case(), "tls.unknown_authority", seen)
         assert actor_of(of, found) == actor
         text = "\n".join(c for fix in fixes_for(of, found) for c in fix.commands)
@@ -449,7 +457,7 @@ def test_a_mirror_is_in_the_way_by_the_nodes_configuration() -> None:
 
 def test_the_address_that_fails_is_looked_at() -> None:
     for ip, six in (("192.0.2.7", False), ("2001:db8::7", True)):
-        seen = replace(looked("connect", "unreachable", "node"), data={"tried": [{"ip": ip, "outcome": "unreachable"}]})
+        seen = looked("connect", "no-route", "node", tried=[{"ip": ip, "outcome": "no-route"}])
         fixes = fixes_for(*saw(case(), "net.unreachable", seen))
         assert any(f"ip route get {ip}" in fix.commands for fix in fixes)
         assert any("IPv6" in fix.title for fix in fixes) == six
@@ -460,16 +468,16 @@ def test_the_address_that_fails_is_looked_at() -> None:
 
 def test_a_file_that_sets_the_proxy_is_not_written_over() -> None:
     source = "/etc/systemd/system/containerd.service.d/http-proxy.conf"
-    proxied = replace(looked("runtime", "default", "node"), data={"proxy": {"source": source}})
+    proxied = looked("runtime", "default", "node", proxy={"source": source})
     text = commands(replace(case(), observations=(proxied,)), "net.proxy")
     assert f"cat {source}" in text and ">" not in text
     assert "> /etc/systemd/system/containerd.service.d/zz-proxy.conf" in commands(case(), "net.proxy")
 
 
 def test_the_name_that_a_certificate_holds() -> None:
-    seen = replace(looked("tls", "hostname-mismatch", "node"), data={"chain": [{"names": ["r.example.org"]}]})
+    seen = looked("tls", "hostname-mismatch", "node", chain=[{"names": ["r.example.org"]}])
     of, found = saw(case(), "tls.hostname_mismatch", seen)
     assert any("app=r.example.org/shop/web:1.0" in c for fix in fixes_for(of, found) for c in fix.commands)
-    several = replace(seen, data={"chain": [{"names": ["*.example.org", "example.org"]}]})
+    several = looked("tls", "hostname-mismatch", "node", chain=[{"names": ["*.example.org", "example.org"]}])
     of, found = saw(case(), "tls.hostname_mismatch", several)
     assert "set image" not in "\n".join(c for fix in fixes_for(of, found) for c in fix.commands)

@@ -6,13 +6,14 @@ import pytest
 
 from kubectl_imagepull.model import Observation, Subject, Vantage
 from kubectl_imagepull.verdict import judge
+from tests.build import observed
 from tests.probes.walking import HOST_PYTHON, case_of
 
 HOST = Subject("registry", "registry.test")
 
 
 def tls(vantage: Vantage, outcome: str, issuer: str) -> Observation:
-    return Observation("tls", HOST, vantage, outcome, f"issued by {issuer}", {"chain": [{"issuer": issuer}]})
+    return observed("tls", HOST, vantage, outcome, f"issued by {issuer}", chain=[{"issuer": issuer}])
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from kubectl_imagepull.model import (
     Vantage,
 )
 from kubectl_imagepull.verdict import judge
+from tests.build import observed
 
 HOST = "registry.example.com"
 NODE = NodeFacts("node1", kubelet="v1.37.0", runtime="containerd://2.4.2", os="linux", arch="amd64")
@@ -96,9 +97,7 @@ def test_disk_pressure_settles_a_storage_message() -> None:
 
 
 def seen(hop: str, outcome: str, **data: Any) -> Observation:
-    return Observation(
-        hop, Subject("registry", HOST), Vantage("node", network="host", trust="host"), outcome, data=data
-    )
+    return observed(hop, Subject("registry", HOST), Vantage("node", network="host", trust="host"), outcome, **data)
 
 
 REFUSED = f'failed to do request: Head "https://{HOST}/v2/web/manifests/1.0": dial tcp 10.0.0.1:443: connect: connection refused'
@@ -125,7 +124,7 @@ def test_a_fault_that_stands_is_no_matter_of_retrying(observations: tuple[Observ
 
 def test_an_untried_secret_proves_no_success() -> None:
     secret = PullSecret("mine", "used", usernames=("ci",))
-    observations = (*GOOD, seen("manifest", "200", via="anonymous"))
+    observations = (*GOOD, seen("manifest", "200"))
     found = judge(case(observations, failing=True, said=REFUSED, secrets=(secret,)))
     assert not [f for f in found.fixes if "works now" in f.title]
 
@@ -196,8 +195,8 @@ def test_a_message_that_a_probe_contradicts(said: str, runtime: str, end: str) -
 def test_a_refusal_at_an_address_that_no_probe_tried() -> None:
     """That another address of the name works says nothing about it."""
     for ip, known in (("10.0.0.9", False), ("fd00:0::1", True)):
-        opened = replace(GOOD[1], data={"tried": [{"ip": ip, "port": 443, "outcome": "open"}]})
-        resolved = replace(GOOD[0], data={"addresses": [ip]})
+        opened = seen("connect", "open", tried=[{"ip": ip, "port": 443, "outcome": "open"}])
+        resolved = seen("dns", "ok", addresses=[ip])
         found = judge(case((resolved, opened, seen("tls", "expired")), failing=True, said=IPV6))
         (line,) = [line for line in found.explanation if "reports that" in line]
         assert line.endswith("that works now") == known
@@ -258,10 +257,10 @@ def test_what_works_is_not_left_open() -> None:
     secret = PullSecret("regcred", "used", usernames=("ci",), registry_keys=(HOST,))
     here = Vantage("workstation", network="local", trust="local")
     asked = Subject("registry", HOST)
-    told = {"via": "ci", "secret": "regcred", "errors": [{"code": "DENIED"}]}
+    told = [{"code": "DENIED"}]
     looked = (
-        Observation("auth", asked, here, "accepted", "accepted", {"secret": "regcred", "registry_key": HOST}),
-        Observation("manifest", asked, here, "403", "HTTP 403", told),
+        observed("auth", asked, here, "accepted", "accepted", via="regcred", registry_key=HOST),
+        observed("manifest", asked, here, "403", "HTTP 403", via="regcred", errors=told),
     )
     said = f"unexpected status from HEAD request to https://{HOST}/v2/web/manifests/1.0: 403 Forbidden"
     found = judge(case(looked, failing=True, said=said, secrets=(secret,), pull_secret_names=("regcred",)))
@@ -280,7 +279,7 @@ def test_what_works_is_not_left_open() -> None:
 )
 def test_the_second_vantage(here: str, told: str) -> None:
     node = replace(seen("connect", "refused"), vantage=Vantage("node", network="host", trust="host", name="node1"))
-    local = Observation("connect", Subject("registry", HOST), Vantage("workstation", network="local"), here)
+    local = observed("connect", Subject("registry", HOST), Vantage("workstation", network="local"), here)
     found = judge(case((GOOD[0], node, local), failing=True, said=REFUSED))
     lines = [line for line in found.explanation if line.startswith("this machine")]
     assert lines == [] if not told else lines[0].startswith(told)
@@ -289,7 +288,7 @@ def test_the_second_vantage(here: str, told: str) -> None:
 def test_a_web_servers_not_found_contradicts_nothing() -> None:
     """What answers "not found" to everything reads like a missing tag in the runtime's words."""
     page = seen("registry", "404", api_version="", content_type="text/html", errors=[])
-    looked = (*GOOD[:3], page, seen("manifest", "404", errors=[], via="anonymous"))
+    looked = (*GOOD[:3], page, seen("manifest", "404", errors=[]))
     found = judge(case(looked, failing=True, said=f"failed to resolve image: {HOST}/web:1.0: not found"))
     assert found.cause == "registry.not_a_registry"
     assert not [line for line in found.explanation if "reports that" in line]
@@ -320,9 +319,9 @@ def test_a_node_whose_clock_is_ahead_waits_no_longer() -> None:
 
 def test_what_a_runtime_meets_without_its_configuration_is_no_contradiction() -> None:
     """A hosts.toml that does not parse is left out, and the registry itself is asked (containerd: docs/hosts.md)."""
-    problem = {"file": "/etc/containerd/certs.d/x/hosts.toml", "problem": "does not parse", "fatal": ""}
+    problem = {"file": "/etc/containerd/certs.d/x/hosts.toml", "problem": "does not parse", "fatal": False}
     at = Vantage("node", network="host", trust="host", resolver="host", name="node1")
-    broken = Observation("runtime", Subject("node", "node1"), at, "invalid", data={"problems": [problem]})
+    broken = observed("runtime", Subject("node", "node1"), at, "invalid", problems=[problem])
     looked = (broken, replace(seen("dns", "nxdomain"), vantage=at))
     said = f'failed to do request: Head "https://{HOST}/v2/web/manifests/1.0": dial tcp: lookup {HOST}: no such host'
     found = judge(case(looked, failing=True, said=said))

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from kubectl_imagepull.model import Observation, Subject, Vantage
+from kubectl_imagepull.model import Subject, Vantage
 from kubectl_imagepull.verdict import judge
 from probes import host_files
+from tests.build import observed
 from tests.probes.walking import HOST_PYTHON, case_of
 
 MIB = 1 << 20
@@ -19,9 +20,9 @@ FULL = "failed to extract layer: write /var/lib/containerd/x: no space left on d
 
 def judged(free: int, size: int, said: str = "", inodes: int | None = None, outcome: str = "ok") -> Any:
     data = {"free_bytes": free, "capacity_bytes": 100 * 1024 * MIB, "inodes_free": inodes}
-    room = Observation("storage", Subject("node", "node-1"), Vantage("api", rung="api-only"), outcome, "little", data)
+    room = observed("storage", Subject("node", "node-1"), Vantage("api", rung="api-only"), outcome, "little", **data)
     registry = Subject("registry", "registry.test")
-    blobs = Observation("blobs", registry, HOST_PYTHON, "ok", "", {"size": size}, "p1")
+    blobs = observed("blobs", registry, HOST_PYTHON, "ok", pull="p1", size=size)
     return judge(case_of([room, blobs], "registry.test", 443, said=said))
 
 
@@ -41,8 +42,8 @@ def test_room(free: int, size: int, expected: list[tuple[str, str]]) -> None:
 
 def test_the_file_system_of_etc_is_a_hint() -> None:
     data = {"free_bytes": MIB, "capacity_bytes": 100 * MIB, "inodes_free": 5, "path": "/etc"}
-    room = Observation("storage", Subject("node", ""), HOST_PYTHON, "low", "little", data)
-    blobs = Observation("blobs", Subject("registry", "registry.test"), HOST_PYTHON, "ok", "", {"size": 9 * MIB}, "p1")
+    room = observed("storage", Subject("node", ""), HOST_PYTHON, "low", "little", **data)
+    blobs = observed("blobs", Subject("registry", "registry.test"), HOST_PYTHON, "ok", pull="p1", size=9 * MIB)
     finding = judge(case_of([room, blobs], "registry.test", 443, said=FULL)).findings[0]
     assert (finding.cause, finding.confidence, finding.subject.host) == ("storage.no_space", "possible", "node-1")
 
