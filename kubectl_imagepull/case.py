@@ -6,11 +6,8 @@ fields of `model.Case`. Reading is strict: what does not fit is named by file an
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import re
-import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +35,7 @@ class CaseFile:
 
 def case_to_json(case: Case) -> dict[str, Any]:
     """One Case as JSON values. The version stands once in the file, not in each of its cases."""
-    value: dict[str, Any] = to_json(without_secrets(case))
+    value: dict[str, Any] = to_json(case)
     del value["version"]
     return value
 
@@ -81,7 +78,7 @@ def parse(data: bytes, name: str) -> CaseFile:
         maker = f" by kubectl imagepull {by[:20]}" if isinstance(by, str) and by else ""
         raise CaseError(
             _line(
-                f"{name}: saved{maker} in case version {version}; this is {__version__}, which reads up to version "
+                f"{name}: saved{maker} in case version {short(version)}; this is {__version__}, which reads up to version "
                 f"{CASE_VERSION}: use a newer kubectl imagepull"
             )
         )
@@ -120,61 +117,14 @@ def _no_constant(text: str) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice = next(key for n, (key, _) in enumerate(pairs) if key in {k for k, _ in pairs[:n]})
-        raise ValueError(f"{twice[:60]!r} stands there twice")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"{key[:60]!r} stands there twice")
+        found[key] = value
     return found
 
 
 def _line(text: str) -> str:
     """Without anything that a terminal would act on: keys and values of a foreign file stand in errors."""
     return "".join(c if c.isprintable() else "?" for c in text)
-
-
-QUERY_KEPT = frozenset({"scope", "service", "ns", "n", "last", "digest", "mount", "from", "account", "client_id"})
-"""Query parameters that carry no secret (distribution: token specification and list API); a redirect to a blob
-store carries a signature, which opens the blob to whoever reads it."""
-_USERINFO = re.compile(
-    r"(?P<before>\b[a-zA-Z][a-zA-Z0-9+.-]{0,20}://)(?P<user>[^\s/@:\"'<>?#]{0,256}):[^\s/@\"'<>?#]{1,4096}@"
-)
-_QUERY = re.compile(r"(?<=[?&])(?P<key>[A-Za-z0-9_.%-]{1,64})=(?P<value>[^&\s\"'<>\\]{1,8192})")
-_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{5,8192}\.[A-Za-z0-9_-]{2,16384}\.?[A-Za-z0-9_-]{0,8192}")
-_HEADER = re.compile(r"(?i)\b(?P<scheme>basic|bearer) (?P<value>[A-Za-z0-9+/._~-]{16,8192}={0,2})(?![A-Za-z0-9=\"])")
-HIDDEN = "REDACTED"
-
-
-def without_secrets(case: Case) -> Case:
-    """The same Case without what a server or a runtime may have quoted of a credential: passwords in URLs, query values
-    but those of the token specification, tokens. The values read from pull secrets never get into a Case.
-    """
-    return typing.cast(Case, _scrubbed(case))
-
-
-def _scrubbed(value: Any) -> Any:
-    if isinstance(value, str):
-        return hide(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        old = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-        new = {name: _scrubbed(item) for name, item in old.items()}
-        return dataclasses.replace(value, **new) if any(new[n] is not old[n] for n in old) else value
-    if isinstance(value, Mapping):
-        changed = {k: _scrubbed(v) for k, v in value.items()}
-        return changed if any(changed[k] is not value[k] for k in changed) else value
-    if isinstance(value, Sequence):
-        items = [_scrubbed(item) for item in value]
-        if all(a is b for a, b in zip(items, value, strict=True)):
-            return value
-        return tuple(items) if isinstance(value, tuple) else items
-    return value
-
-
-def hide(text: str) -> str:
-    """A text without passwords in URLs, query values that may be signatures, and tokens."""
-    if "://" in text:
-        text = _USERINFO.sub(lambda m: f"{m['before']}{m['user']}:{HIDDEN}@", text)
-    if "=" in text and ("?" in text or "&" in text):
-        text = _QUERY.sub(lambda m: m[0] if m["key"].lower() in QUERY_KEPT else f"{m['key']}={HIDDEN}", text)
-    if "eyJ" in text:
-        text = _JWT.sub(HIDDEN, text)
-    return _HEADER.sub(lambda m: f"{m['scheme']} {HIDDEN}", text)

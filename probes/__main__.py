@@ -15,12 +15,13 @@ import ssl
 import sys
 import threading
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .asked import Node, Pull
 from .dns_lookup import beside, lookup, system_lookup
 from .endpoints import Endpoint
 from .host_files import below, hosts_addresses, read, resolv_conf, room_beside, stub_behind
+from .redaction import Secrets
 from .runtime_config import Configuration
 from .seen import Deadline, Seen
 from .tls_handshake import trusting
@@ -35,16 +36,37 @@ TERMINATION_BYTES = 3900
 """The kubelet keeps 4 KiB of a termination message."""
 
 
-class Frames:
-    """Writes frames, one at a time, and remembers a short form of them for the termination message."""
+OWN_WORDS = frozenset({"kind", "hop", "role", "pull", "outcome"})
+"""Of a frame: nothing from outside is in them."""
+SHORTEST_TOKEN = 8
+"""Characters. A host that grants less hides no words of others with it."""
 
-    def __init__(self, nonce: str) -> None:
+
+class Frames:
+    """Writes frames, one at a time, and remembers a short form of them for the termination message.
+
+    Everything that leaves goes through here, so no frame holds a login of the pulls or a token that was learnt on the way.
+    """
+
+    def __init__(self, nonce: str, pulls: Sequence[Pull] = ()) -> None:
         self._nonce, self._lock = nonce, threading.Lock()
+        named = [word for p in pulls for word in (p.host, p.repository, p.asked, *(login.secret for login in p.logins))]
+        self._secrets = Secrets(["anonymous", *named])
+        for pull in pulls:
+            for login in pull.logins:
+                self._secrets.learn(login.password, login.username)
         self._short: List[List[Any]] = []
         self.closed = False
 
+    def learn(self, token: str) -> None:
+        """A token that was granted: no frame from now on quotes it."""
+        if len(token) >= SHORTEST_TOKEN:
+            self._secrets.learn(token)
+
     def write(self, frame: Dict[str, Any]) -> None:
-        frame = {**frame, "at": round(time.time(), 3)}
+        """One frame, with its time."""
+        frame = {name: value if name in OWN_WORDS else self._secrets.clean(value) for name, value in frame.items()}
+        frame["at"] = round(time.time(), 3)
         line = json.dumps(frame, separators=(",", ":"))
         if len(line) > MOST_FRAME:
             line = json.dumps({**frame, "data": {"cut": True}}, separators=(",", ":"))
@@ -175,7 +197,7 @@ def main() -> int:
             with open(source) as file:
                 plan = json.load(file)
         pulls = [Pull(**{**p, "logins": tuple(Login(**login) for login in p.get("logins", ()))}) for p in plan["pulls"]]
-        frames = Frames(str(plan["nonce"]))
+        frames = Frames(str(plan["nonce"]), pulls)
         budget = float(plan["budget"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         print(f"probes: no usable plan: {type(error).__name__}", file=sys.stderr)
@@ -205,7 +227,7 @@ def main() -> int:
     frames.write({"kind": "hello", **about, **place.says})
     if room is not None:
         frames.emit("storage", "node", "", room)
-    Walk(place, frames.emit, Deadline(budget)).run(pulls)
+    Walk(place, frames.emit, frames.learn, Deadline(budget)).run(pulls)
     timer.cancel()
     frames.end(complete=True)
     sys.stdout.flush()

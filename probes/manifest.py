@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Set, Tuple
 from urllib.parse import quote
 
 from .http_ask import Reply
@@ -21,6 +21,8 @@ ACCEPT = ", ".join(
 )
 TAGS_BODY = 1 << 20
 CLOSEST = 30
+COMPARED = 200
+"""Tags that are compared sign by sign with the one that was asked for."""
 
 
 def manifest_path(prefix: str, repository: str, asked: str) -> str:
@@ -53,6 +55,24 @@ def closest_tags(reply: Reply, asked: str) -> Tuple[List[str], int]:
     document = reply.document
     listed = document.get("tags") if isinstance(document, dict) else None
     tags = [t for t in listed if isinstance(t, str) and len(t) <= 128] if isinstance(listed, list) else []
-    plain = asked.lower().lstrip("v")
-    ranked = sorted(tags, key=lambda t: (-difflib.SequenceMatcher(None, t.lower().lstrip("v"), plain).ratio(), t))
+    plain = _plain(asked)
+    # comparing takes time that grows with the square of a tag's length: only what shares most pairs of signs is compared
+    pairs = _pairs(plain)
+    near = (
+        tags if len(tags) <= COMPARED else sorted(tags, key=lambda t: (-_alike(pairs, _pairs(_plain(t))), t))[:COMPARED]
+    )
+    ranked = sorted(near, key=lambda t: (-difflib.SequenceMatcher(None, _plain(t), plain).ratio(), t))
     return ranked[:CLOSEST], len(tags)
+
+
+def _plain(tag: str) -> str:
+    return tag.lower().lstrip("v")
+
+
+def _pairs(text: str) -> Set[str]:
+    return {text[at : at + 2] for at in range(len(text) - 1)} or {text}
+
+
+def _alike(one: Set[str], other: Set[str]) -> float:
+    """The share of pairs that both have (Dice's coefficient)."""
+    return len(one & other) / (len(one) + len(other))

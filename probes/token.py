@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import Dict, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 from urllib.parse import urlencode, urlsplit
 
 from .http_ask import Reply
+from .seen import printable
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ def realm_of(params: Dict[str, str], repository: str) -> Realm:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        return Realm("", 0, "", "", f"the realm {text[:100]!r} is not a URL")
+        return Realm("", 0, "", "", f"the realm '{printable(text, 100)}' is not a URL")
     if parts.scheme not in ("https", "http") or not parts.hostname:
-        return Realm("", 0, "", "", f"the realm {text[:100]!r} is not a URL")
+        return Realm("", 0, "", "", f"the realm '{printable(text, 100)}' is not a URL")
     asked = [("service", params["service"])] if params.get("service") else []
     asked.append(("scope", f"repository:{repository}:pull"))
     query = "&".join(q for q in (parts.query, urlencode(asked)) if q)
@@ -67,6 +68,13 @@ def token_in(reply: Reply) -> Optional[str]:
     found = document.get("access_token") or document.get("token")
     fitting = isinstance(found, str) and 0 < len(found) < 64 << 10 and found.isascii() and found.isprintable()
     return found if fitting else None
+
+
+def granted(reply: Reply) -> List[str]:
+    """Everything in a token reply that opens something (token specification; RFC 6749 section 5.1; OpenID Connect Core)."""
+    document = reply.document if isinstance(reply.document, dict) else {}
+    found = (document.get(name) for name in ("token", "access_token", "refresh_token", "id_token"))
+    return [token for token in found if isinstance(token, str)]
 
 
 KNOWN_PAIRS: Dict[str, Tuple[str, ...]] = {

@@ -22,7 +22,7 @@ from .inward import all_inward, first_forbidden, inward
 from .seen import Address, Deadline, Seen, Stopwatch, printable
 from .tcp_connect import connect, tunnel
 from .tls_handshake import handshake, unchecked
-from .token import Login, Realm, may_have_credentials, realm_of, token_in
+from .token import Login, Realm, granted, may_have_credentials, realm_of, token_in
 from .unit_files import Proxy
 
 Emit = Callable[..., None]
@@ -146,10 +146,11 @@ def _marking(emit: Emit, attempt: str) -> Emit:
 
 
 class Walk:
-    """Walks to every host once and to every image once, telling `emit(hop, role, host, seen, pull)` what it saw."""
+    """Walks to every host once and to every image once, telling `emit(hop, role, host, seen, pull)` what it saw, and `learn`
+    every token that it is granted before anything is told that may quote it."""
 
-    def __init__(self, place: Place, emit: Emit, deadline: Deadline) -> None:
-        self._place, self._emit, self._deadline = place, emit, deadline
+    def __init__(self, place: Place, emit: Emit, learn: Callable[[str], None], deadline: Deadline) -> None:
+        self._place, self._emit, self._learn, self._deadline = place, emit, learn, deadline
         self._hosts: Dict[Tuple[str, int, str, str, bool], _Host] = {}
         self._lock = threading.Lock()
         self._asked_beside: Dict[str, bool] = {}
@@ -507,6 +508,8 @@ class Walk:
         if login is not None and reply.status == 401:
             with self._lock:
                 self._sent[to] = reply
+        for secret in granted(reply):
+            self._learn(secret)
         token = token_in(reply)
         outcome = "token" if token else "no-token" if reply.status == 200 else str(reply.status or reply.trouble)
         said = f"token granted {who}" if token else f"no token {who}: {reply.said}"

@@ -17,7 +17,8 @@ from typing import Any, TextIO
 
 from .. import catalogue
 from ..image.messages import Classified, classify
-from ..image.wording import printable
+from ..image.wording import as_text, printable
+from ..redaction import hide
 
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9_.:/@+-]+")
 API_VERSION = "imagepull.dev/v1alpha1"
@@ -154,7 +155,7 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         text: object = args.message if what is None else _everything(stdin) if what == "-" else what
         if not text or (isinstance(text, (str, bytes)) and not text.strip()):
             return _trouble(err, "nothing on standard input" if what == "-" else "the message is empty")
-        found = classify(text)
+        found = classify(hide(as_text(text)))
         _write(out, args.output, _of_message(found), _message_as_json(found))
         return 0
     name = what.strip()

@@ -69,7 +69,7 @@ def run(argv: Sequence[str], out: TextIO, err: TextIO, stdin: TextIO) -> int:
             args = parser.parse_args(words)  # an unknown flag is named here
             raise UsageError(f"error: a verb is needed: {', '.join(VERBS)}")
         if verb not in VERBS:
-            raise UsageError(_unknown_verb(verb, prog))
+            raise UsageError(_unknown_verb(verb, prog), prog)
         if verb == "options":
             out.write(parser.format_help())
             return 0
@@ -103,7 +103,7 @@ def run(argv: Sequence[str], out: TextIO, err: TextIO, stdin: TextIO) -> int:
             return TROUBLE
         from ..report.style import clean
 
-        text = str(error) if isinstance(error, KubeError) else clean(str(error))
+        text = clean(str(error))
         print(text if text.startswith(("error", "Error", "Unable")) else f"error: {text}", file=err)
         return TROUBLE
 
@@ -138,4 +138,4 @@ def _unknown_verb(verb: str, prog: str) -> str:
 
     near = difflib.get_close_matches(verb, VERBS, n=1)
     hint = f" Did you mean {near[0]}?" if near else f" Did you mean `{prog} why {verb[:60]}`?"
-    return f"error: unknown verb \"{verb[:60]}\".{hint}\nSee '{prog} --help' for usage."
+    return f'error: unknown verb "{verb[:60]}".{hint}'

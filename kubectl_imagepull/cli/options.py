@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..kube.config import Flags
 from ..node.ladder import VIA, Wanted
 from ..session.options import SECONDS, Options
+from ..text import printable
 
 if TYPE_CHECKING:
     from ..kube.client import Api
@@ -24,7 +25,11 @@ USAGE = 2
 
 
 class UsageError(Exception):
-    """A command line that cannot be read. str(): one line."""
+    """A command line that cannot be read. str(): one line, values of the command line printable; help_of: whose --help tells
+    more, in a second line."""
+
+    def __init__(self, line: str, help_of: str = "") -> None:
+        super().__init__(printable(line) + (f"\nSee '{help_of} --help' for usage." if help_of else ""))
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,7 +41,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **kwargs)
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"error: {message}\nSee '{self.prog} --help' for usage.")
+        raise UsageError(f"error: {message}", self.prog)
 
 
 def program(argv0: str) -> str:

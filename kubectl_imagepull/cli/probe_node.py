@@ -77,7 +77,7 @@ def _node_name(operands: Sequence[str]) -> str:
         wanted = (
             "error: a node is needed: kubectl imagepull probe-node NODE" if not words else "error: one node at a time"
         )
-        raise UsageError(f"{wanted}\nSee 'kubectl imagepull probe-node --help' for usage.")
+        raise UsageError(wanted, "kubectl imagepull probe-node")
     kind, slash, name = words[0].rpartition("/")
     if (slash and kind not in ("node", "nodes", "no")) or not name or not all(c.isalnum() or c in "-." for c in name):
         raise UsageError(f'error: "{words[0][:80]}" is no name of a node')

@@ -7,6 +7,7 @@ credential provider plugins add comes after them and cannot be read from the API
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -302,12 +303,18 @@ def _decode_auth(auth: str) -> tuple[str, str]:
     return username, password
 
 
+_LAST_AT = re.compile(r"(.*)(?:@|%40)", re.DOTALL)
+_USER = re.compile(r"[a-z][a-z0-9._-]{0,15}")
+
+
 def shown_key(key: str) -> str:
-    """A registry key with a password in it left out: all from the first colon on to the last @."""
+    """A registry key without the login that some write into it. Only a plain user name stays: a token may stand there alone, and
+    a colon may be percent-encoded."""
     scheme, slashes, rest = key.partition("://") if key.startswith(("https://", "http://")) else ("", "", key)
-    userinfo, at, host = rest.rpartition("@")
-    user, colon, _ = userinfo.partition(":")
-    return f"{scheme}{slashes}{user}:…@{host}" if at and colon else key
+    found = _LAST_AT.match(rest)
+    if found is None or (not scheme and _USER.fullmatch(found[1])):
+        return key
+    return f"{scheme}{slashes}…@{rest[found.end() :]}"
 
 
 def index_key(key: str) -> bytes | None:

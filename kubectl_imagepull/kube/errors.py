@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..redaction import hide
+from ..text import printable
+
 
 class KubeError(Exception):
-    """Anything that keeps us from asking the API server. str(): the one line that the user reads, printable.
+    """Anything that keeps us from asking the API server. str(): the one line that the user reads, printable and without secrets
+    that a proxy, a credential plugin or the server quote in it."""
 
-    more: further lines, with advice.
-    """
-
-    def __init__(self, line: str, *more: str) -> None:
-        super().__init__("\n".join(map(_printable, (line, *more))))
+    def __init__(self, line: str) -> None:
+        super().__init__(printable(hide(line)))
 
 
 class ConfigError(KubeError):
@@ -31,7 +32,7 @@ class ApiError(KubeError):
     """
 
     def __init__(self, status: int, reason: str, message: str, resource: str = "") -> None:
-        self.status, self.reason, self.message, self.resource = status, reason, message, resource
+        self.status, self.reason, self.message, self.resource = status, reason, hide(message), resource
         super().__init__(self._line())
 
     def _line(self) -> str:
@@ -47,11 +48,6 @@ class ApiError(KubeError):
     @property
     def forbidden(self) -> bool:
         return self.status in (401, 403)
-
-
-def _printable(text: str) -> str:
-    """One line of what a server, a file or an object said, without anything that a terminal would act on."""
-    return "".join(c if c.isprintable() else " " if c in "\r\n\t" else f"\\x{ord(c):02x}" for c in text)
 
 
 def from_response(status: int, body: bytes) -> ApiError:

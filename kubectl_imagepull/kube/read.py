@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..image.keyring import BadPullSecret, Credential, Keyring
+from ..image.keyring import BadPullSecret, Credential, Keyring, decode_secret
 from ..image.policy import Role, pulled_images
 from ..image.reference import InvalidReference, Reference
 from ..image.secrets import explain_secrets
@@ -27,7 +29,8 @@ from ..model import (
     RunningImage,
     Target,
 )
-from .client import Api, get_object, reading
+from ..redaction import Secrets, clean
+from .client import Api
 from .errors import ApiError, KubeError
 from .paths import RESOURCES, BadName, fields, is_name, path_of
 
@@ -64,12 +67,16 @@ BACK_OFF_FIRST, BACK_OFF_MOST = 10.0, 300.0
 
 @dataclass(frozen=True)
 class ContainerRead:
-    """One container: target and facts for its Case, pull for the probes, logins for the workstation (never stored)."""
+    """One container: target and facts for its Case, pull for the probes, logins for the workstation (never stored).
+
+    known: every login of the pod's pull secrets, to be hidden wherever it is quoted; the facts are without them already.
+    """
 
     target: Target
     facts: Facts
     pull: Pull | None
     credentials: tuple[Credential, ...] = field(default=(), repr=False)
+    known: Secrets = field(default_factory=Secrets, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,7 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
     Raises ApiError or Unreachable where the pod itself cannot be had.
     """
     try:
-        pod = known or get_object(api, "Pod", namespace, name)
+        pod = known or api.get(path_of("Pod", namespace, name))
     except ApiError as error:
         if error.gone:
             _raise_if_no_namespace(api, namespace)
@@ -110,7 +117,7 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
     secret_names = _names(spec.get("imagePullSecrets"))
     account = spec.get("serviceAccountName") or ""
     node_name = spec.get("nodeName") or ""
-    with reading(8) as pool:
+    with ThreadPoolExecutor(max_workers=8) as pool:
         events = pool.submit(
             _read,
             api,
@@ -128,16 +135,16 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
         on_node = pool.submit(_images_on, api, node_name, namespace) if node_name else None
         owner_read = pool.submit(owner_of, api, namespace, pod)
         secret_reads = [(s, pool.submit(_secret, api, namespace, s)) for s in secret_names]
-        secrets = {s: read() for s, read in secret_reads}
-        account_object = account_read() if account_read else None
+        secrets = {s: read.result() for s, read in secret_reads}
+        account_object = account_read.result() if account_read else None
         account_secrets = _names((account_object or {}).get("imagePullSecrets"))
         # a pod made now would get them
         late_reads = [(s, pool.submit(_secret, api, namespace, s)) for s in account_secrets if not secret_names]
-        node, images = node_read() if node_read else (None, NodeImages())
-        event_list = (events() or {}).get("items") or []
-        owner = owner_read()
-        running = on_node() if on_node else NodeImages()
-        late = {s: read() for s, read in late_reads}
+        node, images = node_read.result() if node_read else (None, NodeImages())
+        event_list = (events.result() or {}).get("items") or []
+        owner = owner_read.result()
+        running = on_node.result() if on_node else NodeImages()
+        late = {s: read.result() for s, read in late_reads}
     for secret, found in secrets.items():
         if isinstance(found, KubeError):
             message = f'cannot read pull secret "{secret}": needs get on secrets in {namespace} ({_short(found)})'
@@ -167,7 +174,7 @@ def read_node(api: Api, name: str, namespace: str) -> tuple[NodeFacts, NodeImage
 
     Raises ApiError where the node cannot be read; a missing right to list pods leaves the lists empty.
     """
-    node = get_object(api, "Node", "", name)
+    node = api.get(path_of("Node", name=name))
     pods = _pods_on(api, name)
     wanted = [c.get("image") or "" for pod in pods for _, c in _containers(pod.get("spec") or {})]
     images = _both(_named(node), _running(api, pods, namespace))
@@ -295,7 +302,20 @@ class _Shared:
         )
         if facts.failing and not facts.since:
             facts = replace(facts, since=_not_ready_since(self.pod))
-        return ContainerRead(target, facts, pull, credentials)
+        known = self._known(target)
+        return ContainerRead(target, clean(clean(facts), known.hide), pull, credentials, known)
+
+    def _known(self, target: Target) -> Secrets:
+        """The logins of all secrets that were read. The names of objects are no secrets, whatever a password is."""
+        owner = target.owner.name if target.owner else ""
+        named = (target.namespace, target.pod, target.container, target.image, target.node, owner, self.account)
+        known = Secrets([*named, *self.secrets])
+        for secret in self.secrets.values():
+            if isinstance(secret, dict):
+                with contextlib.suppress(BadPullSecret):
+                    for entry in decode_secret(secret).values():
+                        known.learn(entry.password, entry.username)
+        return known
 
     def _about(self, state: Mapping[str, Any], role: str, image: str) -> Mapping[str, Any]:
         """The state as it concerns this image: the kubelet reports an image volume on the containers that mount it."""
@@ -492,9 +512,7 @@ def _state(pod: Mapping[str, Any], role: str, name: str) -> Mapping[str, Any]:
         users = next((v.needed_by for v in pulled_images(pod) if v.role is Role.VOLUME and v.name == name), ())
         groups = [("init", "initContainers"), ("container", "containers")]
         spec = pod.get("spec") or {}
-        found_states = [
-            _state(pod, r, n) for r, g in groups for c in spec.get(g) or [] if (n := c.get("name")) in users
-        ]
+        found_states = [_state(pod, r, c["name"]) for r, g in groups for c in spec.get(g) or [] if c["name"] in users]
         return next((s for s in found_states if s.get("waiting")), found_states[0] if found_states else {})
     key = {
         "init": "initContainerStatuses",
@@ -555,7 +573,7 @@ def owner_of(api: Api, namespace: str, pod: Mapping[str, Any]) -> Owner | None:
             owner = Owner(kind, name)
             break
         try:
-            found = get_object(api, kind, namespace, name)
+            found = api.get(path_of(kind, namespace, name))
         except ApiError as error:
             owner = owner if error.gone else Owner(kind, name)
             break
@@ -598,7 +616,7 @@ def managers_of(found: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _node(api: Api, errors: list[ReadError], name: str) -> tuple[NodeFacts | None, NodeImages]:
     try:
-        node = get_object(api, "Node", "", name)
+        node = api.get(path_of("Node", name=name))
     except BadName as error:
         errors.append(ReadError("api", str(error)))
         return None, NodeImages()
@@ -737,7 +755,7 @@ def _secret(api: Api, namespace: str, name: str) -> dict[str, Any] | KubeError |
     No API server checks the names in imagePullSecrets: what can be no name is asked for nowhere, and does not exist.
     """
     try:
-        return get_object(api, "Secret", namespace, name)
+        return api.get(path_of("Secret", namespace, name))
     except BadName:
         return None
     except ApiError as error:
@@ -778,7 +796,7 @@ def _names(entries: Any) -> tuple[str, ...]:
 def _time(text: Any) -> float:
     try:
         return datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00")).timestamp() if text else 0.0
-    except (ValueError, OverflowError):
+    except ValueError:
         return 0.0
 
 

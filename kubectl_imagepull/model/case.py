@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ..redaction import clean
 from .observation import Detail, Observation
 
 CASE_VERSION = 2
@@ -315,7 +317,10 @@ class Pull:
 
 @dataclass(frozen=True)
 class Case:
-    """Everything known about one container's pull: what the verdict is drawn from and nothing else."""
+    """Everything known about one container's pull: what the verdict is drawn from and nothing else.
+
+    A Case is cleaned when it is made (`redaction.hide`): no text in it is a secret by its form, so no output has to look.
+    """
 
     target: Target
     """Whose pull it is."""
@@ -333,6 +338,13 @@ class Case:
     """Of the format."""
     peer_probe: ProbeRun | None = None
     """The way out of a second node that the first is compared with."""
+
+    def __post_init__(self) -> None:
+        for one in dataclasses.fields(self):
+            value = getattr(self, one.name)
+            cleaned = clean(value)
+            if cleaned is not value:
+                object.__setattr__(self, one.name, cleaned)
 
     def seen(self, kind: type[K], role: str = "", place: str = "") -> tuple[Observation[K], ...]:
         """The observations with this kind of detail, of one role of host and from one place where these are given."""

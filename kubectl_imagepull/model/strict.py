@@ -67,7 +67,8 @@ def build(shape: Any, value: Any, where: str) -> Any:
     if shape is int and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53:
         return value
     if shape is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        if math.isfinite(value) and abs(value) < 2**53:
+        # every reader of JSON takes smaller ones for the same (RFC 8259, section 6)
+        if (isinstance(value, int) or math.isfinite(value)) and abs(value) < 2**53:
             return float(value)
         raise _wrong(where, "a number of sensible size", value)
     if shape is str and isinstance(value, str):

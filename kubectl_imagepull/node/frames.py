@@ -1,8 +1,8 @@
 """Reads the framed JSON lines that a vantage writes (the other end is `probes/__main__.py`).
 
 A log is untrusted: anything on the node may write to it, and what a registry said is quoted in it. So a line counts only
-with the run's own nonce, every string of it is bounded and freed of control characters here, once, and its data has to fit the
-detail of its hop.
+with the run's own nonce, every string of it is bounded, freed of control characters and of secrets here, once, and its data has
+to fit the detail of its hop.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from ..model import Observation, Subject, Vantage, detail_of
 from ..model.strict import Misfit, build
 from ..model.vocabulary import PROBED_ROLES
+from ..redaction import hide
 
 PROTOCOL = "imagepull/1"
 MOST_LINE = 64 << 10
@@ -115,7 +116,7 @@ def _number(value: Any) -> float:
 
 def _text(value: Any, most: int) -> str:
     text = value if isinstance(value, str) else ""
-    return "".join(c if c.isprintable() else " " if c in "\r\n\t" else f"\\x{ord(c):02x}" for c in text[:most])
+    return "".join(c if c.isprintable() else " " if c in "\r\n\t" else f"\\x{ord(c):02x}" for c in hide(text)[:most])
 
 
 def _clean(value: Any, depth: int) -> Any:

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from ..image.registries import kind_of
 from ..model import Auth, Connect, Detail, Dns, Http, Manifest, NameAnswer, Observation, Pull, Subject, Tls, Vantage
+from ..redaction import HIDDEN
 from .follow import (
     POLL,
     STARTUP_SECONDS,
@@ -106,7 +107,7 @@ def _realm(pull: Pull, lines: Sequence[str] | None) -> tuple[str, int, str] | No
         host = "docker.io" if pull.host == "registry-1.docker.io" else pull.host
         url = kind_of(host).token_realm
     found = _REALM.fullmatch(url)
-    if found is None or _INWARD.match(found.group(1)):
+    if found is None or HIDDEN in url or _INWARD.match(found.group(1)):
         return None
     path = found.group(3) or "/"
     query = {"service": said.get("service", ""), "scope": f"repository:{pull.repository}:pull"}

@@ -18,6 +18,7 @@ from ..node.here import Here
 from ..node.ladder import NodeAsked, Wanted, climb
 from ..node.plan import Plan
 from ..node.trail import Interrupted, Trail
+from ..redaction import Secrets, clean
 
 SIDE_BY_SIDE = 4
 """Nodes that are probed at the same time: each is a pod there and a few threads here."""
@@ -152,6 +153,7 @@ class _Running:
     """The sources of one node while they run."""
 
     sources: Sequence[Source]
+    known: Secrets = field(default_factory=Secrets, repr=False)
     observations: list[Observation] = field(default_factory=list)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
@@ -165,13 +167,15 @@ class _Running:
         )
 
 
-def collect(groups: Sequence[Sequence[Source]], seen: Emit) -> list[Collected]:
+def collect(groups: Sequence[Sequence[Source]], seen: Emit, known: Sequence[Secrets] = ()) -> list[Collected]:
     """Run the sources of every group (of a node), SIDE_BY_SIDE groups at a time. -> one Collected a group, in their order.
 
-    `seen` gets each observation in this thread, as it comes. A source that raises KubeError has that as its error; any other
+    known: of each group, what is hidden in all that comes back; what shows by its form always is. `seen` gets
+    each observation in this thread, as it comes and cleaned. A source that raises KubeError has that as its error; any other
     exception is raised here. Whatever is raised, KeyboardInterrupt included, every source has been stopped by then.
     """
-    running = [_Running(sources) for sources in groups]
+    hidden = list(known) or [Secrets() for _ in groups]
+    running = [_Running(sources, secrets) for sources, secrets in zip(groups, hidden, strict=True)]
     news: queue.SimpleQueue[tuple[_Running, int, Observation | Outcome | Exception]] = queue.SimpleQueue()
 
     def work(group: _Running, number: int) -> None:
@@ -201,6 +205,7 @@ def collect(groups: Sequence[Sequence[Source]], seen: Emit) -> list[Collected]:
             group, number, item = news.get()
             if isinstance(item, Exception):
                 raise item
+            item = clean(clean(item), group.known.hide)
             if isinstance(item, Observation):
                 group.observations.append(item)
                 seen(item)

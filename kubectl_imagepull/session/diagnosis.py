@@ -11,6 +11,7 @@ from ..kube.workloads import what_changed
 from ..model import Case, Facts, NodeFacts, NodeImages, Observation, ReadError, TrialPull, of_kind
 from ..node.ladder import NodeAsked
 from ..node.plan import Plan
+from ..redaction import Secrets
 from ..verdict import judge
 from .collect import Collected, KubeletApi, NodeRung, PeerNode, Source, Workstation, collect
 from .group import Group, Key, groups_of, key_of, share_credential_answers
@@ -69,7 +70,8 @@ def _collect(api: Api, found: Found, groups: Sequence[Group], options: Options, 
     """What is seen from the node of each group, and from the workstation for its pulls."""
     tried: set[tuple[str, str, str]] = set()
     prepared = [_sources(api, _read_of(found.reads, g.containers[0]), g, options, tried) for g in groups]
-    collected = collect([one.sources for one in prepared], observer.seen)
+    known = [Secrets.of(c.known for c in group.containers) for group in groups]
+    collected = collect([one.sources for one in prepared], observer.seen, known)
     return [replace(seen, errors=(*seen.errors, *one.errors)) for seen, one in zip(collected, prepared, strict=True)]
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..kube.client import Api, reading
+from ..kube.client import Api
 from ..kube.errors import ApiError, KubeError
 from ..kube.paths import path_of
 from ..kube.read import ContainerRead, PodRead, read_pod
@@ -36,7 +37,7 @@ class OnlyWorkload(KubeError):
         self.kinds = tuple(kinds)
         words = [kind.lower() for kind in kinds]
         instead = ", ".join(f"`kubectl imagepull why {word}/{name} -n {namespace}`" for word in words)
-        super().__init__(str(error), f"There is a {' and a '.join(words)} of that name: {instead}")
+        super().__init__(f"{error}\nThere is a {' and a '.join(words)} of that name: {instead}")
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,8 @@ class Targets:
                 names.append((one.namespace or api.namespace, one.name))
             else:
                 names += _of_workload(api, one, found)
-        with reading(SIDE_BY_SIDE) as pool:
-            reads = [pool.submit(read_or_gone, api, *name) for name in dict.fromkeys(names)]
-            found.reads = [read() for read in reads]
+        with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
+            found.reads = list(pool.map(lambda name: read_or_gone(api, *name), dict.fromkeys(names)))
         return found
 
     def _all(self, api: Api, namespace: str) -> Iterator[Named]:

@@ -15,6 +15,7 @@ from ..kube.read import NAMED, NOT_PULLING
 from ..kube.watching import events
 from ..kube.workloads import SHORT, read_workload
 from ..model import Case, Owner
+from ..redaction import hide
 from .diagnosis import diagnose
 from .observer import Diagnosis, Observer, Step
 from .options import Options
@@ -188,7 +189,7 @@ def step_of(event: Mapping[str, Any]) -> Step | None:
         took = TOOK.search(message)
         return Step("pulled", pod, image, took=took[1]) if took else Step("present", pod, image)
     if reason in ("Failed", "InspectFailed", "ErrImageNeverPull") and (image or reason != "Failed"):
-        return Step("failed", pod, image, cause=classify(message).cause, message=message)
+        return Step("failed", pod, image, cause=classify(message).cause, message=hide(message))
     return Step("started", pod) if reason == "Started" else None
 
 

@@ -19,6 +19,7 @@ import probes
 from kubectl_imagepull.model import Dns, Http, of_kind, to_json
 from kubectl_imagepull.node.frames import FrameReader
 from probes import http_ask
+from probes.manifest import closest_tags
 from probes.tls_handshake import _seconds
 from probes.walk import _bare
 from tests.probes.site import Handler, Request, Server, error, http
@@ -172,3 +173,19 @@ def test_a_redirect_is_told_without_what_opens_it() -> None:
 
 def test_dates_that_nobody_can_read() -> None:
     assert _seconds("Nov 23 04:06:04.5Z 2026") == 0.0 and _seconds(None) == 0.0
+
+
+@pytest.mark.parametrize("kind", ["alike", "one sign", "short"])
+def test_many_long_tags(kind: str) -> None:
+    """The tags that look most like the one asked for are found among thousands in a moment of processor time."""
+    tags = {
+        "alike": [f"release-{n:05d}-" + "0123456789abcdef" * 7 for n in range(7800)],
+        "one sign": ["a" * 122 + f"{n:05d}" for n in range(7800)],
+        "short": [f"1.{n}" for n in range(7800)],
+    }[kind]
+    asked = tags[4321] + "x"
+    reply = http_ask.Reply(200, body=json.dumps({"tags": tags}).encode())
+    began = time.process_time()
+    closest, count = closest_tags(reply, asked)
+    assert time.process_time() - began < 2
+    assert (closest[0], count, len(closest)) == (tags[4321], 7800, 30)

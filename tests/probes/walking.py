@@ -98,9 +98,9 @@ class Walker:
         written = io.StringIO()
         started = time.monotonic()
         with contextlib.redirect_stdout(written):
-            frames = Frames(NONCE)
             pull = Pull("p1", host, port, scheme, "team/app", asked, short, tuple(logins))
-            Walk(place, frames.emit, Deadline(budget)).run([*before, pull], **more)
+            frames = Frames(NONCE, [*before, pull])
+            Walk(place, frames.emit, frames.learn, Deadline(budget)).run([*before, pull], **more)
         seconds = time.monotonic() - started
         log = written.getvalue()
         case = case_of(observations_of(log), host, port, asked, scheme, node, said)

@@ -94,3 +94,46 @@ def test_bad_usage_is_one_line_and_two(words: list[str]) -> None:
     assert run(words, out, err, io.StringIO()) == 2
     assert err.getvalue().startswith("error: ") and not out.getvalue()
     assert len(err.getvalue().splitlines()) <= 2
+
+
+EVIL = "\x1b[31m\u202e\x07\nx"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [EVIL],
+        [f"--{EVIL}"],
+        ["why", f"--{EVIL}"],
+        ["why", "-o", EVIL],
+        ["why", "--timeout", EVIL],
+        ["why", "--via", EVIL],
+        ["why", "--case", EVIL],
+        ["why", "--case", "x", EVIL],
+        ["why", f"--watch={EVIL}"],
+        ["why", "-v", EVIL],
+        ["why", "-f", EVIL],
+        ["why", f"{EVIL}/x"],
+        ["why", f"pod/{EVIL}"],
+        ["why", EVIL, "--probe-namespace", EVIL],
+        ["why", "x", "--probe-secret", EVIL],
+        ["why", "x", "--probe-image", "i", "--probe-secret", EVIL],
+        ["why", "x", "--save-case", f"/nowhere/{EVIL}"],
+        ["why", "x", "--kubeconfig", EVIL],
+        ["why", "x", "--kubeconfig", "/dev/null", "--context", EVIL],
+        ["probe-node", EVIL],
+        ["probe-node", "n", "--registry", EVIL],
+        ["probe-node", "n", "--image", EVIL],
+        ["explain", EVIL],
+        ["explain", f"net.{EVIL}"],
+        ["cleanup", EVIL],
+    ],
+    ids=lambda words: " ".join(words).replace(EVIL, "EVIL"),
+)
+def test_usage_errors_are_printable(words: list[str]) -> None:
+    """What stands on a command line may come from a script that took it from a pod: an error shows it, and acts on nothing."""
+    err = io.StringIO()
+    assert run(words, io.StringIO(), err, io.StringIO()) == 2
+    lines = err.getvalue().splitlines()
+    assert all(line.isprintable() for line in lines) and 1 <= len(lines) <= 2
+    assert len(lines) == 1 or lines[1].startswith("See '")

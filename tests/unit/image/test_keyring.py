@@ -133,9 +133,16 @@ def test_nothing_shows_a_password() -> None:
     assert found.password == "hunter2"
     for text in (repr(found), str(found), repr(ring), repr([found]), f"{ring}", found.registry_key):
         assert "hunter2" not in text
-    assert found.registry_key == "me:…@r.io"
-    assert shown_key("https://me:p/a@ss@r.io/x") == "https://me:…@r.io/x"
+    assert found.registry_key == "…@r.io"
+    assert shown_key("https://me:p/a@ss@r.io/x") == "https://…@r.io/x"
     assert shown_key("me@r.io:5000/x") == "me@r.io:5000/x"
+    for key in (
+        "https://Zq7RtK2mVw9xBd4N@r.io/x",
+        "u%3Ahunter2@r.io/x",
+        "u%3Ahunter2%40r.io/x",
+        "ghp_abcdefghij1234567890@r.io/x",
+    ):
+        assert shown_key(key) in ("https://…@r.io/x", "…@r.io/x")
 
 
 def test_both_types_go_into_one_index() -> None:

@@ -150,7 +150,7 @@ def test_an_empty_entry_beside_a_full_one_does_no_harm() -> None:
             "account",
         ),
         ("quay.io", "reg.io/app", 'an entry for "quay.io", none for reg.io'),
-        (f"me:{PASSWORD}@quay.io", "reg.io/app", '"me:…@quay.io"'),
+        (f"me:{PASSWORD}@quay.io", "reg.io/app", '"…@quay.io"'),
     ],
 )
 def test_wrong_registry(key: str, image: str, words: str) -> None:

@@ -13,21 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubectl_imagepull.case import (
-    HIDDEN,
     LARGEST,
     CaseError,
-    CaseFile,
     case_from_json,
     case_to_json,
     dump,
-    hide,
     parse,
-    without_secrets,
 )
 from kubectl_imagepull.cli.main import run
-from kubectl_imagepull.model import CASE_VERSION, Case, Event, Facts, Subject, Target, Vantage
+from kubectl_imagepull.model import CASE_VERSION
 from kubectl_imagepull.verdict import judge
-from tests.build import observed
 
 CASES = Path(__file__).parents[2] / "cases"
 FILES = sorted(CASES.glob("*.json"))
@@ -85,6 +80,9 @@ def test_round_trip(file: Path) -> None:
         ("cases.0.observations.0.subject.role", "king", None),
         ("cases.0.observations.0.vantage.place", "moon", None),
         ("cases.0.observations.0.ms", 1e300, None),
+        ("cases.0.observations.0.ms", 10**400, None),
+        ("cases.0.observations.0.ms", -(10**400), None),
+        ("cases.0.facts.attempts", -(10**400), None),
         ("cases.0.observations.0.detail", [], "FILE: cases[0].observations[0].detail: expected an object, got a list"),
         ("cases.0.facts.reference", None, "FILE: cases[0].facts.reference: expected an object, got null"),
         ("cases", [], "FILE: cases: expected a list with at least one case"),
@@ -128,6 +126,8 @@ def test_newer_version() -> None:
         (b"null", "expected an object, got null"),
         (b'{"a": NaN}', "NaN is no number of JSON"),
         (b'{"a": 1, "a": 2}', "'a' stands there twice"),
+        (b'{"\\u001b[31m\\ud800": 1, "\\u001b[31m\\ud800": 2}', r"'\x1b[31m\ud800' stands there twice"),
+        (b"{" + b"".join(b'"k%d":1,' % n for n in range(200_000)) + b'"k9":1}', "'k9' stands there twice"),
         (b"[" * 100_000, "nested too deeply"),
         (b"apiVersion: v1\nkind: Pod\n", "line 1, column 1"),
         (b'{"apiVersion": "v1", "kind": "Pod"}', "but a Pod"),
@@ -142,7 +142,13 @@ def test_foreign_files(data: bytes, said: str) -> None:
 
 
 DAMAGE = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.just([]), st.just({}), st.just([[1]])
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from([10**400, -(10**400), 2**53, 1e308, -0.0]),
+    st.text(max_size=5),
+    st.sampled_from(["\x1b[31m", "\u202e", "\ud800", "x" * 10_000, "https://u:p@h"]),
+    st.sampled_from([[], {}, [[1]], {"a": {"b": [{}]}}, {"": None}, {"\x1b": "\x1b"}]),
 )
 
 
@@ -206,43 +212,3 @@ def test_no_such_file() -> None:
     err = io.StringIO()
     assert run(["why", "--case", "/no/such/file"], io.StringIO(), err, sys.stdin) == 2
     assert err.getvalue() == "error: /no/such/file: No such file or directory\n"
-
-
-SECRETS = (
-    ("https://alice:hunter2@registry.example/v2/", "hunter2"),
-    ("Get https://s3.example/blob?X-Amz-Signature=deadbeefcafe&X-Amz-Date=1: 403", "deadbeefcafe"),
-    ("https://acct.blob.core.windows.net/x?sig=abc%2Fdef%3D&se=2026", "abc%2Fdef%3D"),
-    ("token eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl rejected", "c2lnbmF0dXJl"),
-    ("sent Authorization: Basic YWxpY2U6aHVudGVyMg==, got 401", "YWxpY2U6aHVudGVyMg"),
-    ("Bearer abcdefghijklmnopqrstuvwxyz is no token", "abcdefghijklmnop"),
-)
-
-
-@pytest.mark.parametrize(("text", "secret"), SECRETS)
-def test_quoted_secrets_go(text: str, secret: str) -> None:
-    assert secret not in hide(text) and HIDDEN in hide(text)
-    facts = Facts(said=text, message=text, events=(Event("Warning", "Failed", text),))
-    seen = observed("auth", Subject("token", "t"), Vantage("node"), "401", text, errors=[{"message": text}])
-    case = Case(Target("n", "p"), facts, observations=(seen,))
-    assert secret not in dump(CaseFile((case,)))
-    assert without_secrets(without_secrets(case)) == without_secrets(case)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "failed to authorize: https://auth.example/token?scope=repository%3Ateam%2Fapp%3Apull&service=lab+registry: 401",
-        'challenge Bearer realm="https://auth.example/token",service="registry.example"',
-        "https://registry.example:5000/v2/team/app/manifests/1.0?ns=docker.io: not found",
-        "registry.example/app@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef: not found",
-        "Basic authentication is required",
-    ],
-)
-def test_the_rest_stays(text: str) -> None:
-    assert hide(text) == text
-
-
-def test_nothing_is_lost() -> None:
-    """Where nothing is to be hidden, all stays."""
-    case = parse(json.dumps(GOOD).encode(), "FILE").cases[0]
-    assert without_secrets(case) == case

@@ -15,6 +15,7 @@ from kubectl_imagepull.model import NodeFacts, Observation, ProbeRun, Pull, Read
 from kubectl_imagepull.node.ladder import NodeAsked, Wanted
 from kubectl_imagepull.node.plan import Plan
 from kubectl_imagepull.node.trail import Interrupted
+from kubectl_imagepull.redaction import Secrets
 from kubectl_imagepull.session import collect as collecting
 from kubectl_imagepull.session.collect import (
     SIDE_BY_SIDE,
@@ -121,7 +122,9 @@ def test_groups_are_told_apart_and_only_a_few_run_at_once() -> None:
 
     found = collect([[source(n)] for n in range(2 * SIDE_BY_SIDE)], ignore)
     assert [one.errors[0].message for one in found] == [f"node{n}" for n in range(2 * SIDE_BY_SIDE)]
-    assert [one.observations for one in found] == [(seen("dns", server=f"10.0.0.{n}"),) for n in range(2 * SIDE_BY_SIDE)]
+    assert [one.observations for one in found] == [
+        (seen("dns", server=f"10.0.0.{n}"),) for n in range(2 * SIDE_BY_SIDE)
+    ]
     assert most[0] == SIDE_BY_SIDE
 
 
@@ -330,3 +333,20 @@ def test_the_kubelet_is_an_extra_beside_a_probe_pod(monkeypatch: pytest.MonkeyPa
     assert source.run(heard.append).errors == ((trouble,) if needed else ())
     assert [o.hop for o in heard] == ["storage"]
     source.stop()
+
+
+def test_what_comes_back_is_cleaned() -> None:
+    """Of secrets that are known, as the pod's own are, and of those that show by their form; before anybody is told."""
+    known = Secrets()
+    known.learn("wintermute-2026", "alice")
+    quoted = "user alice, password wintermute-2026, https://a.example/x?sig=Zq7RtK2m"
+    observation = observed("auth", Subject("token", "t.example"), Vantage("node"), "403", quoted, detail=quoted)
+    told: list[Observation] = []
+
+    def run(emit: Emit) -> Outcome:
+        emit(observation)
+        return Outcome(ProbeRun("host-python", why_not=(quoted,)), errors=(ReadError("node", quoted),))
+
+    (collected,) = collect([[Scripted(run)]], told.append, [known])
+    for text in (repr(told), repr(collected)):
+        assert "wintermute" not in text and "Zq7RtK2m" not in text and text.count("REDACTED") >= 4
