@@ -16,7 +16,8 @@ HUB_HOST = "registry-1.docker.io"
 @dataclass(frozen=True)
 class Pull:
     """One image to ask for. short: its name as it is written, where no registry stands in front; logins: credentials in the
-    kubelet's order, only ever set on the workstation."""
+    kubelet's order, only ever set on the workstation; named: the registry as the reference
+    spells it, "" where that is not known."""
 
     id: str
     host: str
@@ -26,6 +27,7 @@ class Pull:
     asked: str
     short: str = ""
     logins: Tuple[Login, ...] = ()
+    named: str = ""
 
     @property
     def by_digest(self) -> bool:
@@ -33,7 +35,9 @@ class Pull:
 
     @property
     def domain(self) -> str:
-        """The registry as runtimes write it in their configuration: docker.io, or host with the port where it is not 443."""
+        """The registry as runtimes look it up in their configuration: as the reference spells it, port 443 included."""
+        if self.named:
+            return self.named
         if self.host == HUB_HOST:
             return HUB
         return self.host if self.port == 443 else f"{self.host}:{self.port}"
@@ -62,5 +66,10 @@ class Node:
     @property
     def version(self) -> Tuple[int, int]:
         """Major and minor version of the runtime, (0, 0) where it is not known."""
-        found = re.search(r"://v?(\d{1,4})\.(\d{1,4})", self.runtime)
-        return (int(found[1]), int(found[2])) if found else (0, 0)
+        return self.release[:2]
+
+    @property
+    def release(self) -> Tuple[int, int, int]:
+        """Major, minor and patch version of the runtime, (0, 0, 0) where it is not known."""
+        found = re.search(r"://v?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?", self.runtime)
+        return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else (0, 0, 0)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
 from .asked import Pull
-from .host_files import below, config
+from .host_files import below, config, is_folder
 from .seen import Seen, printable
 
 MOST_ENDPOINTS = 8
@@ -137,19 +138,56 @@ def problem(file: str, text: str, fatal: bool = False) -> Dict[str, Any]:
 
 
 def unusable_files(root: str, file: str, endpoints: Sequence[Endpoint]) -> Tuple[Dict[str, Any], ...]:
-    """Authorities and client keys that the configuration names and that surely are not there, and authorities that are none:
-    containerd refuses both (core/remotes/docker/config/hosts.go tlsConfigFromHost)."""
-    named = [("ca", path) for e in endpoints for path in e.ca]
-    named += [("client", path) for e in endpoints for pair in e.client for path in pair if path]
+    """Authorities and client pairs that the configuration names and that surely cannot be loaded: they are not there, are a
+    folder, hold no certificate or no key, or do not belong together. containerd then asks no endpoint of that registry at all
+    (core/remotes/docker/config/hosts.go updateTLSConfigFromHost). A file that the probe cannot see is not held against it.
+    """
     found = []
-    for kind, path in dict.fromkeys(named):
-        if surely_absent(root, path):
-            found.append(problem(file, f"{kind} {path} does not exist", fatal=True))
-        elif kind == "ca":
-            text = config(root, path).text
-            if text is not None and "-----BEGIN CERTIFICATE-----" not in text:
-                found.append(problem(file, f"ca {path} holds no certificate", fatal=True))
+    for path in dict.fromkeys(path for e in endpoints for path in e.ca):
+        why = _unusable_authority(root, path)
+        if why:
+            found.append(problem(file, f"ca {path} {why}", fatal=True))
+    for certificate, key in dict.fromkeys(pair for e in endpoints for pair in e.client):
+        why = _unusable_pair(root, certificate, key or certificate)
+        if why:
+            found.append(problem(file, f"client {why}", fatal=True))
     return tuple(found)
+
+
+def _unusable_authority(root: str, path: str) -> str:
+    if surely_absent(root, path):
+        return "does not exist"
+    if is_folder(root, path):
+        return "is a folder"
+    text = config(root, path).text
+    return "" if text is None or _certificates(text) else "holds no certificate"
+
+
+def _unusable_pair(root: str, certificate: str, key: str) -> str:
+    for path in dict.fromkeys((certificate, key)):
+        if surely_absent(root, path):
+            return f"{path} does not exist"
+        if is_folder(root, path):
+            return f"{path} is a folder"
+    texts = [config(root, path).text for path in (certificate, key)]
+    if texts[0] is not None and not _certificates(texts[0]):
+        return f"{certificate} holds no certificate"
+    # a probe may mostly not read a private key
+    return f"{key} holds no private key" if texts[1] is not None and "PRIVATE KEY-----" not in texts[1] else ""
+
+
+_BLOCK = re.compile("-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
+
+
+def _certificates(text: str) -> bool:
+    """Whether any block of the text is a certificate (Go: crypto/x509 AppendCertsFromPEM leaves out what does not parse)."""
+    for block in _BLOCK.findall(text)[:500]:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=block)
+            return True
+        except (ssl.SSLError, ValueError):
+            continue
+    return False
 
 
 def surely_absent(root: str, path: str) -> bool:

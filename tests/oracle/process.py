@@ -11,11 +11,13 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 SOURCES = Path(__file__).parent / "go"
 KUBERNETES = "v1.37.2"
+CONTAINERS_IMAGE_TAGS = "containers_image_openpgp exclude_graphdriver_btrfs"
 
 
 class OracleUnavailable(RuntimeError):
@@ -69,8 +71,62 @@ def _build(go: str, work: Path) -> None:
     _run([go, "build", "-mod=mod", "-o", "oracle", "."], work)
 
 
+@dataclass(frozen=True)
+class Program:
+    """An oracle of a runtime's own code. name: containerd or crio (its folder under go/); version: of the module."""
+
+    name: str
+    version: str
+
+    def binary(self) -> Path:
+        """Built on the first call, one to three minutes each. Raises OracleUnavailable."""
+        go = shutil.which("go")
+        if go is None:
+            raise OracleUnavailable("the oracle needs Go (https://go.dev/dl), and there is no `go` on PATH")
+        sources = sorted((SOURCES / self.name).glob("*.go"))
+        digest = hashlib.sha256(_run([go, "env", "GOVERSION"], SOURCES).encode() + self.version.encode())
+        for source in sources:
+            digest.update(source.read_bytes())
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        home = cache / "kubectl-imagepull" / "oracle" / f"{self.name}-{self.version}-{digest.hexdigest()[:12]}"
+        target = home / "oracle"
+        if not target.exists():
+            home.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=home) as work:
+                {"containerd": _build_containerd, "crio": _build_crio}[self.name](go, self.version, Path(work))
+                (Path(work) / "oracle").replace(target)
+        return target
+
+
+def _build_containerd(go: str, version: str, work: Path) -> None:
+    """Inside a copy of the module, since its internal packages are only visible there; none of its files is changed."""
+    (work / "go.mod").write_text("module fetch\n")
+    module = json.loads(_run([go, "mod", "download", "-json", f"github.com/containerd/containerd/v2@v{version}"], work))
+    copy = work / "containerd"
+    shutil.copytree(module["Dir"], copy)
+    for folder in (copy, *(p for p in copy.rglob("*") if p.is_dir())):
+        folder.chmod(0o755)  # the module cache is read-only
+    (copy / "go.mod").chmod(0o644)
+    (copy / "go.sum").chmod(0o644)
+    own = copy / "cmd" / "oracle"
+    own.mkdir()
+    older = tuple(map(int, version.split(".")[:2])) < (2, 3)
+    shutil.copy(SOURCES / "containerd" / "main.go", own)
+    shutil.copy(SOURCES / "containerd" / ("load_2_2.go" if older else "load_2_3.go"), own / "load.go")
+    shutil.copy(SOURCES / "containerd" / "hosts.go", copy / "internal/cri/server/images/oracle_hosts.go")
+    _run([go, "build", "-mod=mod", "-o", str(work / "oracle"), "./cmd/oracle"], copy)
+
+
+def _build_crio(go: str, version: str, work: Path) -> None:
+    (work / "go.mod").write_text(f"module oracle\n\ngo 1.26.0\n\nrequire go.podman.io/image/v5 v{version}\n")
+    shutil.copy(SOURCES / "crio" / "main.go", work)
+    _run([go, "mod", "tidy"], work)
+    _run([go, "build", "-mod=mod", "-tags", CONTAINERS_IMAGE_TAGS, "-o", "oracle", "."], work)
+
+
 def _run(command: list[str], where: Path) -> str:
-    done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "CGO_ENABLED": "0"}
+    done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise OracleUnavailable(f"`{' '.join(command[:3])}` failed: {last}")
@@ -78,11 +134,14 @@ def _run(command: list[str], where: Path) -> str:
 
 
 class Oracle:
-    """A running oracle. Use as a context manager; `ask` may be called from one thread at a time."""
+    """A running oracle; without a program the kubelet's. Use as a context manager; `ask` may be called from one thread at a
+    time.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, program: Program | None = None) -> None:
+        path = program.binary() if program else binary()
         self._process = subprocess.Popen(
-            [str(binary())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+            [str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
         )
 
     def __enter__(self) -> Oracle:

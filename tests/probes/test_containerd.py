@@ -18,8 +18,11 @@ from tests.probes.site import Repository, Request, Server, error, free_port, htt
 from tests.probes.test_matrix import HERE, answering, context_of
 from tests.probes.walking import Walked, Walker
 
-V1 = '[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/containerd/certs.d"\n'
-V3 = "version = 3\n[plugins.'io.containerd.cri.v1.images'.registry]\nconfig_path = '/etc/a:/etc/containerd/certs.d'\n"
+V1 = 'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/containerd/certs.d"\n'
+V3 = (
+    "version = 3\n[plugins.'io.containerd.cri.v1.images']\nuse_local_image_pull = true\n"
+    "[plugins.'io.containerd.cri.v1.images'.registry]\nconfig_path = '/etc/a:/etc/containerd/certs.d'\n"
+)
 
 
 def shown(root: str, name: str = "reg.test", port: int = 443) -> list[tuple[str, str, str, bool, bool]]:
@@ -66,7 +69,7 @@ def test_docker_hub_is_called_docker_io(host: Write) -> None:
 
 
 def test_deprecated_mirrors(host: Write) -> None:
-    text = '[plugins."io.containerd.grpc.v1.cri".registry.mirrors."reg.test"]\nendpoint = ["https://z.test"]\n'
+    text = 'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry.mirrors."reg.test"]\nendpoint = ["https://z.test"]\n'
     root = host({"etc/containerd/config.toml": text})
     assert [e[1] for e in shown(root)] == ["https://z.test/v2", "https://reg.test/v2"]
 
@@ -74,7 +77,7 @@ def test_deprecated_mirrors(host: Write) -> None:
 def test_imports_are_read_in_their_order(host: Write) -> None:
     root = host(
         {
-            "etc/containerd/config.toml": 'imports = ["conf.d/*.toml", "/etc/other.toml"]\n',
+            "etc/containerd/config.toml": 'version = 2\nimports = ["conf.d/*.toml", "/etc/other.toml"]\n',
             "etc/containerd/conf.d/10.toml": V1.replace("/etc/containerd/certs.d", "/etc/first"),
             "etc/containerd/conf.d/20.toml": V1.replace("/etc/containerd/certs.d", "/etc/second"),
             "etc/containerd/conf.d/notes.txt": "no TOML [",
@@ -87,7 +90,7 @@ def test_imports_are_read_in_their_order(host: Write) -> None:
 
 
 def test_imports_in_a_circle(host: Write) -> None:
-    root = host({"etc/containerd/config.toml": 'imports = ["/etc/containerd/*.toml"]\n' + V1})
+    root = host({"etc/containerd/config.toml": V1.replace("\n", '\nimports = ["/etc/containerd/*.toml"]\n', 1)})
     assert looked(root).outcome == "default"
 
 
@@ -100,13 +103,24 @@ def test_the_unit_names_the_file(host: Write) -> None:
     assert looked(host(files)).endpoints[0].host == "z.test"
 
 
-@pytest.mark.parametrize(("version", "outcome"), [("2.1.9", "default"), ("2.2.0", "configured")])
-def test_defaults_without_a_file(host: Write, version: str, outcome: str) -> None:
-    """containerd 2.2 looks into certs.d by itself (plugins/cri/images/plugin.go)."""
-    root = host({**UNIT, "etc/docker/certs.d/reg.test/hosts.toml": '[host."https://z.test"]\n'})
+@pytest.mark.parametrize(
+    ("version", "mode", "outcome"),
+    [
+        ("2.1.9", "true", "default"),
+        ("2.2.2", "true", "configured"),
+        ("2.2.2", "false", "default"),
+        ("2.4.2", "false", "default"),
+    ],
+)
+def test_defaults_without_a_path(host: Write, version: str, mode: str, outcome: str) -> None:
+    """From 2.2 on the default is a list of directories, which only the local pull splits (tests/oracle; seen on 2.4.2)."""
+    text = f"version = 3\n[plugins.'io.containerd.cri.v1.images']\nuse_local_image_pull = {mode}\n"
+    root = host(
+        {"etc/containerd/config.toml": text, "etc/docker/certs.d/reg.test/hosts.toml": '[host."https://z.test"]\n'}
+    )
     assert looked(root, node=Node(f"containerd://{version}")).outcome == outcome
     root = host({"etc/containerd/config.toml": "version = 2\n"})
-    assert looked(root, node=Node(f"containerd://{version}")).outcome == outcome
+    assert looked(root, node=Node(f"containerd://{version}")).outcome == "default"
 
 
 def test_a_folder_that_may_not_be_searched(host: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +133,7 @@ def test_a_folder_that_may_not_be_searched(host: Write, monkeypatch: pytest.Monk
 def test_local_host_speaks_either(host: Write, port: int, speaks: str) -> None:
     root = host({"etc/containerd/config.toml": V1})
     found = looked(root, "localhost", port, scheme="https" if port == 443 else "http").endpoints[0]
-    assert (found.scheme, found.plain, found.skip_verify) == (speaks, port == 5000, port == 5000)
+    assert (found.scheme, found.plain, found.skip_verify) == (speaks, port == 5000, port != 80)
 
 
 def test_http_with_trust_is_tried_with_tls_first(host: Write) -> None:
@@ -296,7 +310,10 @@ class TestAttempts:
         authority.configure_trust(asks)
         shown = authority.issue_cert("node-1.test")
         pem = shown.private_key_and_cert_chain_pem.bytes().decode()
-        root = host({"etc/client.pem": pem if readable else "what only root may read"})
+        root = host({"etc/client.pem": pem})
+        if not readable:  # a link that leads nowhere stands for what only root may read: the tests run as root
+            (Path(root) / "etc/client.pem").unlink()
+            (Path(root) / "etc/client.pem").symlink_to("client.pem")
         with Server(Repository(), asks) as mirror:
             registry = free_port()
             text = f'[host."https://{HERE}:{mirror.port}"]\nclient = "/etc/client.pem"\n'
