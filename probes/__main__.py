@@ -20,7 +20,18 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from .asked import Node, Pull
 from .dns_lookup import beside, lookup, system_lookup
 from .endpoints import Endpoint
-from .host_files import below, hosts_addresses, read, resolv_conf, room_beside, stub_behind
+from .host_files import (
+    STUB,
+    below,
+    hosts_addresses,
+    needed,
+    read,
+    resolv_conf,
+    room_beside,
+    show_only,
+    stub_behind,
+    stub_listens,
+)
 from .redaction import Secrets
 from .runtime_config import Configuration
 from .seen import Deadline, Seen
@@ -100,11 +111,17 @@ class Frames:
         self.write({"kind": "end", "complete": complete, "frames": len(self._short)})
         self._leave_message()
 
-    def _leave_message(self) -> None:
+    def more(self, paths: List[Tuple[str, str]]) -> None:
+        """What the host's configuration names besides what is mounted."""
+        self.write({"kind": "more", "paths": paths})
+        self._leave_message(more=paths)
+
+    def _leave_message(self, **more: Any) -> None:
         """A summary where the kubelet finds it, for readers without the right to read logs."""
         if not os.path.exists(TERMINATION_MESSAGE):
             return
-        text = json.dumps({"protocol": PROTOCOL, "nonce": self._nonce, "seen": self._short}, separators=(",", ":"))
+        whole = {"protocol": PROTOCOL, "nonce": self._nonce, "seen": self._short, **more}
+        text = json.dumps(whole, separators=(",", ":"))
         while len(text) > TERMINATION_BYTES and self._short:
             self._short.pop()
             text = json.dumps(
@@ -125,6 +142,8 @@ def on_node(root: str, usr: Optional[str] = None, node: Optional[Node] = None, k
     """
     own = resolv_conf(read("", kubelet or "/etc/resolv.conf"))
     conf = resolv_conf(read(root, "/etc/resolv.conf")) or stub_behind(root, own)
+    if root and conf is not None and conf.servers == (STUB,) and not stub_listens():
+        conf = None  # it is the host's network that has it
     label = "host" if conf else "kubelet"
     compared = own if kubelet and conf is not None and own != conf else None
     conf = conf or own
@@ -188,7 +207,8 @@ def first_of(lock: Optional[str]) -> bool:
 
 
 def main() -> int:
-    """-> 0: the plan was walked to its end; 3: time ran out; 4: another container walks; 2: no usable plan."""
+    """-> 0: the plan was walked to its end; 3: time ran out; 4: another container walks; 2: no usable plan; 5: more of the host
+    is to be mounted first."""
     source = sys.argv[1] if len(sys.argv) > 1 else "-"
     try:
         if source == "-":
@@ -217,11 +237,18 @@ def main() -> int:
         place = on_workstation()
     else:
         root = str(plan.get("root", ""))
+        show_only([str(path) for path in plan.get("shown") or ()])
         # the host's /etc is there only beside its own /usr and /lib, at their own paths
         usr = "" if os.path.isdir(f"{root}/etc") else None
         node = Node(str(plan.get("runtime", "")), str(plan.get("kubelet", "")))
         place = on_node(root, usr, node, "/etc/resolv.conf")
         room = room_beside(root) if root else None
+        for pull in pulls if plan.get("more") else ():
+            place.endpoints(pull)
+        if plan.get("more") and needed():
+            # what a configuration names can be mounted; without it a setting would be missed
+            frames.more(needed())
+            return 5
     versions = f"{platform.python_implementation()} {platform.python_version()}"
     about = {"python": versions, "machine": platform.machine(), "container": plan.get("container", "")}
     frames.write({"kind": "hello", **about, **place.says})

@@ -16,7 +16,7 @@ import tomli
 
 from .asked import Node, Pull
 from .endpoints import MOST_ENDPOINTS, Endpoint, Found, of_registry, problem, split_url, unusable_files
-from .host_files import config, files_in, is_folder, searchable
+from .host_files import config, files_in, hidden, is_folder, need, searchable
 from .runtime_settings import Version, effect
 from .seen import printable
 
@@ -171,9 +171,10 @@ def _documents(root: str, first: str) -> Iterator[Tuple[str, Dict[str, Any]]]:
         if name in done:
             continue
         done.append(name)
+        need(root, name, "File")
         read = config(root, name)
         if read.text is None:
-            if name != first and read.why == "absent":
+            if name != first and read.why in ("absent", "hidden"):
                 continue  # surely gone, or not mounted: what it would say is not known, and mostly not about registries
             raise _Unread(name, read.why == "absent")
         try:
@@ -341,7 +342,8 @@ def from_directories(root: str, paths: List[str], pull: Pull, own: Endpoint, ver
     bare, _, port = name.partition(":")
     wanted = ([f"{bare}_{port}_"] if port else []) + [name, "_default"]
     for path in paths:
-        if is_folder(root, path) and not searchable(root, path):
+        need(root, path.rstrip("/"), "Directory")
+        if (root and hidden(path)) or (is_folder(root, path) and not searchable(root, path)):
             return Found("unreadable", (own,), path)
         for folder in wanted:
             directory = f"{path.rstrip('/')}/{folder}"

@@ -14,7 +14,7 @@ import tomli
 
 from .asked import HUB, HUB_HOST, Node, Pull
 from .endpoints import MOST_ENDPOINTS, Endpoint, Found, good_host, problem
-from .host_files import booted_at, changed_at, config, files_in, is_folder, searchable
+from .host_files import booted_at, changed_at, config, files_in, is_folder, need, searchable
 from .seen import printable
 
 CONFIG = "/etc/containers/registries.conf"
@@ -97,7 +97,7 @@ def _read(root: str) -> _Files:
     files = _Files()
     for file in (CONFIG, *files_in(root, DROP_INS, ".conf")):
         read = config(root, file)
-        if read.text is None and read.why == "absent":
+        if read.text is None and read.why in ("absent", "hidden"):
             continue
         if read.text is None:
             raise _Unreadable(file)
@@ -318,6 +318,7 @@ def _listed_insecure(image: Dict[str, Any], domain: str) -> bool:
 def _certificates(root: str, domain: str) -> Tuple[Tuple[str, ...], Tuple[Tuple[str, str], ...]]:
     """(authorities, client pairs) of the first folder that exists for the host (dockerCertDir, SetupCertificates)."""
     for base in CERTIFICATES:
+        need(root, base, "Directory")
         folder = f"{base}/{domain}"
         if is_folder(root, folder):
             pairs = ((cert, f"{cert[:-5]}.key") for cert in files_in(root, folder, ".cert", 20))

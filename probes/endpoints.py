@@ -13,7 +13,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
 from .asked import Pull
-from .host_files import below, config, is_folder
+from .host_files import below, config, is_folder, need
 from .seen import Seen, printable
 
 MOST_ENDPOINTS = 8
@@ -143,6 +143,8 @@ def unusable_files(root: str, file: str, endpoints: Sequence[Endpoint]) -> Tuple
     (core/remotes/docker/config/hosts.go updateTLSConfigFromHost). A file that the probe cannot see is not held against it.
     """
     found = []
+    for path in (p for e in endpoints for p in (*e.ca, *(q for pair in e.client for q in pair)) if p):
+        need(root, path, "File")
     for path in dict.fromkeys(path for e in endpoints for path in e.ca):
         why = _unusable_authority(root, path)
         if why:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from .seen import Seen
 
@@ -30,15 +30,44 @@ MAX_CONFIG = 1 << 20
 """No configuration by hand is as large, and reading one takes time."""
 
 
+_SHOWN: List[str] = []
+_NEEDED: Dict[str, str] = {}
+
+
+def show_only(paths: List[str]) -> None:
+    """Say which places of the host can be seen below the root: these and what is in them. None named: all of it."""
+    _SHOWN[:] = paths
+
+
+def hidden(path: str) -> bool:
+    """Whether nothing can be said of the host's path, not even that it is absent."""
+    return bool(_SHOWN) and not any(_within(path, shown) or _within(shown, path) for shown in _SHOWN)
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def need(root: str, path: str, kind: str) -> None:
+    """A configuration names this File or Directory of the host's /etc; what cannot be seen can be asked for (`needed`)."""
+    if root and path.startswith("/etc/") and hidden(path):
+        _NEEDED[path] = kind
+
+
+def needed() -> List[Tuple[str, str]]:
+    """What was named and could not be seen, and what it is."""
+    return list(_NEEDED.items())
+
+
 def below(root: str, path: str) -> Optional[str]:
-    """Where the host's path is found below root, links resolved; None where a link leaves what is mounted or loops."""
+    """Where the host's path is found below root, links resolved; None where it leaves what is mounted or loops."""
     if not root:
         return path
     left = [p for p in path.split("/") if p]
     real: List[str] = []
     for _ in range(200):
         if not left:
-            return root + "/" + "/".join(real)
+            return None if hidden("/" + "/".join(real)) else root + "/" + "/".join(real)
         part = left.pop(0)
         if part == ".":
             continue
@@ -64,7 +93,8 @@ def read(root: str, path: str) -> Optional[str]:
 
 @dataclass(frozen=True)
 class Config:
-    """A configuration file. text: None where it cannot be used, and why: absent | unreadable | not a file | too large."""
+    """A configuration file. text: None where it cannot be used, and why: absent | hidden (not mounted) | unreadable | not a
+    file | too large."""
 
     text: Optional[str]
     why: str = ""
@@ -80,7 +110,7 @@ def _bytes(root: str, path: str, most: int) -> Tuple[Optional[str], str]:
     """(text, "" or why there is none or only a part). What is no plain file is not read: a pipe would never end."""
     where = below(root, path)
     if where is None:
-        return None, "unreadable"
+        return None, "hidden" if root and hidden(path) else "unreadable"
     try:
         number = os.open(where, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -137,8 +167,9 @@ GIB = float(1 << 30)
 def room_beside(root: str) -> Optional[Seen]:
     """Where the file system of the host's /etc has hardly any room: mostly it is that of the images as well, which lies where
     nothing is mounted from. None where there is room, or nothing to be seen. outcome: low."""
+    seen = next((root + path for path in (*_SHOWN, "/etc") if os.path.isdir(root + path)), f"{root}/etc")
     try:
-        found = os.statvfs(f"{root}/etc")
+        found = os.statvfs(seen)
     except OSError:
         return None
     free, size = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
@@ -204,16 +235,23 @@ STUB = "127.0.0.53"
 SOCKETS = "/proc/net/udp"
 
 
+def stub_listens() -> bool:
+    """Whether systemd-resolved's stub can be asked on this network."""
+    try:
+        with open(SOCKETS) as file:
+            return any(line.split()[1:2] == ["3500007F:0035"] for line in file)
+    except OSError:
+        return False
+
+
 def stub_behind(root: str, own: Optional[ResolvConf]) -> Optional[ResolvConf]:
     """What the host's resolv.conf says where it is a link to systemd-resolved's, in /run, which is not mounted; None where it is
     not, or where the stub does not listen on this network. own: the kubelet's, which has the same search domains."""
     try:
         target = os.readlink(f"{root}/etc/resolv.conf")
-        with open(SOCKETS) as file:
-            listening = any(line.split()[1:2] == ["3500007F:0035"] for line in file)
     except OSError:
         return None
-    if not target.endswith("systemd/resolve/stub-resolv.conf") or not listening:
+    if not target.endswith("systemd/resolve/stub-resolv.conf") or not stub_listens():
         return None
     return ResolvConf((STUB,), own.search if own else (), own.ndots if own else 1)
 
@@ -252,6 +290,10 @@ def ca_bundle(root: str, file: str = "", folders: str = "") -> Optional[Bundle]:
         if where is not None and os.access(where, os.R_OK) and os.path.isfile(where):
             found.append((path, where))
             break
+    if file:
+        need(root, file, "File")
+    for folder in folders.split(":") if folders else ():
+        need(root, folder, "Directory")
     if file and not found:
         return None  # it is somewhere that is not mounted
     known = {where for _, where in found}

@@ -16,8 +16,12 @@ range=0-131071
 quiet='' attempt=''
 accept='application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json'
 
-# the image's PATH may lack the host's folders
-PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin${PATH:+:$PATH}
+# the host's tools and no other where they stand over an image's; else the image's PATH may lack the usual folders
+if [ -n "$IMAGEPULL_SHOWN" ]; then
+    PATH=/usr/local/bin:/usr/bin:/usr/local/sbin:/usr/sbin
+else
+    PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin${PATH:+:$PATH}
+fi
 export PATH
 missing=' '
 
@@ -142,8 +146,34 @@ ended() {
 
 # ---- the node's files -----------------------------------------------------------------------------------------------
 
+# path of the host -> 0 where something can be said of it: IMAGEPULL_SHOWN has what is mounted, with colons between
+shown() {
+    [ -n "$IMAGEPULL_SHOWN" ] || return 0
+    case ":$IMAGEPULL_SHOWN:" in *":$1:"*) return 0 ;; esac
+    inside=$1
+    while [ -n "${inside#/}" ]; do
+        inside=${inside%/*}
+        case ":$IMAGEPULL_SHOWN:" in *":$inside:"*) return 0 ;; esac
+    done
+    return 1
+}
+
+# systemd-resolved's stub listens on the host's network alone
+stub_is_elsewhere() {
+    while read -r word value _; do
+        if [ "$word" = nameserver ] && [ "$value" != 127.0.0.53 ]; then return 1; fi
+    done <"$root/etc/resolv.conf"
+    while read -r _ address _; do
+        if [ "$address" = 3500007F:0035 ]; then return 1; fi
+    done 2>/dev/null </proc/net/udp
+    while read -r word value _; do
+        if [ "$word" = nameserver ]; then return 0; fi
+    done <"$root/etc/resolv.conf"
+    return 1
+}
+
 resolv=/etc/resolv.conf resolver=kubelet
-if [ -r "$root/etc/resolv.conf" ]; then
+if [ -r "$root/etc/resolv.conf" ] && ! stub_is_elsewhere; then
     resolv=$root/etc/resolv.conf resolver=host
 fi
 servers=
@@ -950,6 +980,10 @@ endpoints() {
     for path in $certs; do
         IFS=$oldifs
         path=${path%/}
+        if ! shown "$path"; then
+            configured=unreadable source=$path said="$path cannot be read by the probe, so mirrors are unknown"
+            return
+        fi
         for directory in "$path/${name%%:*}_${name##*:}_" "$path/$name" "$path/_default"; do
             if [ -d "$root$directory" ]; then
                 of_directory

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from .asked import HUB, HUB_HOST, Node, Pull
 from .containerd_files import itself, with_tls
 from .endpoints import MOST_ENDPOINTS, Endpoint, Found, problem, split_url, surely_absent, unusable_files
-from .host_files import Config, booted_at, changed_at, config, files_in, is_folder, searchable
+from .host_files import Config, booted_at, changed_at, config, files_in, is_folder, need, searchable
 from .seen import printable
 
 MOST_YAML = 128 << 10
@@ -27,6 +27,7 @@ def look(root: str, pull: Pull, node: Node) -> Found:
     file, default_too, doubt = _options(root, folder)
     if doubt:
         return Found("unreadable", (own,), doubt)
+    need(root, file, "File")
     read = config(root, file, MOST_YAML)
     if read.text is None:
         return _without_file(root, file, own, read)
@@ -67,7 +68,7 @@ def look(root: str, pull: Pull, node: Node) -> Found:
 def _without_file(root: str, file: str, own: Endpoint, read: Config) -> Found:
     if read.why == "absent" and surely_absent(root, file):
         return Found("default", (own,), file)
-    return Found("unknown" if read.why == "absent" else "unreadable", (own,), file)
+    return Found("unknown" if read.why in ("absent", "hidden") else "unreadable", (own,), file)
 
 
 def _options(root: str, folder: str) -> Tuple[str, bool, str]:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from .asked import Node
 from .endpoints import good_host
-from .host_files import config, files_in
+from .host_files import config, files_in, need
 from .seen import printable
 
 UNITS = {
@@ -74,6 +74,12 @@ class Host:
             return None, "hidden"
         read = config(root, path)
         return read.text, read.why
+
+    def need(self, path: str) -> None:
+        """A unit names this file."""
+        root = self.root_of(path)
+        if root is not None:
+            need(root, path, "File")
 
     def files(self, folder: str, ending: str) -> List[str]:
         root = self.root_of(folder + "/")
@@ -189,6 +195,7 @@ def _environment_file(host: Host, unit: Unit, path: str, optional: bool) -> None
         before, _, after = name.partition("*")
         paths = [p for p in host.files(folder, after) if p.rpartition("/")[2].startswith(before)]
     for file in paths:
+        host.need(file)
         text, why = host.text(file)
         if text is None:
             if why != "absent":

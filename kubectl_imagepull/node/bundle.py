@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import base64
 import functools
+import hashlib
 import importlib.util
 import io
 import lzma
 import pathlib
 import zipfile
+from collections.abc import Sequence
 
 PACKAGE = "imagepull_probes"
 START = f"from {PACKAGE}.__main__ import main\nraise SystemExit(main())\n"
@@ -55,19 +57,67 @@ def script() -> str:
 
 MOST_ARGUMENT = 120_000
 """Bytes of one argument: Linux takes 128 KiB (MAX_ARG_STRLEN)."""
-LOADER = """\
-import base64, lzma, os, sys
+BUNDLE, PLAN, SCRIPT = "probes.pyz", "plan.json", "probe.sh"
+"""The files of a run's ConfigMap."""
+NOT_OURS = 6
+"""Exit code of a command that found other files in its ConfigMap, or could not check them (0 to 5 are the probes')."""
+_HELD = """\
 def held(data):
     number = os.memfd_create("probes")
     with os.fdopen(number, "wb", closefd=False) as file:
         file.write(data)
     return "/proc/self/fd/%d" % number
-plan, pieces = sys.argv[1], sys.argv[2:]
-sys.path.insert(0, held(lzma.decompress(base64.b64decode("".join(pieces)))))
-sys.argv = ["probes", held(base64.b64decode(plan))]
+"""
+_MAIN = """\
 from {package}.__main__ import main
 raise SystemExit(main())
 """
+LOADER = f"""\
+import base64, lzma, os, sys
+{_HELD}plan, pieces = sys.argv[1], sys.argv[2:]
+sys.path.insert(0, held(lzma.decompress(base64.b64decode("".join(pieces)))))
+sys.argv = ["probes", held(base64.b64decode(plan))]
+{_MAIN}"""
+CHECKED = f"""\
+import hashlib, os, sys
+{_HELD}def checked(path, digest):
+    with open(path, "rb") as file:
+        data = file.read()
+    if hashlib.sha256(data).hexdigest() != digest:
+        print("probes: " + path + " is not what this run has made", file=sys.stderr)
+        sys.exit({NOT_OURS})
+    return held(data)
+folder, bundle, plan = sys.argv[1:4]
+sys.path.insert(0, checked(folder + "/{BUNDLE}", bundle))
+sys.argv = ["probes", checked(folder + "/{PLAN}", plan)]
+{_MAIN}"""
+"""What is run is what was checked: the files are read once."""
+CHECKED_SCRIPT = f"""\
+folder=$1 digest=$2
+shift 2
+text=$(cat "$folder/{SCRIPT}" && echo .) || exit {NOT_OURS}
+found=$(printf %s "${{text%.}}" | sha256sum) || exit {NOT_OURS}
+[ "${{found%% *}}" = "$digest" ] || {{ echo "probes: $folder/{SCRIPT} is not what this run has made" >&2; exit {NOT_OURS}; }}
+eval "${{text%.}}"
+"""
+"""The same for a shell, of the host or of an image."""
+
+
+def python_command(python: Sequence[str], folder: str, plan: bytes) -> list[str]:
+    """The command that runs the bundle and the plan of a ConfigMap mounted at `folder`, if they are those of this run.
+
+    Whoever may make ConfigMaps could have made this one: what it has to hold stands in the Job. python: without its options.
+    Raises BundleMissing.
+    """
+    loader = CHECKED.format(package=PACKAGE)
+    digests = [hashlib.sha256(data).hexdigest() for data in (bundle(), plan)]
+    return [*python, "-I", "-S", "-c", loader, folder, *digests]
+
+
+def shell_command(shell: Sequence[str], folder: str, words: Sequence[str]) -> list[str]:
+    """The same for probe.sh with its arguments. Raises BundleMissing."""
+    digest = hashlib.sha256(script().encode()).hexdigest()
+    return [*shell, "-c", CHECKED_SCRIPT, SCRIPT, folder, digest, *words]
 
 
 @functools.cache
@@ -82,7 +132,7 @@ def _packed() -> tuple[str, ...]:
 
 
 def as_arguments(plan: str) -> list[str]:
-    """What follows `python3 -I -c` so that the probes run from memory: for clusters where no ConfigMap may be created.
+    """What follows `python3 -I -S -c` so that the probes run from memory: for clusters where no ConfigMap may be created.
 
     Base64 throughout: Kubernetes expands `$(NAME)` and `$$` in arguments. Raises BundleMissing.
     """

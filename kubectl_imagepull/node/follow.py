@@ -6,11 +6,12 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..model import Observation
+from .bundle import NOT_OURS
 from .frames import Frame, FrameReader
 from .pod import RUN_LABEL, Run, bare_pod, config_map, job
 from .trail import Client, Trail, belongs, core, jobs
@@ -22,6 +23,10 @@ PULLING_SECONDS = 5.0
 POLL = 0.1
 MOST_LOG = 16 << 20
 """Bytes of a log that are asked for at once: what our probes write is a small part of it."""
+NO_PROGRAM = (126, 127)
+"""Exit codes of env(1) and of shells for a program that cannot be run or is not there."""
+SETTLED = 0.3
+"""Seconds in which the kubelet tells of all the mounts that fail, once it has told of one: it tries them side by side."""
 FLOOD = 100_000
 """Lines that are none of ours: whoever writes more of them into the log keeps us from reading it."""
 SILENCE = 6.0
@@ -64,6 +69,22 @@ class Forced(RungFailed):
 
 class NotThere(RungFailed):
     """No image of the pod is on the node any more; another one may be."""
+
+
+class Missing(RungFailed):
+    """The host lacks what was to be mounted. paths: all of it that the kubelet has named."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__(f"the node has no such folder or file: {', '.join(paths)}"[:160])
+        self.paths = tuple(paths)
+
+
+class More(RungFailed):
+    """The host's configuration names places that are not mounted. paths: with the type of their hostPath."""
+
+    def __init__(self, paths: Sequence[tuple[str, str]]) -> None:
+        super().__init__(f"the node's configuration names {', '.join(path for path, _ in paths)}"[:160])
+        self.paths = tuple(paths)
 
 
 def refused(error: Exception) -> str:
@@ -192,6 +213,8 @@ def why_hopeless(pod: dict[str, Any]) -> str:
         waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
         if waiting.get("reason") in HOPELESS:
             reasons.append(f"{entry['image']}: {waiting.get('message') or waiting['reason']}")
+        elif ended.get("exitCode") in NO_PROGRAM:
+            reasons.append(f"{entry['image']}: the program is not there or cannot be run (exit {ended['exitCode']})")
         elif ended.get("reason") in ("StartError", "ContainerCannotRun"):
             reasons.append(f"{entry['image']}: {_start_error(str(ended.get('message') or ended['reason']))}")
     return "; ".join(r[:160] for r in reasons[:2]) if found and len(reasons) == len(found) else ""
@@ -211,7 +234,7 @@ def wait_started(
     """
     began = time.monotonic()
     deadline = began + STARTUP_SECONDS + pulling
-    looked = began + 1.0
+    looked = began - 0.6
     pod: dict[str, Any] | None = None
     while time.monotonic() < deadline:
         pod = pod_of(api, run)
@@ -227,8 +250,15 @@ def wait_started(
                 ran = state.get("running") or (
                     ended and ended.get("reason") not in ("StartError", "ContainerCannotRun")
                 )
-                if ran and entry["name"] not in skip and (ended or {}).get("exitCode") != 4:
+                if (
+                    ran
+                    and entry["name"] not in skip
+                    and (ended or {}).get("exitCode") not in (4, NOT_OURS, *NO_PROGRAM)
+                ):
                     return pod, entry["name"]
+            codes = [((entry.get("state") or {}).get("terminated") or {}).get("exitCode") for entry in statuses(pod)]
+            if codes and all(code == NOT_OURS for code in codes):
+                raise NoConfigMap("the ConfigMap of the probes holds something else, or cannot be checked")
             hopeless = why_hopeless(pod)
             late = time.monotonic() > began + PULLING_SECONDS + pulling
             if _forced(pod) and (hopeless or late):
@@ -256,12 +286,22 @@ def _raise_if_job_failed(api: Client, run: Run) -> None:
     raise failed
 
 
-def _raise_if_mount_fails(api: Client, run: Run, pod: dict[str, Any]) -> None:
+def _raise_if_mount_fails(api: Client, run: Run, pod: dict[str, Any], again: bool = False) -> None:
     """A host folder that is not there keeps a pod waiting for ever (kubernetes: pkg/volume/hostpath)."""
+    paths = []
     for event in _events(api, run, pod["metadata"]["name"]):
-        message = str(event.get("message") or "")
-        if event.get("reason") == "FailedMount" and "hostPath type check failed" in message:
-            raise RungFailed(f"the node has no such folder: {message.rpartition(': ')[2]}"[:160])
+        found = _NOT_THERE.search(str(event.get("message") or "")) if event.get("reason") == "FailedMount" else None
+        if found:
+            paths.append(found[1])
+    if paths and not again:
+        time.sleep(SETTLED)
+        _raise_if_mount_fails(api, run, pod, again=True)
+    if paths:
+        raise Missing(tuple(dict.fromkeys(paths)))
+
+
+_NOT_THERE = re.compile(r"hostPath type check failed: (\S+) is not a (?:file|directory)")
+"""kubernetes: pkg/volume/hostpath/host_path.go, checkTypeInternal."""
 
 
 def _why_silent(api: Client, run: Run, pod: dict[str, Any] | None) -> str:
@@ -318,6 +358,8 @@ def follow(
                         if number > told:
                             told = number
                             seen(frame.observation)
+                    if frame.kind == "more":
+                        raise More(frame.paths)
                     complete = complete or (frame.kind == "end" and frame.complete)
                     if frame.kind == "end":
                         return Taken(image, name, complete)
@@ -379,6 +421,8 @@ def _from_message(
             lines = _summary(ended.get("message"))
             for line in lines:
                 frame = reader.read(line)
+                if frame is not None and frame.kind == "more":
+                    raise More(frame.paths)
                 if frame is not None and frame.observation is not None:
                     seen(frame.observation)
             return bool(lines)
@@ -394,14 +438,12 @@ def _summary(message: Any) -> list[bytes]:
         return []
     if not isinstance(document, dict) or not isinstance(document.get("seen"), list):
         return []
-    lines = []
+    frames: list[dict[str, Any]] = [{"kind": "more", "paths": document["more"]}] if "more" in document else []
     for entry in document["seen"]:
         if isinstance(entry, list) and len(entry) == len(SUMMARY):
-            frame = {"kind": "seen", **dict(zip(SUMMARY, entry, strict=True))}
-            lines.append(
-                f"{document.get('protocol')} {document.get('nonce')} {json.dumps(frame)}".encode("utf-8", "replace")
-            )
-    return lines
+            frames.append({"kind": "seen", **dict(zip(SUMMARY, entry, strict=True))})
+    start = f"{document.get('protocol')} {document.get('nonce')} "
+    return [f"{start}{json.dumps(frame)}".encode("utf-8", "replace") for frame in frames]
 
 
 SUMMARY = ("hop", "role", "host", "outcome", "pull")

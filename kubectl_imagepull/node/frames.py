@@ -26,11 +26,16 @@ CUT = {"cut": True}
 
 @dataclass(frozen=True)
 class Frame:
-    """kind: hello | seen | end. observation: of a "seen" frame. complete: of the "end" frame."""
+    """A line that the probes have written."""
 
     kind: str
+    """hello, seen, more or end."""
     observation: Observation | None = None
+    """Of a "seen" frame."""
     complete: bool = False
+    """Of the "end" frame: the plan was walked to its end."""
+    paths: tuple[tuple[str, str], ...] = ()
+    """Of a "more" frame: what the host's configuration names besides what is mounted, with the type of its hostPath."""
 
 
 WEAKER = {"resolver": ("host", "kubelet"), "trust": ("host", "image", "none")}
@@ -71,6 +76,10 @@ class FrameReader:
             return Frame("seen", observation)
         if kind == "end":
             return Frame("end", complete=document.get("complete") is True)
+        if kind == "more":
+            listed = document.get("paths")
+            pairs = [p for p in listed if isinstance(p, list) and len(p) == 2] if isinstance(listed, list) else []
+            return Frame("more", paths=tuple((_text(path, 300), _text(of, 20)) for path, of in pairs[:MOST_ITEMS]))
         if kind == "hello":
             self._weaken(document)
             return Frame("hello")

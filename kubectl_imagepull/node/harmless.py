@@ -110,4 +110,4 @@ def harmless(images: NodeImages, named: Sequence[str]) -> tuple[str, ...]:
     """Images that are known to be on the node and harmless, best first. named: what the operator vouches for, by whole names."""
     there = {*images.listed, *(one.image for one in images.own), *images.system}
     vouched = tuple(image for image in named if image in there)
-    return tuple(dict.fromkeys((*pauses(images), *vouched, *images.system)))
+    return tuple(dict.fromkeys((*vouched, *pauses(images), *images.system)))

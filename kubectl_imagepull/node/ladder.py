@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from ..model import NodeImages, Observation, Place, ProbeRun, ReadError, Vantage
 from . import follow as running
 from . import kubelet_asks, rehearsal
-from .bundle import as_arguments, bundle, script
-from .follow import Forced, NoConfigMap, NotThere, Refused, RungFailed, Taken
+from .bundle import BUNDLE, PLAN, SCRIPT, as_arguments, bundle, python_command, script, shell_command
+from .follow import Forced, Missing, More, NoConfigMap, NotThere, Refused, RungFailed, Taken
 from .frames import FrameReader
 from .harmless import guesses, harmless, is_pause, pauses
+from .mounts import added, mounted
 from .plan import Plan
-from .pod import HOST, MOUNT, Run, Shape, literal, probe_spec
+from .pod import CLEAN, LIBRARIES, MOUNT, Run, Shape, literal, probe_spec
 from .sight import CANNOT_SEE
 from .trail import Client, Trail
 
@@ -35,6 +36,8 @@ NO_HARMLESS = (
     "no image that is known to be harmless is on the node: pause images, those of kube-system's DaemonSets "
     "(--probe-image names one)"
 )
+RESHAPED = 3
+"""How often a pod is made anew because the host has less, or its configuration names more, than was thought."""
 SLACK = 15
 """Seconds beyond the probes' own budget until the cluster ends a run whose client is gone."""
 
@@ -88,7 +91,7 @@ def vantage_of(rung: str, node: str, shape: Shape | None = None, place: Place = 
     """What a rung sees with at best; its tools may say less (`FrameReader`)."""
     if shape is None:
         return Vantage(place, "host", "host", "none", "unknown", rung, node)
-    own = bool(shape.libraries)
+    own = shape.host_tools
     return Vantage(
         place,
         "host" if shape.host_network else "pod",
@@ -255,13 +258,13 @@ class _Climb:
         One that is known to be on the node is tried alone, since every container makes each stored version of Job and Pod
         larger; the next one only if that has gone meanwhile. Raises RungFailed.
         """
-        wanted, libraries = self._wanted, tuple(_libraries(self._asked))
+        wanted, paths = self._wanted, mounted(_borrowed_from(self._asked), self._plan.runtime, self._plan.kubelet)
         known = harmless(self._asked.images, wanted.harmless)[:CANDIDATES]
         tries: list[tuple[str, ...]] = [(image,) for image in known] or [guesses(self._asked.images, wanted.harmless)]
         if wanted.image:
             tries = [(wanted.image,)]
         for number, images in enumerate(tries, 1):
-            shape = Shape(images, wanted.host_network, libraries, wanted.image, wanted.secret)
+            shape = Shape(images, wanted.host_network, True, paths, may_pull=wanted.image, secret=wanted.secret)
             try:
                 return self._probe(rung, shape, tool)
             except NotThere as error:
@@ -278,7 +281,7 @@ class _Climb:
         and then some of the others. Raises RungFailed."""
         wanted, images = self._wanted, self._asked.images
         if wanted.image:
-            shape = Shape((wanted.image,), wanted.host_network, (), wanted.image, wanted.secret)
+            shape = Shape((wanted.image,), wanted.host_network, may_pull=wanted.image, secret=wanted.secret)
             return self._on_either_network(rung, shape, tool)
         usable = [i for i in images.own if not is_pause(i.image)] if images.namespace == self._namespace else []
         promising = [i for i in usable if any(word in i.image for word in likely)]
@@ -334,9 +337,26 @@ class _Climb:
         return self._launch(rung, dataclasses.replace(shape, images=shape.images[:2]), tool, files=False)
 
     def _launch(self, rung: str, shape: Shape, tool: str, files: bool) -> Taken:
+        """Start the pod; again where the host lacks something that was to be mounted, or the probes name more that is to be."""
+        for left in reversed(range(RESHAPED + 1)):
+            try:
+                return self._once(rung, shape, tool, files, ask=left > 0)
+            except Missing as error:
+                unseen = frozenset(error.paths) - shape.absent
+                if not left or not unseen or unseen - {*LIBRARIES[2:], *shape.shown}:
+                    raise
+                shape = dataclasses.replace(shape, absent=shape.absent | unseen)
+            except More as error:
+                paths = tuple(p for p in added(error.paths) if p.path not in shape.shown)
+                shape = dataclasses.replace(shape, paths=(*shape.paths, *paths))
+            self._trail.clear(failed=True)
+        raise AssertionError("the last try returns or raises")
+
+    def _once(self, rung: str, shape: Shape, tool: str, files: bool, ask: bool) -> Taken:
+        """One pod. ask: it may end with the wish for more (`More`)."""
         patience = PULLING if shape.may_pull else 0.0
         run = self._run(patience)
-        command, contents = self._command(rung, shape.lock, tool, files)
+        command, contents = self._command(rung, shape, tool, files, ask)
         spec = probe_spec(run, shape, command, files)
         running.try_dry(self._api, run, spec)
         run, owner = running.start(self._trail, run, spec)
@@ -346,18 +366,22 @@ class _Climb:
         seconds = self._plan.budget + SLACK / 2 + patience
         return running.follow(self._api, run, reader, seconds, self._seen, patience)
 
-    def _command(self, rung: str, lock: str, tool: str, files: bool) -> tuple[list[str], Mapping[str, bytes]]:
+    def _command(
+        self, rung: str, shape: Shape, tool: str, files: bool, ask: bool
+    ) -> tuple[list[str], Mapping[str, bytes]]:
         """(command, files of the ConfigMap) for a rung."""
+        program = [*CLEAN, tool] if shape.host_tools else [tool]
         if rung == "shell":
-            words = self._plan.for_shell(HOST, lock)
+            words = self._plan.for_shell(shape.root, shape.lock)
+            if shape.host_tools:
+                program.insert(len(CLEAN), f"IMAGEPULL_SHOWN={':'.join(shape.shown)}")
             if files:
-                return [tool, f"{MOUNT}/probe.sh", *words], {"probe.sh": script().encode()}
-            return [tool, "-c", literal(script()), "probe.sh", *words], {}
-        plan = self._plan.for_node(HOST, lock)
+                return [literal(w) for w in shell_command(program, MOUNT, words)], {SCRIPT: script().encode()}
+            return [*program, "-c", literal(script()), SCRIPT, *words], {}
+        plan = self._plan.for_node(shape.root, shape.lock, shape.shown, ask)
         if files:
-            contents = {"probes.pyz": bundle(), "plan.json": plan.encode()}
-            return [tool, "-I", f"{MOUNT}/probes.pyz", f"{MOUNT}/plan.json"], contents
-        return [tool, "-I", "-c", *as_arguments(plan)], {}
+            return python_command(program, MOUNT, plan.encode()), {BUNDLE: bundle(), PLAN: plan.encode()}
+        return [*program, "-I", "-S", "-c", *as_arguments(plan)], {}
 
 
 def _merged(lines: Sequence[str]) -> tuple[str, ...]:
@@ -387,11 +411,10 @@ def _late() -> ReadError:
     return ReadError("node", "the probes ran out of time; what they saw until then is shown")
 
 
-def _libraries(asked: NodeAsked) -> list[str]:
-    """The folders that a glibc host's own tools need. Raises RungFailed for hosts that are known to have none."""
+def _borrowed_from(asked: NodeAsked) -> str:
+    """The osImage of a host whose tools can be borrowed. Raises RungFailed for hosts that are known to have none."""
     text = asked.os_image.lower()
     without = ("bottlerocket", "talos", "container-optimized", "flatcar", "kairos", "alpine")
     if any(word in text for word in without):
         raise RungFailed(f"{asked.os_image} has no tools of its own that could be borrowed")
-    # the loader's folder: /lib64 exists on every glibc amd64 host, on arm64 the loader is in /lib
-    return ["/usr", "/lib", "/lib64"] if asked.arch == "amd64" else ["/usr", "/lib"]
+    return asked.os_image

@@ -33,9 +33,14 @@ class Plan:
     runtime: str = ""
     kubelet: str = ""
 
-    def for_node(self, root: str, lock: str) -> str:
-        """The JSON that lies in a ConfigMap: without any credential."""
-        node = {"place": "node", "root": root, "lock": lock, "runtime": self.runtime, "kubelet": self.kubelet}
+    def for_node(self, root: str, lock: str, shown: Sequence[str] = (), more: bool = False) -> str:
+        """The JSON that lies in a ConfigMap: without any credential.
+
+        shown: the host's places that can be seen below root; more: rather than miss a place that the host's configuration names
+        besides, the probes end and name it.
+        """
+        node: dict[str, Any] = {"place": "node", "root": root, "lock": lock, "runtime": self.runtime}
+        node |= {"kubelet": self.kubelet, "shown": list(shown), "more": more}
         return json.dumps({**self._common(), **node, "pulls": self._pulls({})})
 
     def for_shell(self, root: str, lock: str) -> list[str]:

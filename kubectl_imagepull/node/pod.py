@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .mounts import HostPath
+
 MANAGED_BY = {"app.kubernetes.io/managed-by": "kubectl-imagepull"}
 RUN_LABEL = "imagepull.dev/run"
 TTL_SECONDS = 30
@@ -16,6 +18,27 @@ TTL_SECONDS = 30
 MOUNT = "/imagepull"
 LOCK = "/imagepull-lock/walker"
 HOST = "/host"
+NO_HOST = "/proc/imagepull"
+"""The root where nothing of the host is mounted: procfs has no such folder, while an image could bring any other."""
+LIBRARIES = ("/usr", "/lib", "/lib64")
+"""Where a glibc host has programs, their loader and libraries; the last is not on each."""
+CLEAR: Mapping[str, str] = {
+    "LD_PRELOAD": "",
+    "LD_LIBRARY_PATH": "",
+    "LD_AUDIT": "",
+    "GLIBC_TUNABLES": "",
+    "GCONV_PATH": "",
+    "LOCPATH": "",
+    "OPENSSL_CONF": "",
+    "SSL_CERT_FILE": "",
+    "SSL_CERT_DIR": "",
+    "PATH": "/usr/bin:/usr/sbin",
+}
+"""The environment of a container with the host's tools, whatever its image says: what makes the loader and libraries of the first
+program run something else (ld.so(8), locale(7), openssl-env(7)). It takes the rest away (`CLEAN`)."""
+CLEAN = ("/usr/bin/env", "-i", f"PATH={CLEAR['PATH']}", "HOME=/", "LC_ALL=C")
+"""What a command begins with: an image may set variables of any name (BASH_FUNC_curl%%, CURL_HOME), and only a program can take
+them away."""
 USER = 65534
 
 
@@ -147,20 +170,32 @@ def _container(name: str, image: str, pull: str = "Never", **more: Any) -> dict[
 
 @dataclass(frozen=True)
 class Shape:
-    """How a pod that runs the probes is built.
-
-    images: candidates, a container each, of which the first that runs walks. libraries: folders of the host that its
-    tools need, mounted read-only at the same paths, with its /etc at HOST/etc; only such as surely exist there, since a
-    hostPath that does not exist and has no type would be created on the host. may_pull: the one image that the node may
-    pull if it is not there, with pull secret `secret`.
-    """
+    """How a pod that runs the probes is built."""
 
     images: tuple[str, ...]
+    """Candidates, a container each, of which the first that runs walks."""
     host_network: bool = True
-    libraries: tuple[str, ...] = ()
+    host_tools: bool = False
+    """The host's LIBRARIES stand over the image's, an empty /etc over its /etc, and `paths` are below HOST."""
+    paths: tuple[HostPath, ...] = ()
+    """Files and folders of the host's /etc; a hostPath that does not exist would be made if it had no type."""
+    absent: frozenset[str] = frozenset()
+    """Those of `paths` and LIBRARIES that the kubelet has found not to be there."""
     may_pull: str = ""
+    """The one image that the node may pull if it is not there."""
     secret: str = ""
+    """The pull secret for it."""
     resources: bool = True
+
+    @property
+    def root(self) -> str:
+        """Below which the probes find the host's /etc."""
+        return HOST if self.host_tools else NO_HOST
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The places of the host whose content, or absence, can be seen below `root`."""
+        return tuple(path.path for path in self.paths)
 
     @property
     def lock(self) -> str:
@@ -183,13 +218,8 @@ def probe_spec(run: Run, shape: Shape, command: Sequence[str], files: bool) -> d
     if files:
         volumes.append({"name": "probes", "configMap": {"name": run.name, "defaultMode": 0o444}})
         mounts.append({"name": "probes", "mountPath": MOUNT, "readOnly": True})
-    if shape.libraries:
-        volumes.append({"name": "etc", "hostPath": {"path": "/etc", "type": "Directory"}})
-        mounts.append({"name": "etc", "mountPath": f"{HOST}/etc", "readOnly": True})
-    for path in shape.libraries:
-        name = path.strip("/").replace("/", "-")
-        volumes.append({"name": name, "hostPath": {"path": path, "type": "Directory"}})
-        mounts.append({"name": name, "mountPath": path, "readOnly": True})
+    if shape.host_tools:
+        _borrow(shape, volumes, mounts)
     spec: dict[str, Any] = {
         **_common(run),
         "dnsPolicy": "Default",
@@ -201,6 +231,7 @@ def probe_spec(run: Run, shape: Shape, command: Sequence[str], files: bool) -> d
                 "IfNotPresent" if image == shape.may_pull else "Never",
                 command=list(command),
                 volumeMounts=mounts,
+                **({"workingDir": "/", "env": _environment()} if shape.host_tools else {}),
             )
             for number, image in enumerate(shape.images)
         ],
@@ -213,6 +244,27 @@ def probe_spec(run: Run, shape: Shape, command: Sequence[str], files: bool) -> d
     if shape.secret:
         spec["imagePullSecrets"] = [{"name": shape.secret}]
     return spec
+
+
+def _borrow(shape: Shape, volumes: list[dict[str, Any]], mounts: list[dict[str, Any]]) -> None:
+    """The host's programs and libraries over the image's, nothing over its /etc, and what is read of the host's below HOST.
+
+    The runtime puts hosts, hostname and resolv.conf into /etc after that, for which it makes files in the empty folder: so that
+    is not read-only.
+    """
+    volumes.append({"name": "empty", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}})
+    mounts.append({"name": "empty", "mountPath": "/etc"})
+    wanted = [(HostPath(path), path) for path in LIBRARIES] + [(path, f"{HOST}{path.path}") for path in shape.paths]
+    for number, (path, at) in enumerate(wanted):
+        if path.path not in shape.absent:
+            volumes.append({"name": f"h{number}", "hostPath": {"path": path.path, "type": path.kind}})
+            mounts.append({"name": f"h{number}", "mountPath": at, "readOnly": True})
+        elif path.path in LIBRARIES:
+            mounts.append({"name": "empty", "mountPath": at, "subPath": "none", "readOnly": True})
+
+
+def _environment() -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in CLEAR.items()]
 
 
 def rehearsal_spec(run: Run, images: Mapping[str, str], secrets: Sequence[str], account: str) -> dict[str, Any]:

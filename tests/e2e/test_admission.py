@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.node import follow
+from kubectl_imagepull.node.mounts import FILE, HostPath
 from kubectl_imagepull.node.pod import Run, Shape, job, probe_spec
 from tests.e2e.cluster import Cluster, pod, wait_for
 from tests.lab import faults
@@ -301,19 +302,20 @@ class Reader:
 
 
 def test_node_without_a_folder(cluster: Cluster, cached: str) -> None:
-    """A folder that the node has not got, as /lib64 on some: it is noticed, and is not made."""
-    missing = "/lib65-of-imagepull"
+    """A folder and a file that the node has not got: both are named, and neither is made."""
+    missing = "/etc/of-imagepull"
     run = Run.on("node2", cached, 60)
-    shape = Shape((BUSYBOX,), libraries=("/usr", missing))
+    shape = Shape((BUSYBOX,), host_tools=True, paths=(HostPath(missing), HostPath(f"{missing}.conf", FILE)))
     cluster.apply(job(run, probe_spec(run, shape, ["/usr/bin/python3", "-V"], files=False)))
     run = replace(run, owner=cluster.get("-n", cached, "job", run.name)["metadata"]["uid"])
     reader: Any = Reader(cluster)
     try:
-        with pytest.raises(follow.RungFailed, match=f"the node has no such folder: .*{missing}"):
+        with pytest.raises(follow.Missing) as raised:
             follow.wait_started(reader, run)
+        assert set(raised.value.paths) == {missing, f"{missing}.conf"}
     finally:
         cluster.run("-n", cached, "delete", "job", run.name)
-    assert missing.strip("/") not in cluster.lab.machine("node2").enter(["ls", "-1a", "/"]).split()
+    assert "of-imagepull" not in cluster.lab.machine("node2").enter(["ls", "-1a", "/etc"])
 
 
 def test_no_right_to_make_configmaps(cluster: Cluster, guarded: str) -> None:

@@ -279,7 +279,7 @@ def test_node_unchanged(cluster: Cluster, cached: str, rung: str) -> None:
     node = cluster.lab.machine("node2")
 
     def listing() -> set[str]:
-        roots = "ls -1a / /usr /lib /lib64 /host /imagepull /imagepull-lock 2>&1"
+        roots = "ls -1a / /usr /lib /lib64 /host /imagepull /imagepull-lock 2>&1; find /var/lib/kubelet -name none"
         etc = "find /etc -ls | sed 's/  */ /g' | cut -d' ' -f2-"
         return set(node.enter(["sh", "-c", f"{roots}; {etc}"]).splitlines())
 
@@ -290,7 +290,8 @@ def test_node_unchanged(cluster: Cluster, cached: str, rung: str) -> None:
     assert listing() == before
     print(f"{rung}: {sum(map(sum, stored.sizes.values()))} bytes, {stored.sizes}")
     assert all(stored.sizes.values()), "nothing was seen"
-    assert sum(map(sum, stored.sizes.values())) < 50_000, stored.sizes
+    # every file and folder of the host that is mounted is told of in each version, twice: as it is and as a managed field
+    assert sum(map(sum, stored.sizes.values())) < 90_000, stored.sizes
 
 
 class Stored:

@@ -59,8 +59,8 @@ def test_the_data_has_sources() -> None:
 
 def test_what_the_operator_vouches_for_counts_where_it_is() -> None:
     images = NodeImages((PAUSE, "x/tool:1"), ("x/system:1",), own=(RunningImage("x/mine:1"),), namespace="ns")
-    assert harmless(images, ["x/tool:1", "x/absent:1"]) == (PAUSE, "x/tool:1", "x/system:1")
-    assert harmless(images, ["x/mine:1"]) == (PAUSE, "x/mine:1", "x/system:1")
+    assert harmless(images, ["x/tool:1", "x/absent:1"]) == ("x/tool:1", PAUSE, "x/system:1")
+    assert harmless(images, ["x/mine:1"]) == ("x/mine:1", PAUSE, "x/system:1")
     assert guesses(images, ["x/absent:1"])[0] == "x/absent:1"
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from kubectl_imagepull.model import Case, Facts, Observation, Pull, Subject, Target, Vantage
+from kubectl_imagepull.model import Case, Facts, NodeImages, Observation, Pull, Subject, Target, Vantage
 from kubectl_imagepull.node import follow, kubelet_asks, sight
 from kubectl_imagepull.node.bundle import MOST_ARGUMENT, as_arguments, script
 from kubectl_imagepull.node.frames import FrameReader
-from kubectl_imagepull.node.ladder import RUNGS, VIA, NodeAsked, climb
-from kubectl_imagepull.node.ladder import _libraries as libraries
+from kubectl_imagepull.node.ladder import RUNGS, VIA, NodeAsked, Wanted, climb
+from kubectl_imagepull.node.ladder import _borrowed_from as borrowed_from
 from kubectl_imagepull.node.ladder import _merged as merged
 from kubectl_imagepull.node.plan import Plan
 from kubectl_imagepull.node.pod import Run, Shape, literal, probe_spec
@@ -24,6 +24,7 @@ from kubectl_imagepull.node.trail import Trail
 from kubectl_imagepull.verdict import judge
 from kubectl_imagepull.verdict.evidence import proof
 from tests.build import observed
+from tests.unit.node.fake import Cluster, Object, Ran, ended, waiting
 
 DOCS = pathlib.Path(__file__).parents[3] / "docs"
 NODE = Vantage("node", "host", "host", "host", "unknown", "shell", "n1")
@@ -317,7 +318,79 @@ def test_refusals_in_a_line(message: str, said: str) -> None:
 
 
 def test_hosts_without_tools() -> None:
-    """A host that is known to have none is not mounted; arm64 has no /lib64 for sure."""
-    assert libraries(NodeAsked("n1", "ns", arch="arm64")) == ["/usr", "/lib"]
+    """A host that is known to have none is not mounted."""
+    assert borrowed_from(NodeAsked("n1", "ns", os_image="Debian GNU/Linux 12")) == "Debian GNU/Linux 12"
     with pytest.raises(follow.RungFailed):
-        libraries(NodeAsked("n1", "ns", os_image="Bottlerocket OS 1.20"))
+        borrowed_from(NodeAsked("n1", "ns", os_image="Bottlerocket OS 1.20"))
+
+
+class Host:
+    """A node of which a test says what it has: mounts of anything else fail, and the probes name what they miss, once each.
+
+    mounted: what each of its pods was to have, in their order.
+    """
+
+    def __init__(self, there: set[str], names: list[str]) -> None:
+        self._there, self._names = {"/usr", "/lib", "/lib64", *there}, names
+        self._told: set[str] = set()
+        self.mounted: list[set[str]] = []
+
+    def __call__(self, pod: Object) -> Ran:
+        paths = {v["hostPath"]["path"] for v in pod["spec"]["volumes"] if "hostPath" in v}
+        self.mounted.append(paths)
+        said = 'MountVolume.SetUp failed for volume "h": hostPath type check failed: {} is not a directory'
+        failing = [{"reason": "FailedMount", "message": said.format(p)} for p in sorted(paths - self._there)]
+        if failing:
+            return Ran({"probe-0": waiting("ContainerCreating")}, events=failing, phase="Pending")
+        missing = [name for name in self._names if name not in paths | self._told]
+        self._told |= set(missing)
+        more = {"kind": "more", "paths": [[name, "Directory"] for name in missing]}
+        frame = more if missing else {"kind": "end", "complete": True}
+        line = f"imagepull/1 n {json.dumps(frame)}".encode()
+        return Ran({"probe-0": ended(5 if missing else 0)}, {"probe-0": [line]})
+
+
+ALWAYS = {"/etc/resolv.conf", "/etc/hosts", "/etc/environment", "/etc/systemd", "/etc/default", "/etc/ssl/certs"}
+
+
+def climbed(host: Host) -> Any:
+    cluster: Any = Cluster(host)
+    asked = NodeAsked("n1", "ns", os_image="Debian GNU/Linux 12", images=NodeImages(("registry.k8s.io/pause:3.9",)))
+    plan = Plan((Pull("p0", "r.test", 443, "a", "1"),), 5.0, nonce="n", runtime="containerd://2.0.0")
+    done, errors = climb(cluster, Trail(cluster), asked, plan, lambda _: None)
+    assert errors == [] and done.created, done
+    return done
+
+
+def test_a_host_as_was_thought() -> None:
+    host = Host(ALWAYS | {"/etc/containerd"}, [])
+    assert climbed(host).rung == "host-python"
+    assert len(host.mounted) == 1 and "/etc" not in host.mounted[0]
+
+
+def test_what_is_not_there_is_left_out() -> None:
+    """Everything that the kubelet names at once, and nothing else."""
+    host = Host(ALWAYS - {"/etc/default"}, [])
+    assert climbed(host).rung == "host-python"
+    assert len(host.mounted) == 2 and host.mounted[0] - host.mounted[1] == {"/etc/containerd", "/etc/default"}
+
+
+def test_what_a_configuration_names_is_added_once() -> None:
+    host = Host(
+        ALWAYS | {"/etc/containerd", "/etc/docker/certs.d"}, ["/etc/docker/certs.d", "/root/secret", "/etc/gone"]
+    )
+    assert climbed(host).rung == "host-python"
+    assert [sorted(paths - host.mounted[0]) for paths in host.mounted[1:]] == [
+        ["/etc/docker/certs.d", "/etc/gone"],
+        ["/etc/docker/certs.d"],
+    ]
+
+
+def test_a_host_without_usr_is_another_rungs() -> None:
+    host = Host(set(), [])
+    host._there = set()
+    cluster: Any = Cluster(host)
+    asked = NodeAsked("n1", "ns", images=NodeImages(("registry.k8s.io/pause:3.9",)))
+    plan = Plan((Pull("p0", "r.test", 443, "a", "1"),), 5.0, nonce="n")
+    done, _ = climb(cluster, Trail(cluster), asked, plan, lambda _: None, Wanted(via="host-python"))
+    assert done.rung == "api-only" and len(host.mounted) < 6
