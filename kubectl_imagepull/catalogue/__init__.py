@@ -1,14 +1,15 @@
 """Everything said about a cause, once: one YAML entry each, read by `explain`, the report and docs/causes/.
 
 A file holds the causes of one group, the word before the dot in their ids; ids without a dot are in
-other.yaml. Titles, mend texts and commands are format strings over FIELDS; literal braces are doubled. A
+other.yaml. Titles, texts of fixes and commands are templates over FIELDS; literal braces are doubled. A
 command names a value in braces only where the program knows it at run time, and `<word>` where a person must
-fill it in.
+fill it in. What a fix does is a list of actions (`catalogue.actions`).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from typing import Any, get_args
 
 import yaml
 
+from ..command import Value, is_name, with_blanks
 from ..model import HOPS, Applicability
+from .actions import Action, parse_action, used_fields
 
 FIELDS: Mapping[str, str] = MappingProxyType(
     {
@@ -69,7 +72,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         # the address that the registry names for tokens
         "realm": "<realm>",
         # the name that the certificate is for
-        "certified": "<certified name>",
+        "certified": "<certified-name>",
         # the key of the pull secret's entry
         "entry": "<registry>",
         # those that the image has, and the node's
@@ -79,6 +82,26 @@ FIELDS: Mapping[str, str] = MappingProxyType(
     }
 )
 """The names that may stand in braces, and what is shown for one that is not known."""
+NAMES = frozenset({"namespace", "pod", "owner_name", "container", "node", "secret", "service_account"})
+"""Fields that hold a name of an object: what Kubernetes would not take as one is no value for a command."""
+_HOST = re.compile(r"\[?[A-Za-z0-9][A-Za-z0-9._:-]*\]?(:[0-9]{1,5})?")
+_REPOSITORY = re.compile(r"\[?[A-Za-z0-9][A-Za-z0-9._/:@+\]-]*")
+_PLATFORM = r"[a-z0-9][a-z0-9/._-]*"
+_FILE = re.compile(r"/[A-Za-z0-9._/@:+-]+")
+SHAPES: Mapping[str, re.Pattern[str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("host", "registry", "domain", "endpoint", "certified", "ip"), _HOST),
+        **dict.fromkeys(("path", "repository", "short", "normalised"), _REPOSITORY),
+        **dict.fromkeys(("file", "proxy_file"), _FILE),
+        "port": re.compile(r"[0-9]{1,5}"),
+        "realm": re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9._~:/?=&%+@,-]*"),
+        **dict.fromkeys(("architecture", "owner_kind", "service"), re.compile(r"[a-z0-9][a-z0-9-]*")),
+        "platform": re.compile(_PLATFORM),
+        # its first may be left to fill in
+        "platforms": re.compile(rf"(<platforms>|{_PLATFORM})(,{_PLATFORM})*"),
+    }
+)
+"""What a value has to look like to stand in a command, where that is more than one word of printable text."""
 OPTIONAL = frozenset({"username", "architecture", "platform", "platforms", "service", "realm"})
 """Those whose stand-in may be shown in a command; without any other a command is left out."""
 WHEN: Mapping[str, str] = MappingProxyType(
@@ -138,15 +161,19 @@ class CatalogueError(ValueError):
 
 
 @dataclass(frozen=True)
-class Mend:
-    """One way to mend it. commands: format strings, in order; applicability: safe, review (look before), or
-    manual; actor: who does it, "" for whom the verdict names; when: conditions, all of which have to hold."""
+class FixTemplate:
+    """One way to fix a cause, for every case."""
 
     text: str
-    commands: tuple[str, ...]
+    """What to do, a format string; one line."""
+    actions: tuple[Action, ...]
+    """What does it, in order; none where a person has to find out how."""
     applicability: Applicability
+    """safe, review (look before), or manual."""
     actor: str = ""
+    """Who does it, "" for whom the verdict names."""
     when: tuple[str, ...] = ()
+    """Conditions of WHEN, all of which have to hold."""
 
     @property
     def condition(self) -> str:
@@ -170,7 +197,7 @@ class Entry:
     means: str
     confirmed_by: tuple[str, ...]
     confused_with: Mapping[str, str]
-    mend: tuple[Mend, ...]
+    fixes: tuple[FixTemplate, ...]
     prevention: str
 
 
@@ -237,23 +264,34 @@ def parse(cause: str, fields: Any, where: str) -> Entry:
         means=_text(fields["means"], f"{at}: means"),
         confirmed_by=tuple(_text(one, f"{at}: confirmed_by") for one in _list(fields["confirmed_by"], at)),
         confused_with=MappingProxyType({_text(k, at): _text(v, f"{at}: {k}") for k, v in confused.items()}),
-        mend=tuple(_mend(way, f"{at}: mend") for way in _list(fields["mend"], at)),
+        fixes=tuple(_fix(way, f"{at}: fixes") for way in _list(fields["fixes"], at)),
         prevention=_text(fields["prevention"], f"{at}: prevention"),
     )
 
 
-def _mend(way: Any, at: str) -> Mend:
-    _keys(way, {"text", "commands", "applicability"}, at, {"actor", "when"})
+def _fix(way: Any, at: str) -> FixTemplate:
+    _keys(way, {"text", "actions", "applicability"}, at, {"actor", "when"})
     if way["applicability"] not in get_args(Applicability):
         raise CatalogueError(f"{at}: applicability {way['applicability']!r}")
-    commands = tuple(_template(one, f"{at}: command") for one in _list(way["commands"], at))
+    actions = tuple(_action(one, f"{at}: action") for one in _list(way["actions"], at))
     actor = _text(way.get("actor", ""), f"{at}: actor")
     if actor and actor not in ACTORS:
         raise CatalogueError(f"{at}: actor {actor!r} is not of {', '.join(sorted(ACTORS))}")
     when = tuple(_text(one, f"{at}: when") for one in _list(way.get("when", []), at))
     if set(when) - set(WHEN):
         raise CatalogueError(f"{at}: when: {', '.join(sorted(set(when) - set(WHEN)))} is no condition")
-    return Mend(_template(way["text"], f"{at}: text"), commands, way["applicability"], actor, when)
+    return FixTemplate(_template(way["text"], f"{at}: text"), actions, way["applicability"], actor, when)
+
+
+def _action(value: Any, at: str) -> Action:
+    try:
+        action = parse_action(value)
+    except ValueError as error:
+        raise CatalogueError(f"{at}: {error}") from error
+    unknown = used_fields(action) - set(FIELDS)
+    if unknown:
+        raise CatalogueError(f"{at}: {', '.join(sorted(unknown))} is no field: {value!r}")
+    return action
 
 
 def _keys(fields: Any, names: set[str], at: str, optional: set[str] | frozenset[str] = frozenset()) -> None:
@@ -290,3 +328,21 @@ def _template(value: Any, at: str) -> str:
 def fill(template: str, values: Mapping[str, str] | None = None) -> str:
     """A template for reading: known names in place, for the others what FIELDS shows."""
     return template.format_map({**FIELDS, **(values or {})})
+
+
+def fitting(values: Mapping[str, str]) -> dict[str, Value]:
+    """The values that may stand in a command: names that Kubernetes takes, hosts that look like one, and so on.
+
+    For OPTIONAL ones that are not known, what a reader fills in; without any other a command is left out.
+    """
+    known: dict[str, Value] = {name: with_blanks(FIELDS[name]) for name in OPTIONAL}
+    for name, value in values.items():
+        shape = SHAPES.get(name)
+        if is_name(value) if name in NAMES else shape is None or shape.fullmatch(value):
+            known[name] = with_blanks(value) if name == "platforms" else value
+    return known
+
+
+def stand_ins() -> dict[str, Value]:
+    """Every field as it is shown to a reader without a case."""
+    return {name: with_blanks(shown) for name, shown in FIELDS.items()}

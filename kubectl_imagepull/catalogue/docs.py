@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from . import Entry, fill, load
+from .view import fixes_of
 
 NOTE = "<!-- Written by `python -m kubectl_imagepull.catalogue.docs` from kubectl_imagepull/catalogue/*.yaml -->"
 
@@ -39,15 +40,14 @@ def _lines(entry: Entry) -> Iterator[str]:
         yield from ("## What else it could be", "")
         yield from (f"- [{other}]({other}.md): {how}" for other, how in entry.confused_with.items())
         yield ""
-    if entry.mend:
+    if entry.fixes:
         yield from ("## What to do", "")
-    for number, way in enumerate(entry.mend, 1):
-        yield from (
-            f"{number}. {_cell(fill(way.text))} ({', '.join(filter(None, (way.condition, way.applicability)))})",
-            "",
-        )
-        if way.commands:
-            yield from ("   ```sh", *(f"   {fill(command)}" for command in way.commands), "   ```", "")
+    for number, fix in enumerate(fixes_of(entry), 1):
+        who = fix.actor if fix.actor != entry.actor else ""
+        notes = ", ".join(filter(None, (who, fix.condition, fix.applicability)))
+        yield from (f"{number}. {_cell(fix.title)} ({notes})", "")
+        if fix.commands:
+            yield from ("   ```sh", *(f"   {command}" for command in fix.commands), "   ```", "")
     if entry.prevention:
         yield from ("## So that it does not come back", "", entry.prevention, "")
 

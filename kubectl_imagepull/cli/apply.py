@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 import yaml
 
+from ..catalogue.render import CONTAINERS, KINDS
+from ..command import argv, join
 from ..image.keyring import BadPullSecret, Keyring
 from ..image.reference import InvalidReference, Reference
 from ..kube.client import Api
@@ -19,7 +20,7 @@ from ..kube.read import has_image, managers_of, owner_of, uid_of
 from ..kube.workloads import template_of
 from ..model import Case, Finding, Verdict
 from ..report.style import clean
-from ..verdict.fixes import set_image, works_now
+from ..verdict.fixes import job_anew, works_now
 from ..verdict.names import RESOURCES
 from ..verdict.other_image import better_image, existing_tags
 
@@ -158,21 +159,21 @@ def _tagged(case: Case, verdict: Verdict, tag: str) -> str:
 def _other_image(case: Case, verdict: Verdict, image: str, why: str, same: bool) -> Change:
     target, owner = case.target, case.target.owner
     assert owner is not None
-    group = {"container": "containers", "init": "initContainers", "sidecar": "initContainers"}.get(target.role)
+    if owner.kind == "Job":
+        finding = Finding(verdict.cause, verdict.subject, verdict.confidence, verdict.hop, "")
+        anew = job_anew(case, finding, image)
+        raise Refused(f"the pod template of {owner.slash} never changes{anew and f'; this makes the job anew: {anew}'}")
+    group = CONTAINERS.get(target.role)
     if group is None:
         raise Refused(f"the image of {target.role} {target.container} cannot be changed from here")
-    if owner.kind == "Job":
-        anew = "".join(set_image(case, shlex.quote(image)))
-        raise Refused(f"the pod template of {owner.slash} never changes; this makes the job anew: {anew}")
     later = ""
     if owner.kind == "CronJob":
-        where, name = f"kubectl -n {target.namespace}", owner.name
-        later = (
-            f"the next run of {owner.slash} has the change, the job of now keeps its template; "
-            f"to run it at once: {where} create job {name}-now --from=cronjob/{name}"
-        )
-    # a StatefulSet waits for its broken pod for ever, a ReplicaSet only changes new ones
-    pod = target.pod if owner.kind in ("StatefulSet", "ReplicaSet") else ""
+        later = f"the next run of {owner.slash} has the change, the job of now keeps its template"
+        if is_name(owner.name) and is_name(target.namespace):
+            source, where = f"--from=cronjob/{owner.name}", ("-n", target.namespace)
+            run = argv("kubectl", *where, "create", "job", f"{owner.name}-now", source)
+            later += f"; to run it at once: {join(run)}"
+    pod = target.pod if KINDS[owner.kind].waits else ""
     what = f"{owner.slash}, container {target.container}: {why}"
     edit = SetImage(group, target.container, target.image, image)
     return Change(what, same, Ref(owner.kind, target.namespace, owner.name, owner.uid), edit, pod, later)

@@ -9,18 +9,17 @@ import argparse
 import dataclasses
 import difflib
 import json
-import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 from .. import catalogue
+from ..catalogue.view import fixes_of
 from ..image.messages import Classified, classify
 from ..image.wording import as_text, printable
 from ..redaction import hide
 
-_PLAIN_WORD = re.compile(r"[A-Za-z0-9_.:/@+-]+")
 API_VERSION = "imagepull.dev/v1alpha1"
 WIDTH = 80
 
@@ -267,15 +266,16 @@ def _of_entry(
         yield from ("", "What would prove it")
         for one in entry.confirmed_by:
             yield from _hanging("-", one, 2, 1)
-    if entry.mend:
+    if entry.fixes:
         yield from ("", "What to do")
-    for number, way in enumerate(entry.mend, 1):
-        notes = [way.condition, "" if way.applicability == "safe" else way.applicability]
+    for number, fix in enumerate(fixes_of(entry, values), 1):
+        who = fix.actor if fix.actor != entry.actor else ""
+        notes = [who, fix.condition, "" if fix.applicability == "safe" else fix.applicability]
         note = f" ({', '.join(filter(None, notes))})" if any(notes) else ""
-        yield from _hanging(f"{number}.", catalogue.fill(way.text, values) + note, 2, 3)
-        for command in way.commands:
+        yield from _hanging(f"{number}.", fix.title + note, 2, 3)
+        for command in fix.commands:
             # never wrapped: it is there to be copied
-            yield f"       {_command(command, values)}"
+            yield f"       {command}"
     if entry.prevention:
         yield from ("", "So that it does not come back")
         yield from _wrapped(entry.prevention, 2)
@@ -329,14 +329,6 @@ def _asked(found: Classified) -> dict[str, str]:
     return {"tag": asked, "suffix": f"@{digest}" if digest else f":{tag}"} if asked else {}
 
 
-def _command(command: str, values: Mapping[str, str]) -> str:
-    """With what is known in it.
-
-    A message may come from anywhere: what is more than a plain word for the shell stays to be filled in.
-    """
-    return catalogue.fill(command, {key: value for key, value in values.items() if _PLAIN_WORD.fullmatch(value)})
-
-
 # --- JSON ----------
 
 
@@ -360,12 +352,13 @@ def _entry_as_json(entry: catalogue.Entry, values: Mapping[str, str]) -> dict[st
         "confusedWith": dict(entry.confused_with),
         "fixes": [
             {
-                "title": catalogue.fill(way.text, values),
-                "commands": [_command(command, values) for command in way.commands],
-                "applicability": way.applicability,
-                "actor": entry.actor,
+                "title": fix.title,
+                "commands": list(fix.commands),
+                "applicability": fix.applicability,
+                "actor": fix.actor,
+                "condition": fix.condition,
             }
-            for way in entry.mend
+            for fix in fixes_of(entry, values)
         ],
         "prevention": entry.prevention,
     }

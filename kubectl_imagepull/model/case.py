@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ..command import argv, is_name, join
 from ..redaction import clean
 from .observation import Detail, Observation
 
@@ -284,10 +285,12 @@ class ProbeRun:
 
     @property
     def removal(self) -> str:
-        """The command that removes what was kept."""
-        if not self.owner:
-            return f"kubectl imagepull cleanup -n {self.namespace}"
-        return f"kubectl delete {self.owner.replace('/', ' ')} -n {self.namespace}"
+        """The command that removes what was kept; "" where a name, which may come from a file, is none that Kubernetes takes."""
+        kind, _, name = self.owner.partition("/")
+        if not is_name(self.namespace) or (self.owner and not (kind in ("job", "pod") and is_name(name))):
+            return ""
+        what = ("delete", kind, name) if self.owner else ("imagepull", "cleanup")
+        return join(argv("kubectl", *what, "-n", self.namespace))
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,7 @@ def means(case: Case, errors: Sequence[ReadError] = ()) -> list[str]:
     lines = []
     if probe.created:
         gone = "and deleted" if probe.deleted else "and kept"
-        how = "" if probe.deleted else f"; to delete it: {probe.removal}"
+        how = "" if probe.deleted or not probe.removal else f"; to delete it: {probe.removal}"
         lines.append(
             f"probe pod {probe.pod} ({probe.rung}) made in {probe.namespace} {gone}, {probe.seconds:.1f} s{how}"
         )

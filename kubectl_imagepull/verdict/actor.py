@@ -6,7 +6,7 @@ import re
 
 from .. import catalogue
 from ..model import Case, Finding
-from .clouds import node_fixes
+from .clouds import node_pulls
 from .credentials import sent
 from .hops import status_of
 from .names import chain_short
@@ -23,7 +23,7 @@ def actor_of(case: Case, finding: Finding) -> str:
     if " or " not in actor:
         return actor
     if finding.cause == "auth.no_credentials":
-        return "cluster" if node_fixes(case, finding.cause) else "you"
+        return "cluster" if node_pulls(case, finding.cause) else "you"
     if finding.cause == "dns.nxdomain":
         # what nobody resolves is mistyped, unless a registry or the node's configuration named it
         return "network" if works_elsewhere(case, finding) or finding.subject.role != "registry" else "you"
@@ -47,7 +47,7 @@ def actor_of(case: Case, finding: Finding) -> str:
 def nothing_sent(case: Case) -> bool:
     """Whether the pull is anonymous, as far as is known: no secret of the pod is sent, and no cloud's node identity may be."""
     unread = any(s.state == "forbidden" for s in case.facts.secrets)
-    return not sent(case) and not unread and not node_fixes(case, "auth.forbidden")
+    return not sent(case) and not unread and not node_pulls(case, "auth.forbidden")
 
 
 def works_elsewhere(case: Case, finding: Finding) -> bool:

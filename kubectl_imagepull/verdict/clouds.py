@@ -1,11 +1,12 @@
-"""Registries of clouds and platforms: their pulls are the node's own business, so the mend is a right and not a pasted secret."""
+"""Registries of clouds and platforms: their pulls are the node's own business, so the fix is a right and not a pasted secret."""
 
 from __future__ import annotations
 
 import re
-import shlex
+from collections.abc import Mapping
 
-from ..image.registries import NODE_ROLE, kind_of
+from ..command import Unfit, fill, join, named, parse
+from ..image.registries import NODE_ROLE, RegistryKind, kind_of
 from ..model import Case, Fix
 
 REFUSALS = frozenset(
@@ -22,44 +23,82 @@ REFUSALS = frozenset(
         "auth.credential_provider",
     }
 )
-"""Causes that a right of the node's identity mends."""
+"""Causes that a right of the node's identity fixes."""
 GAR_HOST = re.compile(r"(?P<location>[a-z0-9-]+)-docker\.pkg\.dev")
 ECR_HOST = re.compile(r"(?P<account>[0-9]{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.")
 
 
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]*")
+_ECR = (
+    "aws iam attach-role-policy --role-name <node-role> "
+    "--policy-arn arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly",
+    "aws ecr get-repository-policy --registry-id {account} --region {region} --repository-name {path}",
+)
+_ECR_UNKNOWN = (
+    _ECR[0],
+    "aws ecr get-repository-policy --registry-id <account> --region <region> --repository-name {path}",
+)
+_ACR = (
+    "az aks update --resource-group <group> --name <cluster> --attach-acr {short}",
+    "az aks check-acr --resource-group <group> --name <cluster> --acr {host}",
+)
+_READER = "--member=serviceAccount:<nodes-service-account> --role=roles/artifactregistry.reader"
+_GAR = (
+    "gcloud artifacts repositories add-iam-policy-binding {repository} --project={project} "
+    f"--location={{location}} {_READER}",
+)
+_GCR = (f"gcloud projects add-iam-policy-binding {{project}} {_READER}",)
+_OPENSHIFT = (
+    "oc policy add-role-to-user system:image-puller system:serviceaccount:{namespace}:{account} --namespace={source}",
+)
+
+
+def node_pulls(case: Case, cause: str) -> bool:
+    """Whether a right of the node, or of the service account on OpenShift, is what such a refusal asks for and no pull secret."""
+    kind = kind_of(case.facts.reference.registry)
+    return cause in REFUSALS and (kind.id == "openshift" or (NODE_ROLE in kind.credentials and kind.by_name))
+
+
 def node_fixes(case: Case, cause: str) -> tuple[Fix, ...]:
-    """What gives the node, or the service account on OpenShift, the right to pull; () for registries that want a pull secret.
+    """What gives the node, or the service account on OpenShift, the right to pull; () for registries that want a pull secret, and
+    where a name may not stand in a command.
 
     Lifetimes of pasted passwords: see image.registries.
     """
-    if cause not in REFUSALS:
+    if not node_pulls(case, cause):
         return ()
-    reference = case.facts.reference
-    host = reference.registry.partition(":")[0]
-    kind = kind_of(reference.registry)
+    try:
+        return _fixes(case, kind_of(case.facts.reference.registry))
+    except Unfit:
+        return ()
+
+
+def _fixes(case: Case, kind: RegistryKind) -> tuple[Fix, ...]:
+    host = case.facts.reference.registry.partition(":")[0]
     path = case.pull.repository if case.pull else ""
     if kind.id == "openshift":
         return (_openshift(case, path),)
-    if NODE_ROLE not in kind.credentials or not kind.by_name:
-        return ()
     if kind.id == "ecr":
         return (_ecr(host, path),)
     if kind.id == "acr":
         return (_acr(host),)
-    return (_google(host, path),)
+    return (_google(host, path),) if kind.id in ("gar", "gcr") else ()
+
+
+def _lines(templates: tuple[str, ...], values: Mapping[str, str]) -> tuple[str, ...]:
+    """Raises Unfit for a value that is no part of a path or a host's name."""
+    for name, value in values.items():
+        if not _PART.fullmatch(value):
+            raise Unfit(f"{name} is no part of a name: {value[:80]!r}")
+    return tuple(join(fill(parse(template), values)) for template in templates)
 
 
 def _ecr(host: str, path: str) -> Fix:
     match = ECR_HOST.match(host)
-    account, region = (match["account"], match["region"]) if match else ("<account>", "<region>")
+    where = {"account": match["account"], "region": match["region"]} if match else {}
     return Fix(
         "let the node's role pull; another account's repository also needs a policy that allows it",
-        (
-            "aws iam attach-role-policy --role-name <node role> "
-            "--policy-arn arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly",
-            f"aws ecr get-repository-policy --registry-id {account} --region {region} "
-            f"--repository-name {shlex.quote(path)}",
-        ),
+        _lines(_ECR if match else _ECR_UNKNOWN, {**where, "path": path}),
         "manual",
         "cluster",
         "a pull secret made with `aws ecr get-login-password` (user AWS) works for 12 hours only",
@@ -69,10 +108,7 @@ def _ecr(host: str, path: str) -> Fix:
 def _acr(host: str) -> Fix:
     return Fix(
         "let the cluster's kubelet identity pull (AcrPull)",
-        (
-            f"az aks update --resource-group <group> --name <cluster> --attach-acr {shlex.quote(host.partition('.')[0])}",
-            f"az aks check-acr --resource-group <group> --name <cluster> --acr {shlex.quote(host)}",
-        ),
+        _lines(_ACR, {"host": host, "short": host.partition(".")[0]}),
         "manual",
         "cluster",
         "a pull secret made with `az acr login --expose-token` works for 3 hours only",
@@ -82,18 +118,14 @@ def _acr(host: str) -> Fix:
 def _google(host: str, path: str) -> Fix:
     match = GAR_HOST.fullmatch(host)
     parts = path.split("/")
-    member = "--member=serviceAccount:<the nodes' service account> --role=roles/artifactregistry.reader"
     if match and len(parts) >= 2:
-        project, repository = shlex.quote(parts[0]), shlex.quote(parts[1])
-        command = (
-            f"gcloud artifacts repositories add-iam-policy-binding {repository} --project={project} "
-            f"--location={match['location']} {member}"
-        )
+        values = {"project": parts[0], "repository": parts[1], "location": match["location"]}
+        commands = _lines(_GAR, values)
     else:
-        command = f"gcloud projects add-iam-policy-binding {shlex.quote(parts[0] or '<project>')} {member}"
+        commands = _lines(_GCR, {"project": parts[0]})
     return Fix(
         "let the nodes' service account read the repository; outside of Google's cloud, set up its credential provider plugin",
-        (command,),
+        commands,
         "manual",
         "cluster",
         "a pull secret with oauth2accesstoken works for an hour only",
@@ -101,14 +133,11 @@ def _google(host: str, path: str) -> Fix:
 
 
 def _openshift(case: Case, path: str) -> Fix:
-    account = case.facts.service_account or "default"
-    source = path.partition("/")[0]
+    account = named(case.facts.service_account or "default")
+    source, namespace = named(path.partition("/")[0]), named(case.target.namespace)
     return Fix(
-        f"let service account {account} of {case.target.namespace} pull from {source}",
-        (
-            f"oc policy add-role-to-user system:image-puller system:serviceaccount:{case.target.namespace}:{account} "
-            f"--namespace={shlex.quote(source)}",
-        ),
+        f"let service account {account} of {namespace} pull from {source}",
+        _lines(_OPENSHIFT, {"namespace": namespace, "account": account, "source": source}),
         "review",
         "you",
         "its dockercfg secret comes from the platform and is renewed by it: paste none",

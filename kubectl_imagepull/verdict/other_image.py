@@ -40,6 +40,13 @@ def better_image(case: Case, finding: Finding) -> NewImage | None:
     return NewImage(image, len(same) == 1, f"use tag {near[0]}, which exists ({why})")
 
 
+def has_image_fix(case: Case, finding: Finding) -> bool:
+    """Whether there is another image, or a list of tags to choose one from."""
+    return better_image(case, finding) is not None or (
+        finding.cause == "image.tag_unknown" and bool(existing_tags(case))
+    )
+
+
 def existing_tags(case: Case) -> list[str]:
     """Tags that the repository was seen to have, those most like the one that was asked for first; the probes send a few."""
     return next((list(seen.detail.closest) for seen in case.seen(Manifest) if seen.detail.closest), [])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import string
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import yaml
 
 from kubectl_imagepull import catalogue
 from kubectl_imagepull.catalogue import docs
+from kubectl_imagepull.catalogue.view import fixes_of
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / "kubectl_imagepull" / "catalogue").glob("*.yaml"))
@@ -102,38 +102,22 @@ def test_an_entry_says_enough(cause: str) -> None:
     assert entry.title and entry.means.endswith(".") and entry.confirmed_by and entry.confused_with
     assert cause not in entry.confused_with
     if entry.actor not in ("", "nobody"):
-        assert entry.hop and entry.mend and entry.prevention
-    assert "\n" not in entry.title + "".join(way.text for way in entry.mend)
-    assert not [command for way in entry.mend for command in way.commands if "\n" in command]
+        assert entry.hop and entry.fixes and entry.prevention
+    assert "\n" not in entry.title + "".join(way.text for way in entry.fixes)
+    assert not [command for command in commands_of(entry) if "\n" in command]
+
+
+def commands_of(entry: catalogue.Entry) -> list[str]:
+    return [command for fix in fixes_of(entry) for command in fix.commands]
 
 
 @pytest.mark.parametrize("cause", VOCABULARY)
-def test_templates_fill_with_any_names(cause: str) -> None:
-    """Values come from pods: each is quoted for the shell and stays one word of the command."""
-    entry = catalogue.entry(cause)
-    evil = {name: f"a b;$(reboot)'{name}" for name in catalogue.FIELDS}
-    quoted = {name: shlex.quote(value) for name, value in evil.items()}
-    for way in entry.mend:
-        assert "{" not in catalogue.fill(way.text)
-        for command in way.commands:
-            plain = command.format_map({name: f"x{name}" for name in catalogue.FIELDS})
-            shlex.split(plain)
-            # Outside of quotes a quoted value cannot break out; inside of them only names may stand that the
-            # API server has already restricted to letters, digits, dots and dashes.
-            inside = {
-                name
-                for part in re.findall(r"'[^']*'|\"[^\"]*\"", command)
-                for _, name, _, _ in string.Formatter().parse(part.replace("{{", "").replace("}}", ""))
-                if name
-            }
-            # (those that it has not, the fixes leave out where they are not plain: `verdict.fixes.PLAIN`)
-            restricted, checked = (
-                {"secret", "container", "node", "architecture"},
-                {"host", "endpoint", "registry", "domain", "entry", "short", "repository"},
-            )
-            assert inside <= restricted | checked, command
-            free = {name: value if name not in inside else "x" for name, value in quoted.items()}
-            assert "a b;$(reboot)" not in re.sub(r"'(?:[^']|'\"'\"')*'", "", command.format_map(free)), command
+def test_commands_are_read_and_written_alike(cause: str) -> None:
+    """What is shown without a case is a line that a shell reads as the same words."""
+    for fix in fixes_of(catalogue.entry(cause)):
+        assert "{" not in re.sub(r"'[^']*'", "", fix.title + "".join(fix.commands))
+        for command in fix.commands:
+            assert shlex.split(command) and command.isprintable()
 
 
 def test_commands_are_for_the_right_hands() -> None:
@@ -142,9 +126,33 @@ def test_commands_are_for_the_right_hands() -> None:
         r"\b(apply|create|patch|delete|set image|restart|drain|cordon|rmi?|cp|mkdir|printf|sign|copy|push)\b"
     )
     for entry in catalogue.load().values():
-        for way in entry.mend:
-            if way.applicability == "safe" and entry.id != "auth.secret_added_late":
-                assert not [c for c in way.commands if changes.search(c)], (entry.id, way)
+        for fix in fixes_of(entry):
+            if fix.applicability == "safe" and entry.id != "auth.secret_added_late":
+                assert not [c for c in fix.commands if changes.search(c)], (entry.id, fix)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fits"),
+    [
+        ("pod", "web-0", True),
+        ("pod", "x$(reboot)", False),
+        ("pod", "a\nb", False),
+        ("pod", "--all", False),
+        ("secret", "../x", False),
+        ("secret", "a" * 254, False),
+        ("host", "r.io:5000", True),
+        ("host", "[2001:db8::1]:443", True),
+        ("host", "-f", False),
+        ("host", "r.io; reboot", False),
+        ("realm", "https://r.io/token?service=r.io", True),
+        ("realm", "file:///etc/passwd", False),
+        ("file", "/etc/containerd/certs.d/r.io/hosts.toml", True),
+        ("file", "-x", False),
+        ("image", " any text", True),
+    ],
+)
+def test_what_may_stand_in_a_command(name: str, value: str, fits: bool) -> None:
+    assert (catalogue.fitting({name: value}).get(name) == value) == fits
 
 
 def test_loading_is_quick() -> None:
@@ -165,6 +173,11 @@ def test_an_unknown_cause_is_a_key_error(cause: str) -> None:
         catalogue.entry(cause)
 
 
+def action(value: object) -> dict[str, Any]:
+    """An entry's fixes with one action."""
+    return {"fixes": [{"text": "x", "actions": [value], "applicability": "safe"}]}
+
+
 GOOD: dict[str, Any] = {
     "title": "{host} refuses",
     "actor": "network or registry",
@@ -172,16 +185,28 @@ GOOD: dict[str, Any] = {
     "means": "It refuses.",
     "confirmed_by": ["seen"],
     "confused_with": {"net.timeout": "silence"},
-    "mend": [{"text": "try {host}", "commands": ["nc {host} {port}", "echo {{}}"], "applicability": "safe"}],
+    "fixes": [
+        {
+            "text": "try {host}",
+            "actions": [{"command": "nc {host} {port}"}, {"command": "echo '{{}}'"}, {"set-image": "{image}"}, "restart"],
+            "applicability": "safe",
+        }
+    ],
     "prevention": "watch it",
 }
 
 
 def test_a_good_entry_parses() -> None:
     entry = catalogue.parse("net.refused", GOOD, "net.yaml")
-    assert entry.mend[0].commands == ("nc {host} {port}", "echo {{}}")
     assert catalogue.fill(entry.title, {"host": "r.io"}) == "r.io refuses"
-    assert catalogue.fill(entry.mend[0].commands[0], {"host": "r.io"}) == "nc r.io <port>"
+    (fix,) = fixes_of(entry, {"host": "r.io"})
+    assert fix.title == "try r.io" and fix.actor == "network or registry"
+    assert fix.commands == (
+        "nc r.io <port>",
+        "echo '{}'",
+        "kubectl -n <namespace> set image <owner_kind>/<owner_name> <container>=<image>",
+        "kubectl -n <namespace> rollout restart <owner_kind>/<owner_name>",
+    )
 
 
 @pytest.mark.parametrize(
@@ -195,10 +220,24 @@ def test_a_good_entry_parses() -> None:
         ({"title": "{"}, "title"),
         ({"confirmed_by": "seen"}, "no list"),
         ({"confused_with": []}, "no mapping"),
-        ({"mend": [{"text": "x", "commands": []}]}, "missing: applicability"),
-        ({"mend": [{"text": "x", "commands": [], "applicability": "maybe"}]}, "applicability 'maybe'"),
-        ({"mend": [{"text": "x", "commands": ["{user}"], "applicability": "safe"}]}, "user is no field"),
-        ({"mend": ["x"]}, "no mapping"),
+        ({"fixes": [{"text": "x", "actions": []}]}, "missing: applicability"),
+        ({"fixes": [{"text": "x", "actions": [], "applicability": "maybe"}]}, "applicability 'maybe'"),
+        (action({"command": "{user}"}), "user is no field"),
+        (action({"set-image": "{user}:1"}), "user is no field"),
+        (action({"patch-template": {"nodeName": "{user}"}}), "user is no field"),
+        (action({"set-image": "a b"}), "'a b' is not one word"),
+        (action({"set-image": "a | b"}), "is not one word"),
+        (action({"command": "a; b"}), "; outside of quotes"),
+        (action({"command": "a $(b)"}), "$ outside of quotes"),
+        (action({"command": "a |"}), "a program is missing"),
+        (action({"command": "a 'b"}), "quotes are not closed"),
+        (action({"command": "a {"}), "a brace alone"),
+        (action({"command": "a >"}), "nothing behind >"),
+        (action("reboot"), "no action without a parameter"),
+        (action({"reboot": "x"}), "'reboot' is no action"),
+        (action({"command": "x", "restart": "y"}), "is no action"),
+        (action({"set-image": {}}), "is no parameter"),
+        ({"fixes": ["x"]}, "no mapping"),
     ],
 )
 def test_a_bad_entry_is_refused_by_name(change: dict[str, Any], said: str) -> None:

@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubectl_imagepull import catalogue
+from kubectl_imagepull.catalogue import docs
+from kubectl_imagepull.catalogue.view import fixes_of
 from kubectl_imagepull.cli import explain
 
 REFUSED = (
@@ -81,7 +83,7 @@ def test_the_back_off_is_told_with_its_times() -> None:
 def test_each_cause_is_explained_within_80_columns(cause: str) -> None:
     code, out, err = ran(cause)
     assert (code, err) == (0, "") and out.startswith(f"{cause}: ")
-    commands = {catalogue.fill(c) for way in catalogue.entry(cause).mend for c in way.commands}
+    commands = {command for fix in fixes_of(catalogue.entry(cause)) for command in fix.commands}
     for line in out.splitlines():
         # a command is there to be copied and stays on one line
         assert len(line) <= 80 or line.strip() in commands, line
@@ -131,6 +133,28 @@ def test_json_of_a_cause_and_of_a_reason() -> None:
     assert cause["id"] == "tls.expired" and cause["confusedWith"]["node.clock_skew"]
     reason = json.loads(ran("ErrImagePull", "-o", "json")[1])["reason"]
     assert reason["name"] == "ErrImagePull" and reason["see"]
+
+
+def test_each_fix_has_one_actor_wherever_it_is_shown() -> None:
+    """The one that the catalogue names for it, else the cause's: in the text, in the JSON and on the page."""
+    count = 0
+    for cause, entry in catalogue.load().items():
+        wanted = [template.actor or entry.actor for template in entry.fixes]
+        shown = json.loads(ran(cause, "-o", "json")[1])["cause"]["fixes"]
+        assert [fix["actor"] for fix in shown] == wanted, cause
+        text = " ".join(ran(cause)[1].split())
+        page = docs.pages()[f"{cause}.md"]
+        for number, fix in enumerate(fixes_of(entry), 1):
+            who = fix.actor if fix.actor != entry.actor else ""
+            notes = [who, fix.condition, "" if fix.applicability == "safe" else fix.applicability]
+            note = f" ({', '.join(filter(None, notes))})" if any(notes) else ""
+            assert f"{number}. {fix.title}{note}" in text, (cause, number)
+            title = fix.title.replace("<", "&lt;").replace("|", "\\|")
+            assert f"{number}. {title} ({', '.join(filter(None, [*notes[:2], fix.applicability]))})\n" in page
+            for command in fix.commands:
+                assert f"   {command}\n" in page and command in shown[number - 1]["commands"]
+            count += 1
+    assert count > 150
 
 
 def test_a_message_cannot_smuggle_anything_into_a_command_or_the_terminal() -> None:

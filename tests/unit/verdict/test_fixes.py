@@ -42,7 +42,8 @@ def case(owner: Owner | None = DEPLOYMENT, registry: str = REGISTRY, path: str =
     reference = ReferenceFacts(
         f"{registry}/{path}:1.0", registry=registry, repository=f"{registry}/{path}", asked="1.0", normalised=""
     )
-    fields = {"container": "app", "image": f"{registry}/{path}:1.0", "node": "node1", **target}
+    names = {"namespace": "shop", "pod": "web-1", "container": "app", "node": "node1"}
+    fields = {**names, "image": f"{registry}/{path}:1.0", **target}
     facts: dict[str, Any] = {
         "reference": reference,
         "failing": True,
@@ -52,7 +53,7 @@ def case(owner: Owner | None = DEPLOYMENT, registry: str = REGISTRY, path: str =
     }
     observation = observed("manifest", Subject("registry", registry), Vantage("node"), "404", **(seen or {}))
     return Case(
-        Target("shop", "web-1", owner=owner, **fields),
+        Target(owner=owner, **fields),
         Facts(**facts),
         Pull("p0", registry, 443, path, "1.0"),
         (observation,),
@@ -293,7 +294,7 @@ def test_user_name_and_secret_where_known() -> None:
     text = commands(case(secrets=secrets), "auth.bad_credentials")
     assert "docker-registry mine " in text and "--docker-username=ci-pull" in text and "other" not in text
     evil = PullSecret("mine", "used", usernames=("a b;$(reboot)",), entries=1)
-    assert "--docker-username='a b;$(reboot)' " in commands(case(secrets=(evil,)), "auth.bad_credentials")
+    assert "'--docker-username=a b;$(reboot)' " in commands(case(secrets=(evil,)), "auth.bad_credentials")
 
 
 def test_a_secret_that_was_not_counted_keeps_its_entries() -> None:
@@ -401,7 +402,7 @@ def test_owners_beyond_kubernetes_are_named() -> None:
 def test_every_condition_is_told() -> None:
     """What the catalogue may tie a way to, and what is worked out of a case."""
     assert set(CONDITIONS) == set(catalogue.WHEN)
-    used = {condition for entry in catalogue.load().values() for way in entry.mend for condition in way.when}
+    used = {condition for entry in catalogue.load().values() for way in entry.fixes for condition in way.when}
     assert used == set(catalogue.WHEN)
 
 
@@ -481,3 +482,44 @@ def test_the_name_that_a_certificate_holds() -> None:
     several = looked("tls", "hostname-mismatch", "node", chain=[{"names": ["*.example.org", "example.org"]}])
     of, found = saw(case(), "tls.hostname_mismatch", several)
     assert "set image" not in "\n".join(c for fix in fixes_for(of, found) for c in fix.commands)
+
+
+EVIL = "app=$(touch X) #"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"owner": Owner("Deployment", EVIL)},
+        {"owner": Owner("Job", EVIL)},
+        {"owner": Owner("CronJob", EVIL)},
+        {"owner": None, "target__pod": EVIL},
+        {"target__namespace": EVIL},
+        {"target__container": EVIL},
+        {"service_account": EVIL},
+        {"service_account": "--all"},
+        {"account_secrets": ("x'; touch X; '",)},
+        {"account_secrets": ("one\nline",)},
+        {"secrets": (PullSecret(EVIL, "used", from_service_account=True, entries=1),)},
+        {"target__node": EVIL},
+        {"errors": (ReadError("api", "cannot get serviceaccounts (forbidden)"),), "service_account": EVIL},
+    ],
+)
+@pytest.mark.parametrize("cause", [c for c in catalogue.load() if catalogue.entry(c).fixes])
+def test_what_is_no_name_is_in_no_command(cause: str, change: dict[str, Any]) -> None:
+    """Kubernetes takes none of these as names: they come from a file, or from somebody who means harm."""
+    of = case(**change, seen={"closest": ["v1.0"], "tag_count": 1})
+    text = commands(of, cause)
+    assert "touch" not in text and "one\n" not in text and "--all" not in text
+    for line in text.splitlines():
+        assert line.isprintable() and shlex.split(line)
+
+
+def test_a_name_that_is_none_leaves_out_its_fix_only() -> None:
+    fixes = fixes_for(case(service_account=EVIL), finding("auth.denied_or_missing"))
+    assert [fix.title for fix in fixes] == [f"Check the spelling of {REGISTRY}/shop/web:1.0 first"]
+
+
+def test_an_init_containers_policy_is_changed_where_it_stands() -> None:
+    text = commands(case(target__role="init"), "image.never_pull_absent")
+    assert '{"initContainers":[{"name":"app","imagePullPolicy":"IfNotPresent"}]}' in text

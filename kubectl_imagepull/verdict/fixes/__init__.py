@@ -1,0 +1,158 @@
+"""How to fix it: actions with the real names, as commands that fit the object that owns the pod and the registry."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+from ... import catalogue
+from ...catalogue import FixTemplate
+from ...catalogue.actions import Action, RecreatePod, SetImage
+from ...catalogue.render import KINDS, Place, kind_of, render
+from ...command import Blank, Unfit, join
+from ...model import HOPS, Applicability, Case, Finding, Fix, Manifest
+from ..actor import actor_of
+from ..clouds import node_fixes
+from ..credentials import sent
+from ..hops import status_of
+from ..names import Known, values
+from ..other_image import better_image, existing_tags
+from .conditions import CONDITIONS
+
+LOST = frozenset({"node.not_ready", "runtime.unavailable"})
+"""Causes where the node's kubelet may not be there to end a pod."""
+
+
+def fixes_for(case: Case, finding: Finding, passed: bool = False) -> tuple[Fix, ...]:
+    """What can be said about this very case first, then the catalogue's fixes, without those whose names are not known.
+
+    passed: the pull would work now, so a new attempt is all that is needed.
+    """
+    if passed:
+        return (_retry(case, finding),)
+    fixes = [*_image_fixes(case, finding), *(_noted(case, (), fix) for fix in node_fixes(case, finding.cause))]
+    at, names = place_of(case, finding), _for_titles(case, finding)
+    actor = actor_of(case, finding)
+    for template in catalogue.entry(finding.cause).fixes:
+        if all(CONDITIONS[condition](case, finding) for condition in template.when):
+            fixes += _fix(case, template, actor, names, at)
+    return tuple(fixes)
+
+
+def _for_titles(case: Case, finding: Finding) -> dict[str, str]:
+    optional = {name: catalogue.FIELDS[name] for name in catalogue.OPTIONAL}
+    return {"node": "the node", **optional, **values(case, finding)}
+
+
+def _fix(case: Case, template: FixTemplate, actor: str, names: dict[str, str], at: Place) -> list[Fix]:
+    """The fix of a template, or none: where a name is not known or may not stand in a command, and where the owner takes none of
+    its actions."""
+    try:
+        text = Known().format(template.text, **names)
+        commands = lines(template.actions, at)
+    except (KeyError, Unfit):
+        return []
+    if template.actions and not commands:
+        return []
+    applicability = template.applicability
+    if applicability == "safe" and RecreatePod() in template.actions and not at.kind.makes_pods:
+        applicability = "review"  # it is made anew under the same name
+    return [_noted(case, template.actions, Fix(text, commands, applicability, template.actor or actor))]
+
+
+def place_of(case: Case, finding: Finding) -> Place:
+    """For what the commands of a case are rendered."""
+    target, facts = case.target, case.facts
+    unread = not facts.service_account or any("serviceaccounts" in error.message for error in case.errors)
+    return Place(
+        kind_of(target.owner.kind if target.owner else None),
+        catalogue.fitting(values(case, finding)),
+        target.role,
+        gone=facts.pod_reason == "Gone",
+        lost=finding.cause in LOST,
+        account=None if unread else facts.account_secrets,
+    )
+
+
+def lines(actions: Iterable[Action], at: Place) -> tuple[str, ...]:
+    """The commands of actions as they are printed, one line each. Raises Unfit."""
+    return tuple(join(command) for action in actions for command in render(action, at))
+
+
+def works_now(case: Case, finding: Finding) -> bool:
+    """Whether what the runtime complained of has passed: as seen from the node, the very pull would get its manifest now.
+
+    Only for what shows on the way to the manifest; a credential that was not tried proves nothing.
+    """
+    if not case.facts.failing or finding.hop not in HOPS[HOPS.index("dns") : HOPS.index("platform")]:
+        return False
+    node = [o for o in case.observations if o.vantage.place == "node"]
+    if not node or any(status_of(case, o) == "fail" for o in node):
+        return False
+    got = [o for o in case.seen(Manifest) if o.outcome == "200"]
+    return any(o.via for o in got) if sent(case) else bool(got)
+
+
+def _retry(case: Case, finding: Finding) -> Fix:
+    retry = case.facts.next_retry
+    title = "what failed works now" + (f"; the kubelet tries again by itself in about {retry:.0f} s" if retry else "")
+    at = place_of(case, finding)
+    action = RecreatePod()
+    try:
+        commands = lines([action], at)
+    except Unfit:
+        commands = ()
+    if not commands:
+        return _noted(case, (), Fix(title, (), "safe", "nobody"))
+    applicability: Applicability = "safe" if at.kind.makes_pods else "review"
+    return _noted(case, (action,), Fix(f"{title}: retry at once", commands, applicability, "you"))
+
+
+def _noted(case: Case, actions: Sequence[Action], fix: Fix) -> Fix:
+    """The fix, and who else writes the object that it would change."""
+    owner = case.target.owner
+    if owner is None:
+        return fix
+    note = ""
+    kind = kind_of(owner.kind)
+    if owner.kind == "Node":
+        note = f"a static pod: change its manifest on node {owner.name} (usually in /etc/kubernetes/manifests)"
+    elif owner.managed_by:
+        note = f"{owner.slash} is managed by {', '.join(owner.managed_by)}: change it there, or it is reverted"
+    elif owner.kind not in KINDS:
+        note = f"the pod belongs to {owner.slash}: change it there, or it is reverted"
+    counts = kind.counts and RecreatePod() in actions and bool(fix.commands)
+    counted = f"a deleted pod counts as a failed try of {owner.slash}" if counts else ""
+    applicability: Applicability = "review" if counts and fix.applicability == "safe" else fix.applicability
+    return dataclasses.replace(
+        fix, applicability=applicability, note="; ".join(filter(None, (fix.note, note, counted)))
+    )
+
+
+def _image_fixes(case: Case, finding: Finding) -> list[Fix]:
+    """Another image, where one is known or there are tags to choose from."""
+    new = better_image(case, finding)
+    tags = existing_tags(case) if new is None and finding.cause == "image.tag_unknown" else []
+    if new is None and not tags:
+        return []
+    repository = case.facts.reference.repository
+    action = SetImage((new.image,) if new is not None else (f"{repository}:", Blank("tag")))
+    try:
+        commands = lines([action], place_of(case, finding))
+    except Unfit:
+        return []
+    if new is None:
+        return [_noted(case, (action,), Fix(f"use a tag that exists: {', '.join(tags)}", commands, "review", "you"))]
+    applicability: Applicability = "safe" if new.same and commands else "review" if commands else "manual"
+    return [_noted(case, (action,), Fix(new.why, commands, applicability, "you"))]
+
+
+def job_anew(case: Case, finding: Finding, image: str) -> str:
+    """The command that makes a Job anew with another image; "" where its names may not stand in one."""
+    try:
+        return "".join(lines([SetImage((image,))], place_of(case, finding)))
+    except Unfit:
+        return ""
+
+
+__all__ = ["CONDITIONS", "fixes_for", "job_anew", "lines", "place_of", "works_now"]

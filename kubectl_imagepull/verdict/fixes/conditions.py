@@ -1,0 +1,105 @@
+"""When a fix of the catalogue is one for the case at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ...model import Case, Finding, Http, Manifest, Tls
+from ..actor import IN_THE_IMAGE, nothing_sent, same_here, silent
+from ..clock import by_date
+from ..clouds import node_pulls
+from ..credentials import sent
+from ..evidence import grounds
+from ..names import chain_short, failed_addresses, proxy_file, runtime_of, secret_of
+from ..other_image import has_image_fix
+from ..rehearsal import rehearsed
+
+ELSEWHERE = frozenset({"token", "blob", "mirror", "proxy", "dns-server"})
+"""Roles of a host that another image name does not help."""
+DAMAGED = "invalid tar header"
+
+
+def _is(case: Case, runtime: str) -> bool:
+    """Whether the node has this runtime, as far as is known."""
+    return runtime_of(case)[0] in (runtime, "")
+
+
+def _entries(case: Case, finding: Finding) -> int:
+    secret = secret_of(case, finding.cause)
+    return secret.entries if secret is not None else 0
+
+
+def _from_account(case: Case, finding: Finding) -> bool:
+    secret = secret_of(case, finding.cause)
+    return secret is not None and secret.from_service_account
+
+
+def _looked(case: Case, finding: Finding) -> bool:
+    """Whether the host that the finding is about was asked for from the node."""
+    node = [o for o in case.observations if o.vantage.place == "node"]
+    if finding.subject.role == "node":
+        return bool(node)
+    return finding.subject.role == "dns-server" or any(o.subject.host == finding.subject.host for o in node)
+
+
+def _of_hosts_file(case: Case, finding: Finding) -> bool:
+    return "hosts.toml" in " ".join([case.facts.said, *(case.observations[i].summary for i in finding.because)])
+
+
+CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
+    "explain": lambda case, finding: False,
+    "pull-secret": lambda case, finding: not node_pulls(case, finding.cause),
+    # how many there are may not be known, and then they are kept
+    "one-entry": lambda case, finding: _entries(case, finding) == 1,
+    "several-entries": lambda case, finding: _entries(case, finding) != 1,
+    "from-account": _from_account,
+    "from-pod": lambda case, finding: not _from_account(case, finding),
+    "server-clock": lambda case, finding: any(by_date(o) for o in grounds(case, finding, Tls)),
+    "public": lambda case, finding: any(o.outcome == "200" and not o.via for o in case.seen(Manifest)),
+    # another name helps no other host of the path, and the right one may be known
+    "other-image": lambda case, finding: (
+        finding.subject.role not in ELSEWHERE
+        and not has_image_fix(case, finding)
+        and not node_pulls(case, finding.cause)
+    ),
+    "silent": silent,
+    "answered": lambda case, finding: not silent(case, finding),
+    "registry-host": lambda case, finding: finding.subject.role not in ("token", "blob"),
+    "blob-host": lambda case, finding: finding.subject.role == "blob",
+    "token-host": lambda case, finding: finding.subject.role == "token",
+    "not-blob": lambda case, finding: finding.subject.role != "blob",
+    "mirror": lambda case, finding: finding.subject.role == "mirror",
+    "nothing-sent": lambda case, finding: nothing_sent(case),
+    "user-sent": lambda case, finding: any(name for secret in sent(case) for name in secret.usernames),
+    "chain-short": chain_short,
+    "chain-whole": lambda case, finding: not chain_short(case, finding),
+    "proxy-file": lambda case, finding: bool(proxy_file(case)),
+    "no-proxy-file": lambda case, finding: not proxy_file(case),
+    "direct": lambda case, finding: any(o.outcome in ("200", "401") for o in case.seen(Http, "registry", "node")),
+    "address": lambda case, finding: bool(failed_addresses(case, finding)),
+    "no-address": lambda case, finding: not failed_addresses(case, finding),
+    "ipv6-failed": lambda case, finding: any(":" in address for address in failed_addresses(case, finding)),
+    "same-here": same_here,
+    "not-same-here": lambda case, finding: not same_here(case, finding),
+    "hosts-file": lambda case, finding: _of_hosts_file(case, finding),
+    "not-hosts-file": lambda case, finding: not _of_hosts_file(case, finding),
+    "damaged-archive": lambda case, finding: DAMAGED in case.facts.said,
+    "numbers-in-image": lambda case, finding: (
+        bool(IN_THE_IMAGE.search(case.facts.said)) and DAMAGED not in case.facts.said
+    ),
+    "not-in-image": lambda case, finding: not IN_THE_IMAGE.search(case.facts.said),
+    "not-looked": lambda case, finding: not _looked(case, finding),
+    "not-compared": lambda case, finding: (
+        bool(case.target.pod) and not any(o.vantage.place == "peer-node" for o in case.observations)
+    ),
+    "not-rehearsed": lambda case, finding: bool(case.target.node) and rehearsed(case) is None,
+    "containerd": lambda case, finding: _is(case, "containerd"),
+    "containerd-1": lambda case, finding: runtime_of(case)[0] == "containerd" and runtime_of(case)[1] < (2, 0),
+    # from 2.2 on the directory is read without being named (containerd: docs/cri/registry.md)
+    "containerd-2.1": lambda case, finding: (
+        runtime_of(case)[0] == "containerd" and (2, 0) <= runtime_of(case)[1] < (2, 2)
+    ),
+    "cri-o": lambda case, finding: _is(case, "cri-o"),
+    "docker": lambda case, finding: _is(case, "docker"),
+}
+"""When a fix of the catalogue that is tied to a condition is one for the case."""
