@@ -185,7 +185,7 @@ def copies(case: Case, verdict: Verdict) -> list[str]:
     text = render("text", [case], [verdict], Style()).split("\n")
     starts = [n for n, line in enumerate(text) if line.startswith("FIX")]
     if starts:
-        ends = [n for n, line in enumerate(text) if line.startswith(("more: ", "  probe pod "))]
+        ends = [n for n, line in enumerate(text) if line.startswith(("more: ", "probe pod "))]
         shown = [line[2:] for line in text[starts[0] : (ends or [len(text)])[0]] if re.match(r"  (?!not )\S", line)]
         wrong += [f"text: {line!r} is no command" for line in shown if line not in commands]
         wrong += [f"text: without {line!r}" for line in commands if line not in shown]

@@ -14,7 +14,7 @@ from tests.printed_commands import in_shell, run, structure
 def test_no_printed_command_does_what_a_name_says() -> None:
     tally = run(600, names_only=True)
     assert tally.injections == []
-    assert tally.judgements == 600 and tally.commands > 250 and len(tally.crashes) < 3
+    assert tally.judgements == 600 and tally.commands > 200 and len(tally.crashes) < 3
 
 
 @pytest.mark.parametrize(
