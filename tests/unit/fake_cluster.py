@@ -10,7 +10,7 @@ import copy
 import json
 import threading
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,6 +31,9 @@ PLURALS = {
     "Job": ("/apis/batch/v1", "jobs"),
     "CronJob": ("/apis/batch/v1", "cronjobs"),
 }
+
+MOST_IDLE = 5
+"""Watches after the end of a story: a test that waits for more than it tells would wait for ever."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,28 @@ class FakeCluster:
     refuse: dict[str, int] = field(default_factory=dict)
     """Path -> status that it answers with in place of the object."""
     before: Callable[[Asked], None] = lambda asked: None
+    story: list[Callable[[], list[dict[str, Any]]]] = field(default_factory=list)
+    """What happens while events are watched: each watch takes the next one, which changes the objects and returns the events."""
     url: str = ""
     version: int = 100
+    idle: int = 0
+
+    def load(self, objects: Iterable[dict[str, Any]]) -> FakeCluster:
+        """Store recorded objects as they are. -> the cluster."""
+        for found in objects:
+            base, plural = PLURALS[found["kind"]]
+            metadata = found["metadata"]
+            inside = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
+            self.objects[f"{base}{inside}/{plural}/{metadata['name']}"] = copy.deepcopy(found)
+        return self
+
+    def watched(self) -> Iterator[bytes]:
+        """The lines of one watch of events. Whoever goes on watching after the story is not let in any more."""
+        self.idle += not self.story
+        if self.idle > MOST_IDLE:
+            self.refuse |= {asked.path: 403 for asked in self.asked if asked.path.endswith("/events")}
+        for event in self.story.pop(0)() if self.story else ():
+            yield json.dumps({"type": "ADDED", "object": event}).encode() + b"\n"
 
     def add(self, kind: str, namespace: str, name: str, **content: Any) -> dict[str, Any]:
         """Store an object. metadata= adds to name, namespace and a uid. -> the stored object."""
@@ -97,7 +120,7 @@ class FakeCluster:
             return self.status(self.refuse[asked.path])
         found = self.objects.get(asked.path)
         if found is None:
-            return self._list(asked) if asked.method == "GET" else self.status(404)
+            return self._list(asked) if asked.method == "GET" else self.status(404, asked.path.split("/")[-2])
         if asked.method == "GET":
             return 200, found
         if asked.method == "DELETE":
@@ -126,21 +149,25 @@ class FakeCluster:
     def _list(self, asked: Asked) -> tuple[int, Any]:
         base, _, plural = asked.path.rpartition("/")
         selector = dict(p.split("=", 1) for p in asked.query.get("fieldSelector", "").split(",") if "=" in p)
+        labels = dict(p.split("=", 1) for p in asked.query.get("labelSelector", "").split(",") if "=" in p)
         items = []
         for path, found in self.objects.items():
             above = path.rpartition("/")[0]
             everywhere = above.rpartition("/")[2] == plural and above.startswith(f"{base}/namespaces/")
-            if (above == asked.path or everywhere) and all(_at(found, k) == v for k, v in selector.items()):
+            fits = all(_at(found, k) == v for k, v in selector.items())
+            fits = fits and all((found["metadata"].get("labels") or {}).get(k) == v for k, v in labels.items())
+            if (above == asked.path or everywhere) and fits:
                 items.append(found)
         known = asked.path.split("/")[-1] in {p for _, p in PLURALS.values()}
         if not known:
-            return self.status(404)
+            return self.status(404, asked.path.split("/")[-2])
         return 200, {"kind": "List", "metadata": {"resourceVersion": str(self.version)}, "items": items}
 
     @staticmethod
-    def status(code: int) -> tuple[int, Any]:
+    def status(code: int, plural: str = "") -> tuple[int, Any]:
         reason = {403: "Forbidden", 404: "NotFound", 409: "Conflict", 422: "Invalid"}.get(code, "")
-        return code, {"kind": "Status", "reason": reason, "message": f"{reason}: said the fake server", "code": code}
+        found = {"kind": "Status", "reason": reason, "message": f"{reason}: said the fake server", "code": code}
+        return code, {**found, **({"details": {"kind": plural}} if plural else {})}
 
 
 def _at(found: Any, dotted: str) -> Any:
@@ -205,6 +232,14 @@ def running(cluster: FakeCluster) -> Iterator[FakeCluster]:
             pairs = {k: v[0] for k, v in urllib.parse.parse_qs(query).items()}
             resolved = urllib.parse.urljoin("http://x/", urllib.parse.unquote(path)).removeprefix("http://x")
             content_type = self.headers.get("Content-Type") or ""
+            if pairs.get("watch") and resolved not in cluster.refuse:
+                self.send_response(200)
+                self.send_header("Connection", "close")
+                self.end_headers()
+                for line in cluster.watched():
+                    self.wfile.write(line)
+                self.close_connection = True
+                return
             status, document = cluster.answer(Asked(self.command, resolved, pairs, body, content_type))
             data = json.dumps(document).encode()
             self.send_response(status)
