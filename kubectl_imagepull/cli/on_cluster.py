@@ -12,7 +12,7 @@ from ..report.style import clean
 from ..session.diagnosis import diagnose
 from ..session.observer import Diagnosis
 from ..session.options import Options
-from ..session.targets import Targets
+from ..session.targets import OnlyWorkload, Targets
 from ..session.watching import Followed, One, PodGone, after, follow, known_events, watch
 from . import apply, operands
 from .options import UsageError, api_of, options_of
@@ -34,6 +34,11 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         if args.watch:
             return _code(watch(api, target, options, printer, report_end=not printer.is_text))
         return _code(diagnose(api, target, options, printer))
+    except OnlyWorkload as error:
+        words = [kind.lower() for kind in error.kinds]
+        instead = ", ".join(f"`kubectl imagepull why {word}/{error.name} -n {error.namespace}`" for word in words)
+        advice = f"There is a {' and a '.join(words)} of that name: {instead}"
+        raise UsageError(str(error), advice=advice) from None
     except PodGone as gone:
         print(f"pod {gone} does not exist any more", file=err)
         return 1

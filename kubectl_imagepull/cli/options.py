@@ -25,11 +25,12 @@ USAGE = 2
 
 
 class UsageError(Exception):
-    """A command line that cannot be read. str(): one line, values of the command line printable; help_of: whose --help tells
-    more, in a second line."""
+    """A command line that cannot be read. str(): one line, values of the command line printable; in a second line whose --help
+    tells more (help_of), or what to do instead (advice)."""
 
-    def __init__(self, line: str, help_of: str = "") -> None:
-        super().__init__(printable(line) + (f"\nSee '{help_of} --help' for usage." if help_of else ""))
+    def __init__(self, line: str, help_of: str = "", advice: str = "") -> None:
+        advice = f"See '{help_of} --help' for usage." if help_of else advice
+        super().__init__("\n".join(printable(one) for one in (line, advice) if one))
 
 
 class Parser(argparse.ArgumentParser):

@@ -62,6 +62,8 @@ def _cases(api: Api, found: Found, chosen: Sequence[ContainerRead], options: Opt
 
 def _as_of(case: Case, container: ContainerRead) -> Case:
     """The Case that stands for a container, with its own target and facts."""
+    if not container.target.pod:
+        return case  # it stands for itself, and its facts are those of a trial pull
     history = case.facts.since_revision if case.target.owner == container.target.owner else ""
     return replace(case, target=container.target, facts=replace(container.facts, since_revision=history))
 

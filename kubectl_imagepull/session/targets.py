@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..kube.client import Api
-from ..kube.errors import ApiError, KubeError
+from ..kube.errors import ApiError
 from ..kube.paths import path_of
 from ..kube.read import ContainerRead, PodRead, read_pod
 from ..kube.workloads import (
@@ -30,14 +30,13 @@ PodName = tuple[str, str]
 """(namespace, name)"""
 
 
-class OnlyWorkload(KubeError):
-    """A pod was named that does not exist, and workloads have its name. str(): the server's line, and what to ask instead."""
+class OnlyWorkload(Exception):
+    """A pod was named that does not exist, and workloads have its name. str(): what the server says of the pod, one line."""
 
     def __init__(self, error: ApiError, namespace: str, name: str, kinds: Sequence[str]) -> None:
-        self.kinds = tuple(kinds)
-        words = [kind.lower() for kind in kinds]
-        instead = ", ".join(f"`kubectl imagepull why {word}/{name} -n {namespace}`" for word in words)
-        super().__init__(f"{error}\nThere is a {' and a '.join(words)} of that name: {instead}")
+        """kinds: of the workloads, e.g. Deployment."""
+        self.namespace, self.name, self.kinds = namespace, name, tuple(kinds)
+        super().__init__(str(error))
 
 
 @dataclass(frozen=True)
