@@ -12,8 +12,7 @@ import posixpath
 import re
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-import tomli
-
+from . import bounded
 from .asked import Node, Pull
 from .endpoints import MOST_ENDPOINTS, Endpoint, Found, of_registry, problem, split_url, unusable_files
 from .host_files import config, files_in, hidden, is_folder, need, searchable
@@ -26,7 +25,7 @@ DEFAULT_PATHS = "/etc/containerd/certs.d:/etc/docker/certs.d"
 OLD, NEW = "io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images"
 """How containerd 1.x and 2.x name the section of images (docs/cri/registry.md)."""
 MOST_IMPORTS = 20
-_DURATION = re.compile(r"[+-]?(0|(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+")
+_DURATION = re.compile(r"[+-]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)")
 _CAPABILITIES = ("pull", "resolve", "push", "referrers")
 _MIGRATED = ("registry", "max_concurrent_downloads", "image_pull_with_sync_fs")
 _MIGRATED_DEEPER = ("disable_snapshot_annotations", "discard_unpacked_layers")
@@ -178,8 +177,10 @@ def _documents(root: str, first: str) -> Iterator[Tuple[str, Dict[str, Any]]]:
                 continue  # surely gone, or not mounted: what it would say is not known, and mostly not about registries
             raise _Unread(name, read.why == "absent")
         try:
-            document = tomli.loads(read.text)
-        except (tomli.TOMLDecodeError, RecursionError) as error:
+            document = bounded.toml(read.text)
+        except bounded.TooMuch:
+            raise _Unread(name, False) from None
+        except ValueError as error:
             raise _Dead(name, f"does not parse: {printable(error, 120)}") from None
         document = _folded(document)
         yield name, document
@@ -361,10 +362,12 @@ def from_directory(root: str, directory: str, pull: Pull, own: Endpoint, version
     if not read.text:
         return _docker_layout(root, directory, own)
     try:
-        document = tomli.loads(read.text)
-        order = _order(read.text)
+        document = bounded.toml(read.text)
+        order = bounded.within(bounded.SECONDS, lambda: _order(read.text or ""))
         why = _refused(document, order, version)
-    except (tomli.TOMLDecodeError, RecursionError) as error:
+    except bounded.TooMuch:
+        return Found("unreadable", (own,), file)
+    except ValueError as error:
         why = f"does not parse: {printable(error, 120)}"
     if why:
         # containerd logs it and goes on without the file (hosts.go loadHostDir)
@@ -414,8 +417,8 @@ def _order(text: str) -> List[str]:
         if not line.lstrip().startswith("[") or line.lstrip().startswith("[["):
             continue
         try:
-            level: Any = tomli.loads(line)
-        except (tomli.TOMLDecodeError, RecursionError):
+            level: Any = bounded.toml(line)
+        except ValueError:
             continue  # a line of an array or of a text
         parts: List[str] = []
         while isinstance(level, dict) and len(level) == 1:

@@ -10,8 +10,7 @@ import dataclasses
 import re
 from typing import Any, Dict, List, Optional, Tuple
 
-import tomli
-
+from . import bounded
 from .asked import HUB, HUB_HOST, Node, Pull
 from .endpoints import MOST_ENDPOINTS, Endpoint, Found, good_host, problem
 from .host_files import booted_at, changed_at, config, files_in, is_folder, need, searchable
@@ -119,8 +118,10 @@ def _read(root: str) -> _Files:
 
 def _parsed(file: str, text: str) -> Dict[str, Any]:
     try:
-        return tomli.loads(text)
-    except (tomli.TOMLDecodeError, RecursionError) as error:
+        return bounded.toml(text)
+    except bounded.TooMuch:
+        raise _Unreadable(file) from None
+    except ValueError as error:
         raise _Invalid(file, f"does not parse: {printable(error, 120)}") from None
 
 

@@ -13,11 +13,11 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
 from .asked import Pull
+from .bounded import without_logins
 from .host_files import below, config, is_folder, need
 from .seen import Seen, printable
 
 MOST_ENDPOINTS = 8
-_LOGIN = re.compile(r"(?<=//)\S*@|[^\s/:@]+:[^\s@]*@(?!sha\d)")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
 
 
@@ -133,7 +133,7 @@ def good_host(host: str) -> bool:
 
 def problem(file: str, text: str, fatal: bool = False) -> Dict[str, Any]:
     """One entry of Found.problems, without a login that a URL in it may have."""
-    said = printable(_LOGIN.sub("", text), 200)
+    said = printable(without_logins(text), 200)
     return {"file": printable(file, 200), "problem": said, **({"fatal": True} if fatal else {})}
 
 

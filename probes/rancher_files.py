@@ -9,15 +9,12 @@ import dataclasses
 import re
 from typing import Any, Dict, List, Optional, Tuple
 
+from . import bounded
 from .asked import HUB, HUB_HOST, Node, Pull
 from .containerd_files import itself, with_tls
 from .endpoints import MOST_ENDPOINTS, Endpoint, Found, problem, split_url, surely_absent, unusable_files
 from .host_files import Config, booted_at, changed_at, config, files_in, is_folder, need, searchable
 from .seen import printable
-
-MOST_YAML = 128 << 10
-"""PyYAML in pure Python reads some 100 kB a second."""
-_UNSAFE = re.compile(r"[*+}]\s*\)\s*[*+{]|\\[1-9]")
 
 
 def look(root: str, pull: Pull, node: Node) -> Found:
@@ -28,11 +25,13 @@ def look(root: str, pull: Pull, node: Node) -> Found:
     if doubt:
         return Found("unreadable", (own,), doubt)
     need(root, file, "File")
-    read = config(root, file, MOST_YAML)
+    read = config(root, file, bounded.MOST_YAML)
     if read.text is None:
         return _without_file(root, file, own, read)
     try:
         document = _yaml(read.text)
+    except bounded.TooMuch:
+        return Found("unreadable", (own,), file)
     except ValueError as error:
         # the service does not start with such a file: one that runs still has what was there before
         return Found("invalid", (own,), file, (problem(file, f"does not parse: {error}"),))
@@ -77,10 +76,12 @@ def _options(root: str, folder: str) -> Tuple[str, bool, str]:
     if is_folder(root, folder) and not searchable(root, folder):
         return f"{folder}/registries.yaml", True, folder
     for file in (f"{folder}/config.yaml", *files_in(root, f"{folder}/config.yaml.d", ".yaml", 20)):
-        read = config(root, file, MOST_YAML)
+        read = config(root, file, bounded.MOST_YAML)
         if read.text is not None:
             try:
                 document.update(_yaml(read.text))
+            except bounded.TooMuch:
+                return f"{folder}/registries.yaml", True, file
             except ValueError:
                 continue  # it would not start; what runs was started with another one
     named = document.get("private-registry")
@@ -93,14 +94,20 @@ def _yaml(text: str) -> Dict[str, Any]:
     import yaml  # only such nodes need it
 
     try:
-        document = yaml.load(text, Loader=yaml.SafeLoader)
+        document = bounded.yaml(text)
+    except bounded.TooMuch:
+        raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" (line {mark.line + 1})" if mark is not None else ""
         # what is quoted may be the beginning of a password: `password: *secret` is an alias
         said = re.sub(r"'.*'", "something", str(error.problem or "no YAML"), flags=re.DOTALL)
         raise ValueError(printable(f"{said}{where}", 120)) from None
-    except Exception as error:  # PyYAML lets what its constructors stumble over pass, such as IndexError for `!!int ""`
+    except RecursionError:
+        raise bounded.TooMuch("is nested too deeply") from None
+    except (
+        Exception
+    ) as error:  # PyYAML lets what its constructors stumble over pass, such as IndexError for `!!bool ""`
         raise ValueError(printable(type(error).__name__, 60)) from None
     if document is None:
         return {}
@@ -143,17 +150,10 @@ def _configured(end: Endpoint, configs: Dict[Any, Any]) -> Endpoint:
 
 
 def _rewritten(repository: str, rewrites: Dict[str, str]) -> Optional[str]:
-    """The repository after the first rewrite that matches; None where one cannot be followed: Go's expressions take no time
-    that grows with a power of their length, Python's may."""
-    for pattern, replacement in list(rewrites.items())[:10]:
-        if len(pattern) > 200 or _UNSAFE.search(pattern):
-            return None
-        try:
-            expression = re.compile(pattern)
-            if expression.search(repository):
-                # Go writes $1 and ${1} where Python writes \1
-                template = re.sub(r"\$\{?(\d)\}?", r"\\g<\1>", replacement.replace("\\", r"\\"))
-                return expression.sub(template, repository)
-        except (re.error, IndexError, OverflowError):
-            return None
+    """The repository after the first rewrite that changes it; None where one cannot be followed (k3s: its containerd's
+    core/remotes/docker/resolver.go)."""
+    for pattern, template in list(rewrites.items())[:10]:
+        written = bounded.go_replaced(pattern, template, repository)
+        if written != repository:
+            return written
     return repository

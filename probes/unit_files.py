@@ -31,8 +31,13 @@ MANAGER = ("/etc/systemd/system.conf", "/etc/systemd/system.conf.d")
 ELSEWHERE = ("/etc/environment", "/etc/apt/apt.conf", "/etc/yum.conf", "/etc/dnf/dnf.conf", "/etc/wgetrc")
 ELSEWHERE_IN = (("/etc/apt/apt.conf.d", ""), ("/etc/profile.d", ".sh"), ("/etc/environment.d", ".conf"))
 MOST_LINES = 5000
+MOST_LINE = 8192
+MOST_BYTES = 2 << 20
+"""Of all these files together."""
+MOST_WORDS = 32 << 10
+"""Characters of one unit that are split into words, of which some 70,000 take a second."""
 
-_NAMED = re.compile(r"""(?:https?_proxy|acquire::https?::proxy|^\s*proxy)\s*[=\s]\s*["']?([^\s"';]+)""", re.I | re.M)
+_NAMED = re.compile(r"""(?:https?_proxy|acquire::https?::proxy|^\s*proxy)(?:\s*=|\s)\s*["']?([^\s"';]+)""", re.I | re.M)
 
 
 @dataclass
@@ -46,6 +51,16 @@ class Unit:
     unread: List[str] = field(default_factory=list)
     start: List[str] = field(default_factory=list)
     _files: List[Tuple[bool, str, str]] = field(default_factory=list)
+    _left: int = MOST_WORDS
+
+    def words(self, value: str, file: str) -> List[str]:
+        """The words of a setting; none of one that is too long, then the file counts as unread."""
+        self._left -= len(value)
+        if self._left < 0:
+            if file not in self.unread:
+                self.unread.append(file)
+            return []
+        return _words(value)
 
     def option(self, *names: str) -> str:
         """The value of an option of the command line, "" where it is not given."""
@@ -63,6 +78,7 @@ class Host:
 
     def __init__(self, root: str, usr: Optional[str]) -> None:
         self._root, self._usr = root, usr
+        self._left = MOST_BYTES
 
     def root_of(self, path: str) -> Optional[str]:
         return self._root if path.startswith("/etc/") else self._usr
@@ -72,7 +88,8 @@ class Host:
         root = self.root_of(path)
         if root is None:
             return None, "hidden"
-        read = config(root, path)
+        read = config(root, path, max(0, self._left))
+        self._left -= len(read.text or "")
         return read.text, read.why
 
     def need(self, path: str) -> None:
@@ -157,16 +174,16 @@ def _apply(unit: Unit, key: str, value: str, file: str) -> None:
             path = value[1:] if optional else value
             unit._files.append((optional, _specified(path, unit.name), file))
     elif key == "UnsetEnvironment":
-        for word in _words(value):
+        for word in unit.words(value, file):
             unit.environment.pop(word.partition("=")[0], None)
-    elif key == "PassEnvironment" and any(w.lower().endswith("_proxy") for w in _words(value)):
+    elif key == "PassEnvironment" and any(w.lower().endswith("_proxy") for w in unit.words(value, file)):
         unit.unread.append(f"{file} (PassEnvironment)")
     elif key == "ExecStart":
-        unit.start = _words(value)
+        unit.start = unit.words(value, file)
 
 
 def _assign(unit: Unit, value: str, file: str) -> None:
-    for word in _words(value):
+    for word in unit.words(value, file):
         name, equals, text = word.partition("=")
         if equals:
             unit.environment[name] = text.replace("%%", "%")
@@ -204,7 +221,7 @@ def _environment_file(host: Host, unit: Unit, path: str, optional: bool) -> None
         for line in text.splitlines()[:MOST_LINES]:
             name, equals, value = line.strip().partition("=")
             if equals and not name.startswith(("#", ";")):
-                words = _words(value)
+                words = unit.words(value, file)
                 unit.environment[name.strip()] = words[0] if words else ""
                 unit.sources[name.strip()] = file
 
@@ -283,7 +300,11 @@ def _elsewhere(host: Host) -> Tuple[str, str]:
     for file in dict.fromkeys(listed):
         text, _ = host.text(file)
         for line in (text or "").splitlines()[:MOST_LINES]:
-            found = _NAMED.search(line) if not line.lstrip().startswith(("#", "//", ";")) else None
+            found = (
+                _NAMED.search(line)
+                if len(line) <= MOST_LINE and not line.lstrip().startswith(("#", "//", ";"))
+                else None
+            )
             if found:
                 parts = _parts(_without_login(found[1])[0])
                 if parts is not None:
