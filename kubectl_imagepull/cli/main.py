@@ -103,7 +103,7 @@ def run(argv: Sequence[str], out: TextIO, err: TextIO, stdin: TextIO) -> int:
             return TROUBLE
         from ..report.style import clean
 
-        text = clean(str(error))
+        text = str(error) if isinstance(error, KubeError) else clean(str(error))
         print(text if text.startswith(("error", "Error", "Unable")) else f"error: {text}", file=err)
         return TROUBLE
 

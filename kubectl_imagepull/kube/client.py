@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import email.utils
 import json
 import logging
+import math
 import os
 import subprocess
 import sys
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any, TypeVar
 
 import urllib3
 import urllib3.exceptions
@@ -20,11 +23,20 @@ import urllib3.exceptions
 from ..redaction import hide
 from ..text import printable
 from .config import Flags, Settings, settings
-from .errors import ApiError, ConfigError, Unreachable, from_response
-from .paths import checked
+from .errors import ApiError, ConfigError, KubeError, Unreachable, from_response
+from .paths import checked, path_of
+from .shapes import shaped
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
+GONE = 410
+MOST_BODY = 256 << 20
+"""Bytes of one answer: a page of 500 of the largest pods that are seen in practice has some 20 MiB."""
+MOST_REFUSAL = 64 << 10
+MOST_LINE = 2 << 20
+"""Bytes of one line: an event of a watch is an object, which etcd keeps below 1.5 MiB."""
+MOST_PATIENCE = 5.0
+"""Seconds to wait before a request is repeated, whatever the server asks for."""
 
 
 class Api:
@@ -72,31 +84,49 @@ class Api:
 
     def pages(self, path: str, limit: int = 500, **query: Any) -> Iterator[dict[str, Any]]:
         """The items of a list, read page by page; a list that expires on the way is read to its end anyway."""
-        more: dict[str, Any] = {}
+        given: set[str] = set()
+        size: int | None = limit
+        token = ""
         while True:
-            page = self.get(path, limit=limit, **query, **more)
-            yield from page.get("items") or []
-            token = (page.get("metadata") or {}).get("continue")
+            try:
+                page = self.get(path, limit=size, **query, **{"continue": token})
+            except ApiError as error:
+                if error.status != GONE or not token:
+                    raise
+                # what the server kept of the list is gone: all of it at once (client-go: tools/pager, FullListIfExpired)
+                size, token = None, ""
+                continue
+            if "items" not in page:
+                raise self._no_api_server()
+            for item in page["items"]:
+                uid = item["metadata"]["uid"]
+                if not uid or uid not in given:
+                    yield item
+                given.add(uid)
+            before, token = token, page["metadata"].get("continue", "")
             if not token:
                 return
-            more = {"continue": token}
+            if token == before:
+                raise self._no_api_server()
 
-    def lines(self, path: str, seconds: float, **query: Any) -> Iterator[bytes]:
-        """The lines of a streamed answer (a followed log) as they come, for at most `seconds` of silence."""
-        response = self._send("GET", path, query, None, timeout=seconds)
+    def lines(self, path: str, seconds: float, total: float | None = None, **query: Any) -> Iterator[bytes]:
+        """The lines of a streamed answer (a followed log) as they come, each cut after MOST_LINE bytes.
+
+        seconds: of silence that are waited for; total: seconds for all of it, None without end. Raises Unreachable where either
+        is over, up to `seconds` late.
+        """
+        end = math.inf if total is None else time.monotonic() + total
+        response = self._send("GET", path, query, None, timeout=min(seconds, total or seconds))
         with self._lock:
             self._streams.add(response)
         try:
-            if response.status >= 400:
-                raise from_response(response.status, response.read())
-            rest = b""
-            for part in response.stream(65536, decode_content=True):
-                *whole, rest = (rest + part).split(b"\n")
-                for line in whole:
-                    self._log(f"log: {line!r}", level=8)
-                    yield line
-            if rest:
-                yield rest
+            if not 200 <= response.status < 300:
+                raise self._refusal(response, response.read(MOST_REFUSAL))
+            # not stream(), which waits for all of 64 KiB where the length is known
+            parts = iter(lambda: response.read1(65536, decode_content=True), b"")
+            for line in _lines(parts, end, path):
+                self._log(f"log: {line!r}", level=8)
+                yield line
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(f"error: the connection broke while reading {path}: {_plain(error)}") from None
         finally:
@@ -116,25 +146,37 @@ class Api:
         for attempt in range(4):
             response = self._send(method, path, query, body, content_type=content_type)
             try:
-                data = response.read()
+                data = response.read(MOST_BODY + 1)
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 raise Unreachable(f"Unable to connect to the server: {_plain(error)}") from None
             finally:
                 response.close()
             if response.status == 429 and attempt < 3:
-                # API Priority and Fairness asks for patience with Retry-After in seconds
-                time.sleep(min(5.0, float(response.headers.get("Retry-After") or 1)))
+                time.sleep(_patience(response.headers.get("Retry-After"), time.time()))
                 continue
             break
-        if response.status >= 400:
-            raise from_response(response.status, data)
+        if not 200 <= response.status < 300:
+            raise self._refusal(response, data)
         try:
-            document = json.loads(data)
+            document = json.loads(data) if len(data) <= MOST_BODY else None
+            if isinstance(document, dict):
+                return shaped(document)
         except (ValueError, RecursionError):
-            document = None
-        if not isinstance(document, dict):
-            raise Unreachable(f"error: {self._host} does not answer as a Kubernetes API server")
-        return document
+            pass
+        raise self._no_api_server()
+
+    def _refusal(self, response: urllib3.BaseHTTPResponse, data: bytes) -> KubeError:
+        """What an answer means that is no success. API servers redirect nobody: a page to log in does."""
+        if response.status >= 400:
+            return from_response(response.status, data)
+        location = str(response.headers.get("Location") or "")[:200]
+        whither = f" to {location}" if location else ""
+        return Unreachable(
+            f"error: {self._host} is no Kubernetes API server: it answers with {response.status}{whither}"
+        )
+
+    def _no_api_server(self) -> Unreachable:
+        return Unreachable(f"error: {self._host} does not answer as a Kubernetes API server")
 
     def _send(
         self,
@@ -177,6 +219,96 @@ class Api:
         """To stderr from this level on. Bodies of answers are never logged: a Secret may be among them."""
         if self._verbosity >= level:
             print(printable(hide(line)), file=sys.stderr)
+
+
+def _lines(parts: Iterable[bytes], end: float, path: str) -> Iterator[bytes]:
+    """Lines out of a stream, each without its end and cut after MOST_LINE bytes. end: on the monotonic clock."""
+    rest, too_long = b"", False
+    for part in parts:
+        *whole, rest = (rest + part).split(b"\n")
+        for line in whole:
+            if not too_long:
+                yield line[:MOST_LINE]
+            too_long = False
+        if too_long:
+            rest = b""
+        elif len(rest) > MOST_LINE:
+            yield rest[:MOST_LINE]
+            rest, too_long = b"", True
+        if time.monotonic() > end:
+            raise Unreachable(f"error: reading {path} takes too long")
+    if rest:
+        yield rest
+
+
+def _patience(retry_after: str | None, now: float) -> float:
+    """Seconds to wait for what Retry-After says: a number, a date (RFC 9110, 10.2.3), or anything at all; 0 to MOST_PATIENCE.
+
+    API Priority and Fairness sends a number, proxies in front of it dates.
+    """
+    text = (retry_after or "").strip()
+    seconds = 1.0
+    try:
+        seconds = float(text)
+    except ValueError:
+        with contextlib.suppress(TypeError, ValueError, IndexError, OverflowError):
+            seconds = email.utils.parsedate_to_datetime(text).timestamp() - now
+    return min(MOST_PATIENCE, max(0.0, seconds)) if math.isfinite(seconds) else 1.0
+
+
+def get_object(api: Api, kind: str, namespace: str, name: str) -> dict[str, Any]:
+    """GET one object of a kind of `paths.RESOURCES`, and no other. namespace: "" for kinds that have none.
+
+    Raises BadName, and Unreachable where the answer is about something else.
+    """
+    found = api.get(path_of(kind, namespace, name))
+    metadata = found.get("metadata") or {}
+    wrong = metadata.get("name") != name or (metadata.get("namespace") or namespace) != namespace
+    if wrong or found.get("kind", kind) != kind:
+        raise Unreachable(
+            f"error: asked for {kind.lower()}/{name}, the server does not answer as a Kubernetes API server"
+        )
+    return found
+
+
+T = TypeVar("T")
+GLANCE = 0.2
+"""Seconds between two looks for a signal."""
+
+
+class Reading:
+    """Requests side by side that only read."""
+
+    def __init__(self, side_by_side: int) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=side_by_side)
+
+    def submit(self, ask: Callable[..., T], *arguments: Any, **named: Any) -> Callable[[], T]:
+        """Call it in a thread. -> what waits for its result and returns it, or raises its error."""
+        future = self._pool.submit(ask, *arguments, **named)
+
+        def result() -> T:
+            # a signal that comes just ahead of an endless wait is not heard before its end
+            while not wait((future,), GLANCE).done:
+                pass
+            return future.result()
+
+        return result
+
+    def close(self, at_once: bool) -> None:
+        """at_once: requests under way are left alone."""
+        self._pool.shutdown(wait=not at_once, cancel_futures=at_once)
+
+
+@contextlib.contextmanager
+def reading(side_by_side: int) -> Iterator[Reading]:
+    """Threads for requests that only read. An error or Ctrl-C leaves at once: nobody waits for a server that is silent."""
+    pool = Reading(side_by_side)
+    try:
+        yield pool
+    except BaseException:
+        pool.close(at_once=True)
+        raise
+    pool.close(at_once=False)
 
 
 def _connect(chosen: Settings) -> tuple[str, Any, dict[str, str]]:
@@ -238,4 +370,4 @@ def _plain(error: BaseException) -> str:
     return " ".join(str(inner).split()) or type(inner).__name__
 
 
-__all__ = ["Api", "ApiError"]
+__all__ = ["Api", "get_object", "reading"]

@@ -6,6 +6,7 @@ forgets the context's namespace and knows no impersonation, so files are merged 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 from collections.abc import Mapping
@@ -108,14 +109,23 @@ def settings(flags: Flags, environment: Mapping[str, str]) -> Settings:
 def _files(flags: Flags, environment: Mapping[str, str]) -> list[pathlib.Path]:
     """The files that count. A named file must exist; those in KUBECONFIG and the default may be absent, as for kubectl."""
     if flags.kubeconfig:
-        path = pathlib.Path(flags.kubeconfig).expanduser()
+        path = _expanded(flags.kubeconfig)
         if not path.exists():
             raise ConfigError(f"error: stat {flags.kubeconfig}: no such file or directory")
         return [path]
     listed = environment.get("KUBECONFIG", "")
     if listed:
-        return [pathlib.Path(p).expanduser() for p in listed.split(os.pathsep) if p]
-    return [pathlib.Path(environment.get("HOME", "~")).expanduser() / ".kube" / "config"]
+        return [_expanded(p) for p in listed.split(os.pathsep) if p]
+    home = _expanded(environment.get("HOME") or "~")
+    return [home / ".kube" / "config"] if home.is_absolute() else []
+
+
+def _expanded(text: str) -> pathlib.Path:
+    """A path with ~ spelled out; as it is where the user has no home folder: an arbitrary uid on OpenShift, or a CI runner."""
+    path = pathlib.Path(text)
+    with contextlib.suppress(RuntimeError):
+        return path.expanduser()
+    return path
 
 
 def _merged(files: list[pathlib.Path]) -> dict[str, Any] | None:

@@ -10,8 +10,11 @@ from ..text import printable
 
 
 class KubeError(Exception):
-    """Anything that keeps us from asking the API server. str(): the one line that the user reads, printable and without secrets
-    that a proxy, a credential plugin or the server quote in it."""
+    """Anything that keeps us from asking the API server.
+
+    str(): the one line that the user reads, printable and without secrets that a proxy, a credential plugin or the server quote
+    in it.
+    """
 
     def __init__(self, line: str) -> None:
         super().__init__(printable(hide(line)))

@@ -8,7 +8,6 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,7 +29,7 @@ from ..model import (
     Target,
 )
 from ..redaction import Secrets, clean
-from .client import Api
+from .client import Api, get_object, reading
 from .errors import ApiError, KubeError
 from .paths import RESOURCES, BadName, fields, is_name, path_of
 
@@ -107,7 +106,7 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
     Raises ApiError or Unreachable where the pod itself cannot be had.
     """
     try:
-        pod = known or api.get(path_of("Pod", namespace, name))
+        pod = known or get_object(api, "Pod", namespace, name)
     except ApiError as error:
         if error.gone:
             _raise_if_no_namespace(api, namespace)
@@ -117,7 +116,7 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
     secret_names = _names(spec.get("imagePullSecrets"))
     account = spec.get("serviceAccountName") or ""
     node_name = spec.get("nodeName") or ""
-    with ThreadPoolExecutor(max_workers=8) as pool:
+    with reading(8) as pool:
         events = pool.submit(
             _read,
             api,
@@ -135,16 +134,16 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
         on_node = pool.submit(_images_on, api, node_name, namespace) if node_name else None
         owner_read = pool.submit(owner_of, api, namespace, pod)
         secret_reads = [(s, pool.submit(_secret, api, namespace, s)) for s in secret_names]
-        secrets = {s: read.result() for s, read in secret_reads}
-        account_object = account_read.result() if account_read else None
+        secrets = {s: read() for s, read in secret_reads}
+        account_object = account_read() if account_read else None
         account_secrets = _names((account_object or {}).get("imagePullSecrets"))
         # a pod made now would get them
         late_reads = [(s, pool.submit(_secret, api, namespace, s)) for s in account_secrets if not secret_names]
-        node, images = node_read.result() if node_read else (None, NodeImages())
-        event_list = (events.result() or {}).get("items") or []
-        owner = owner_read.result()
-        running = on_node.result() if on_node else NodeImages()
-        late = {s: read.result() for s, read in late_reads}
+        node, images = node_read() if node_read else (None, NodeImages())
+        event_list = (events() or {}).get("items") or []
+        owner = owner_read()
+        running = on_node() if on_node else NodeImages()
+        late = {s: read() for s, read in late_reads}
     for secret, found in secrets.items():
         if isinstance(found, KubeError):
             message = f'cannot read pull secret "{secret}": needs get on secrets in {namespace} ({_short(found)})'
@@ -174,7 +173,7 @@ def read_node(api: Api, name: str, namespace: str) -> tuple[NodeFacts, NodeImage
 
     Raises ApiError where the node cannot be read; a missing right to list pods leaves the lists empty.
     """
-    node = api.get(path_of("Node", name=name))
+    node = get_object(api, "Node", "", name)
     pods = _pods_on(api, name)
     wanted = [c.get("image") or "" for pod in pods for _, c in _containers(pod.get("spec") or {})]
     images = _both(_named(node), _running(api, pods, namespace))
@@ -512,7 +511,9 @@ def _state(pod: Mapping[str, Any], role: str, name: str) -> Mapping[str, Any]:
         users = next((v.needed_by for v in pulled_images(pod) if v.role is Role.VOLUME and v.name == name), ())
         groups = [("init", "initContainers"), ("container", "containers")]
         spec = pod.get("spec") or {}
-        found_states = [_state(pod, r, c["name"]) for r, g in groups for c in spec.get(g) or [] if c["name"] in users]
+        found_states = [
+            _state(pod, r, n) for r, g in groups for c in spec.get(g) or [] if (n := c.get("name")) in users
+        ]
         return next((s for s in found_states if s.get("waiting")), found_states[0] if found_states else {})
     key = {
         "init": "initContainerStatuses",
@@ -573,7 +574,7 @@ def owner_of(api: Api, namespace: str, pod: Mapping[str, Any]) -> Owner | None:
             owner = Owner(kind, name)
             break
         try:
-            found = api.get(path_of(kind, namespace, name))
+            found = get_object(api, kind, namespace, name)
         except ApiError as error:
             owner = owner if error.gone else Owner(kind, name)
             break
@@ -616,7 +617,7 @@ def managers_of(found: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _node(api: Api, errors: list[ReadError], name: str) -> tuple[NodeFacts | None, NodeImages]:
     try:
-        node = api.get(path_of("Node", name=name))
+        node = get_object(api, "Node", "", name)
     except BadName as error:
         errors.append(ReadError("api", str(error)))
         return None, NodeImages()
@@ -755,7 +756,7 @@ def _secret(api: Api, namespace: str, name: str) -> dict[str, Any] | KubeError |
     No API server checks the names in imagePullSecrets: what can be no name is asked for nowhere, and does not exist.
     """
     try:
-        return api.get(path_of("Secret", namespace, name))
+        return get_object(api, "Secret", namespace, name)
     except BadName:
         return None
     except ApiError as error:
@@ -796,7 +797,7 @@ def _names(entries: Any) -> tuple[str, ...]:
 def _time(text: Any) -> float:
     try:
         return datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00")).timestamp() if text else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from .client import Api
 from .errors import ApiError, KubeError
 from .paths import path_of
+from .shapes import shaped
 
 QUIET = 5
 """Seconds after which the caller gets a turn although nothing has happened."""
@@ -36,7 +37,8 @@ def events(api: Api, namespace: str) -> Iterator[Mapping[str, Any] | None]:
             yield None
             for line in api.lines(path, QUIET * 3, watch="1", resourceVersion=version, timeoutSeconds=QUIET):
                 change = _parsed(line)
-                about = change.get("object") or {}
+                about = change.get("object")
+                about = shaped(about) if isinstance(about, dict) else shaped({})
                 if change.get("type") in (None, "ERROR"):
                     version = ""  # 410 Gone, or a line that broke off
                     break

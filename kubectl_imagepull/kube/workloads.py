@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..model import Case, Facts, Owner, Target
-from .client import Api
-from .errors import ApiError, KubeError
+from .client import Api, get_object
+from .errors import KubeError
 from .paths import fields, is_name, path_of
 from .read import (
     PULL_REASONS,
@@ -55,7 +55,7 @@ class Workload:
 
 def read_workload(api: Api, namespace: str, kind: str, name: str) -> Workload:
     """A workload with its pods. Raises ApiError in the server's words where it does not exist or may not be read."""
-    found = api.get(path_of(kind, namespace, name))
+    found = get_object(api, kind, namespace, name)
     uid = uid_of(found)
     children: list[Mapping[str, Any]] = []
     if kind in CHILDREN:
@@ -215,7 +215,7 @@ def same_name(api: Api, namespace: str, name: str) -> list[str]:
         if kind == "Pod":
             continue
         try:
-            api.get(path_of(kind, namespace, name))
+            get_object(api, kind, namespace, name)
             found.append(kind)
         except KubeError:
             pass
@@ -343,7 +343,6 @@ def _revision(found: Mapping[str, Any]) -> int:
 
 __all__ = [
     "KINDS",
-    "ApiError",
     "Workload",
     "failing_pods",
     "gone_pod",

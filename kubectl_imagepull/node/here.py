@@ -70,8 +70,11 @@ def _bundle_file() -> pathlib.Path:
     """The bundle as a file: in the user's cache, written once for each of its versions; else in a temporary folder."""
     data = bundle()
     name = f"probes-{hashlib.sha256(data).hexdigest()[:16]}.pyz"
-    base = os.environ.get("XDG_CACHE_HOME") or str(pathlib.Path.home() / ".cache")
-    for folder in (pathlib.Path(base) / "kubectl-imagepull", pathlib.Path(tempfile.gettempdir())):
+    folders = [pathlib.Path(tempfile.gettempdir())]
+    with contextlib.suppress(RuntimeError):  # a user without a home folder: an arbitrary uid on OpenShift, or a CI runner
+        cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+        folders.insert(0, pathlib.Path(cache) / "kubectl-imagepull")
+    for folder in folders:
         path = folder / name
         with contextlib.suppress(OSError):
             if path.exists() and path.stat().st_uid == os.getuid() and path.read_bytes() == data:

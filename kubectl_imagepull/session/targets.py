@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..kube.client import Api
+from ..kube.client import Api, reading
 from ..kube.errors import ApiError
 from ..kube.paths import path_of
 from ..kube.read import ContainerRead, PodRead, read_pod
@@ -107,8 +106,9 @@ class Targets:
                 names.append((one.namespace or api.namespace, one.name))
             else:
                 names += _of_workload(api, one, found)
-        with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
-            found.reads = list(pool.map(lambda name: read_or_gone(api, *name), dict.fromkeys(names)))
+        with reading(SIDE_BY_SIDE) as pool:
+            reads = [pool.submit(read_or_gone, api, *name) for name in dict.fromkeys(names)]
+            found.reads = [read() for read in reads]
         return found
 
     def _all(self, api: Api, namespace: str) -> Iterator[Named]:

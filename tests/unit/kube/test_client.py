@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
+import itertools
 import json
+import math
 import pathlib
 import socket
+import time
 
 import pytest
 
-from kubectl_imagepull.kube.client import Api
+from kubectl_imagepull.kube.client import MOST_LINE, MOST_PATIENCE, Api, _lines, _patience, get_object
 from kubectl_imagepull.kube.config import Flags
 from kubectl_imagepull.kube.errors import ApiError, ConfigError, KubeError, Unreachable
 from tests.unit.api_server import Answer, serving
@@ -57,7 +61,7 @@ def test_errors_are_one_line(answer: Answer, kind: type[KubeError], line: str) -
 def test_too_many_requests_is_patience() -> None:
     answers = iter([(429, {}, {"Retry-After": "0"}), (429, {}, {"Retry-After": "0"}), (200, {"kind": "Pod"}, {})])
     with serving(lambda method, path: next(answers)) as (url, seen):
-        assert Api(Flags(server=url)).get("/x") == {"kind": "Pod"}
+        assert Api(Flags(server=url)).get("/x")["kind"] == "Pod"
     assert len(seen) == 3
 
 
@@ -98,3 +102,157 @@ def test_a_failing_credential_plugin_is_named(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ConfigError) as error:
         Api(Flags(kubeconfig=str(tmp_path / "config")))
     assert "exit code 3" in str(error.value) and "session expired" in str(error.value)
+
+
+NOW = datetime.datetime(2026, 5, 4, 3, 2, 1, tzinfo=datetime.timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        (None, 1.0),
+        ("", 1.0),
+        ("0", 0.0),
+        ("2", 2.0),
+        ("0.5", 0.5),
+        ("-3", 0.0),
+        ("-1e300", 0.0),
+        ("86400", MOST_PATIENCE),
+        ("1e400", 1.0),
+        ("nan", 1.0),
+        ("inf", 1.0),
+        ("Mon, 04 May 2026 03:02:04 GMT", 3.0),
+        ("Mon, 04 May 2026 03:02:00 GMT", 0.0),
+        ("Mon, 04 May 2126 03:02:00 GMT", MOST_PATIENCE),
+        ("Monday, 04-May-26 03:02:04 GMT", 3.0),
+        ("soon", 1.0),
+        ("Mon, 99 May 2026 99:99:99 GMT", 1.0),
+        ("1" * 5000, 1.0),
+    ],
+)
+def test_how_long_to_wait(said: str | None, seconds: float) -> None:
+    assert _patience(said, NOW.timestamp()) == seconds
+
+
+@pytest.mark.parametrize("said", ["-1", "Thu, 01 Jan 1970 00:00:00 GMT", "nan", "\x1b[2J"])
+def test_odd_requests_for_patience(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setattr("kubectl_imagepull.kube.client.MOST_PATIENCE", 0.0)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    answers = iter([(429, {}, {"Retry-After": said}), (200, {"kind": "Pod"}, {})])
+    with serving(lambda method, path: next(answers)) as (url, _):
+        assert Api(Flags(server=url)).get("/x")["kind"] == "Pod"
+
+
+def test_too_many_requests_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    answer = (429, status("TooManyRequests", "too many"), {"Retry-After": "1"})
+    with serving(lambda method, path: answer) as (url, seen), pytest.raises(ApiError, match="TooManyRequests"):
+        Api(Flags(server=url)).get("/x")
+    assert len(seen) == 4
+
+
+def test_a_list_that_expires_on_the_way_is_read_to_its_end() -> None:
+    """The first page is kept, the rest comes with the list of now, and nothing comes twice."""
+
+    def item(number: int) -> dict[str, object]:
+        return {"metadata": {"name": f"p{number}", "uid": f"u{number}"}}
+
+    def answer(method: str, path: str) -> Answer:
+        if "continue=" in path:
+            return 410, status("Expired", "the provided continue parameter is too old"), {}
+        if "limit=" in path:
+            return 200, {"items": [item(1), item(2)], "metadata": {"continue": "more"}}, {}
+        return 200, {"items": [item(n) for n in range(1, 5)], "metadata": {}}, {}
+
+    with serving(answer) as (url, seen):
+        found = [i["metadata"]["name"] for i in Api(Flags(server=url)).pages("/api/v1/pods", labelSelector="a=b")]
+    assert found == ["p1", "p2", "p3", "p4"]
+    assert seen[-1] == "GET /api/v1/pods?labelSelector=a%3Db"
+
+
+def test_gone_from_the_start_is_an_error() -> None:
+    with serving(lambda method, path: (410, status("Gone", "no"), {})) as (url, seen), pytest.raises(ApiError):
+        list(Api(Flags(server=url)).pages("/api/v1/pods"))
+    assert len(seen) == 1
+
+
+def test_a_list_that_never_ends() -> None:
+    answer = (200, {"items": [], "metadata": {"continue": "again"}}, {})
+    with serving(lambda method, path: answer) as (url, seen), pytest.raises(Unreachable):
+        list(Api(Flags(server=url)).pages("/api/v1/pods"))
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("code", [204, 300, 301, 302, 303, 307, 308])
+def test_an_answer_that_is_no_success(code: int) -> None:
+    """A page to log in answers for the API server; what it says may even be JSON."""
+    pod = {"kind": "Pod", "metadata": {"name": "x", "namespace": "d", "uid": "u"}, "items": []}
+    answer = (code, b"" if code == 204 else pod, {"Location": "https://login.example/\x1b[31m?next=/api"})
+    with serving(lambda method, path: answer) as (url, seen):
+        api = Api(Flags(server=url))
+        for ask in (
+            lambda: api.get("/api/v1/namespaces/d/pods/x"),
+            lambda: list(api.pages("/api/v1/pods")),
+            lambda: list(api.lines("/api/v1/namespaces/d/pods/x/log", 2.0)) if code != 204 else api.get("/x"),
+            lambda: api.delete("/api/v1/namespaces/d/pods/x"),
+        ):
+            with pytest.raises(Unreachable) as error:
+                ask()
+            assert str(error.value).startswith("error: http://127.0.0.1") and str(error.value).isprintable()
+            assert code == 204 or "login.example" in str(error.value)
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"kind": "Status", "status": "Failure"},
+        {"kind": "Pod", "metadata": {"name": "y", "namespace": "d"}},
+        {"kind": "Pod", "metadata": {"name": "x", "namespace": "e"}},
+        {"kind": "Secret", "metadata": {"name": "x", "namespace": "d"}},
+    ],
+)
+def test_an_answer_about_something_else(document: dict[str, object]) -> None:
+    with serving(lambda method, path: (200, document, {})) as (url, _), pytest.raises(Unreachable):
+        get_object(Api(Flags(server=url)), "Pod", "d", "x")
+
+
+def test_lines_have_a_bound() -> None:
+    parts = [b"one\ntw", b"o\n", b"x" * MOST_LINE, b"x" * MOST_LINE, b"xx\nthree\n", b"y" * (MOST_LINE + 1), b"y\nrest"]
+    found = list(_lines(parts, math.inf, "/log"))
+    assert [len(line) for line in found] == [3, 3, MOST_LINE, 5, MOST_LINE, 4]
+    assert found[0] == b"one" and found[1] == b"two" and found[3] == b"three" and found[5] == b"rest"
+
+
+def test_a_line_without_end_takes_no_memory() -> None:
+    part = b"z" * 65536
+    found = list(_lines(itertools.repeat(part, 4096), math.inf, "/log"))
+    assert [len(line) for line in found] == [MOST_LINE]
+
+
+def test_a_log_that_trickles_has_an_end() -> None:
+    """Never silent for long, and never done."""
+
+    def answer(method: str, path: str) -> Answer:
+        return 200, (b"drip\n" for _ in range(1000)), {"Content-Length": "5000"}
+
+    start = time.monotonic()
+    with serving(answer) as (url, _), pytest.raises(Unreachable, match="takes too long"):
+        list(Api(Flags(server=url)).lines("/api/v1/namespaces/d/pods/x/log", 5.0, total=0.3))
+    assert time.monotonic() - start < 4
+
+
+@pytest.mark.parametrize("message", ["\x1b]0;owned\x07", "a\r\nb", "\u202e", "\ud800"])
+def test_what_a_server_says_is_printable(message: str) -> None:
+    answer = (403, status("Forb\x1b[2J", message), {})
+    with serving(lambda method, path: answer) as (url, _), pytest.raises(ApiError) as error:
+        Api(Flags(server=url)).get("/x")
+    assert str(error.value).isprintable()
+
+
+def test_what_a_kubeconfig_says_is_printable(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "config").write_text('current-context: "\\e[2J"')
+    with pytest.raises(ConfigError) as error:
+        Api(Flags(kubeconfig=str(tmp_path / "config")))
+    assert str(error.value).isprintable()

@@ -102,3 +102,31 @@ def test_one_line_for_what_cannot_be_used(tmp_path: pathlib.Path, text: str | No
         settings(flags, environment)
     assert str(error.value).startswith(line)
     assert "\n" not in str(error.value)
+
+
+def nobody(*_: object) -> object:
+    raise KeyError("getpwuid(): uid not found: 1000660000")
+
+
+@pytest.mark.parametrize("environment", [{}, {"HOME": ""}, {"KUBECONFIG": "~/config:~nobody/x"}])
+def test_a_user_without_a_home_folder(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+    """An arbitrary uid on OpenShift, or a CI runner: pathlib raises RuntimeError there."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.setattr("pwd.getpwnam", nobody)
+    with pytest.raises(ConfigError, match="no kubeconfig"):
+        settings(Flags(), environment)
+    with pytest.raises(ConfigError, match="no such file"):
+        settings(Flags(kubeconfig="~/config"), environment)
+    assert settings(Flags(server="https://x"), environment).namespace == "default"
+
+
+def test_a_working_folder_is_no_home(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    """Whoever owns the folder that we are started in does not say which plugin is run."""
+    (tmp_path / ".kube").mkdir()
+    kubeconfig(tmp_path / ".kube" / "config", "theirs", "theirs")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    with pytest.raises(ConfigError, match="no kubeconfig"):
+        settings(Flags(), {"HOME": ""})

@@ -89,10 +89,8 @@ def test_a_pull_secret_that_has_no_name(cluster: FakeCluster, api: Api, name: st
     cluster.add("Secret", "prod", "regcred", type="kubernetes.io/dockerconfigjson", data={})
     add_pod(cluster, imagePullSecrets=[{"name": name}, {"name": "../../prod/secrets/regcred"}])
     found = read(api).containers[0]
-    assert {(s.name, s.state) for s in found.facts.secrets} == {
-        (name, "missing"),
-        ("../../prod/secrets/regcred", "missing"),
-    }
+    # what looks like a query is hidden by then
+    assert [s.state for s in found.facts.secrets] == ["missing", "missing"]
     assert not found.credentials
     assert not outside(cluster) and not [a for a in cluster.asked if "secrets" in a.path]
 

@@ -1,0 +1,171 @@
+"""Types that no API server should send: each answer is tolerated or refused in a line, and nothing raises anything else."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from kubectl_imagepull.kube.client import Api
+from kubectl_imagepull.kube.errors import KubeError
+from kubectl_imagepull.kube.read import read_node, read_peer, read_pod
+from kubectl_imagepull.kube.shapes import shaped
+from kubectl_imagepull.kube.workloads import failing_pods, gone_pod, read_workload, refused_case, what_changed
+from kubectl_imagepull.model import Case, Owner
+from kubectl_imagepull.session.group import key_of
+from kubectl_imagepull.session.options import Options
+from kubectl_imagepull.session.targets import Named, Targets
+from kubectl_imagepull.session.watching import Followed, One, known_events
+from kubectl_imagepull.verdict import judge
+from tests.unit.fake_cluster import DirectApi, FakeCluster
+from tests.unit.kube import objects
+
+ODD: tuple[Any, ...] = (
+    None,
+    0,
+    -1,
+    3.5,
+    1e308,
+    10**400,
+    True,
+    "",
+    "x",
+    "1",
+    "\x1b[2J\ud800\u202e",
+    [],
+    [1],
+    ["x"],
+    [None],
+    [[]],
+    {},
+    {"a": 1},
+    {"name": {"name": 1}},
+    [{"name": 7, "image": ["x"]}],
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if path:
+        yield path
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from places(below, (*path, key))
+    elif isinstance(value, list):
+        for number, below in enumerate(value):
+            yield from places(below, (*path, number))
+
+
+def put(value: Any, path: tuple[Any, ...], odd: Any) -> None:
+    for key in path[:-1]:
+        value = value[key]
+    value[path[-1]] = odd
+
+
+def ask_everything(api: Api) -> None:
+    """Each reader once. Raises KubeError only."""
+    owner = Owner("Deployment", "web", (), "uid-deployment-web")
+
+    def whole() -> None:
+        read = read_pod(api, "shop", "web-x-1")
+        for container in read.containers:
+            judge(Case(container.target, container.facts, container.pull))
+            key_of(container)
+        what_changed(api, "shop", read.object, owner, "app")
+
+    def workload() -> None:
+        found = read_workload(api, "shop", "Deployment", "web")
+        refused_case(api, "shop", found)
+
+    asks: tuple[Callable[[], object], ...] = (
+        whole,
+        workload,
+        lambda: failing_pods(api, "shop"),
+        lambda: gone_pod(api, "shop", "web-x-1"),
+        lambda: read_node(api, "node1", "shop"),
+        lambda: read_peer(api, "auto", objects.IMAGE, "node1", "shop"),
+        lambda: known_events(api, "shop"),
+        lambda: Followed("shop", [One("web-x-1", owner)]).pods(api),
+        lambda: Targets((Named("Deployment", "web"),)).find(api, Options()),
+    )
+    for ask in asks:
+        try:
+            ask()
+        except KubeError as error:
+            assert str(error).isprintable()
+
+
+def test_it_is_read_as_it_is() -> None:
+    cluster = objects.fill(FakeCluster())
+    read = read_pod(DirectApi(cluster), "shop", "web-x-1")
+    assert [c.target.container for c in read.failing] == ["app"]
+    assert read.failing[0].target.owner == Owner("Deployment", "web", ("Helm",), "uid-deployment-web")
+    assert not read.errors
+    for found in cluster.objects.values():
+        assert shaped(copy.deepcopy(found)) == {**found, "metadata": {"namespace": "", **found["metadata"]}}
+
+
+FILLED = objects.fill(FakeCluster())
+PLACES = [(name, place) for name, found in FILLED.objects.items() for place in places(found)]
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_odd_types_in_every_place(part: int) -> None:
+    """Each place of each object with some of the odd values, all of which come in turn."""
+    odd = itertools.cycle(ODD[part:] + ODD[:part])
+    for number, (name, place) in enumerate(PLACES):
+        if number % 4 != part:
+            continue
+        for value in itertools.islice(odd, 2):
+            cluster = FakeCluster(dict(FILLED.objects))
+            cluster.objects[name] = copy.deepcopy(cluster.objects[name])
+            put(cluster.objects[name], place, value)
+            try:
+                ask_everything(DirectApi(cluster))
+            except Exception as error:
+                raise AssertionError(f"{name} {place} {value!r}") from error
+
+
+@pytest.mark.parametrize("value", [*ODD, {"kind": "Status", "status": "Success"}], ids=lambda v: json.dumps(v)[:30])
+@pytest.mark.parametrize("place", [(), ("items",), ("metadata",), ("items", 0), ("metadata", "continue")], ids=str)
+def test_odd_types_in_every_answer(value: Any, place: tuple[Any, ...]) -> None:
+    def change(document: Any) -> Any:
+        if not place:
+            return copy.deepcopy(value)
+        try:
+            put(document, place, copy.deepcopy(value))
+        except (KeyError, IndexError):
+            return document
+        return document
+
+    ask_everything(DirectApi(FILLED, change))
+
+
+@pytest.mark.parametrize("value", ["x", 7, {"a": 1}, True])
+def test_a_list_that_is_none_is_no_empty_list(value: Any) -> None:
+    """Otherwise nothing would be wrong anywhere."""
+    api = DirectApi(FILLED, lambda document: {**document, "items": value})
+    with pytest.raises(KubeError, match="does not answer as a Kubernetes API server"):
+        failing_pods(api, "shop")
+
+
+def test_a_list_of_null_is_empty() -> None:
+    """Go writes a slice that was never filled so."""
+    assert failing_pods(DirectApi(FILLED, lambda document: {**document, "items": None}), "shop") == []
+
+
+def test_what_a_number_can_be() -> None:
+    found = shaped(
+        {
+            "count": "12",
+            "message": 5,
+            "metadata": {"labels": {"a": 1, "b": [], "c": True}, "generation": 2.0},
+            "reason": False,
+        }
+    )
+    assert (found["count"], found["message"], found["metadata"]["generation"]) == (12, "5", 2)
+    assert found["metadata"]["labels"] == {"a": "1"} and "reason" not in found
+    assert "count" not in shaped({"count": 10**400}) and "count" not in shaped({"count": float("inf")})
