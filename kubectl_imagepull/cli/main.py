@@ -90,7 +90,7 @@ def run(argv: Sequence[str], out: TextIO, err: TextIO, stdin: TextIO) -> int:
         print("error: the input is nested too deeply", file=err)
         return TROUBLE
     except Exception as error:
-        from ..kube.errors import KubeError
+        from ..errors import KubeError
         from ..node.bundle import BundleMissing
 
         if not isinstance(error, (KubeError, BundleMissing, OSError)) or isinstance(error, BrokenPipeError):
@@ -103,7 +103,7 @@ def run(argv: Sequence[str], out: TextIO, err: TextIO, stdin: TextIO) -> int:
             return TROUBLE
         from ..report.style import clean
 
-        text = str(error) if isinstance(error, KubeError) else clean(str(error))
+        text = clean(str(error))
         print(text if text.startswith(("error", "Error", "Unable")) else f"error: {text}", file=err)
         return TROUBLE
 

@@ -9,14 +9,15 @@ from typing import TextIO
 from ..kube.client import Api
 from ..model import worst_exit
 from ..report.style import clean
+from ..session import apply
 from ..session.diagnosis import diagnose
 from ..session.observer import Diagnosis
 from ..session.options import Options
 from ..session.targets import OnlyWorkload, Targets
 from ..session.watching import Followed, One, PodGone, after, follow, known_events, watch
-from . import apply, operands
+from . import operands
 from .options import UsageError, api_of, options_of
-from .show import Printer, save, searched
+from .show import Printer, save, searched, show_change
 
 
 def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
@@ -84,11 +85,19 @@ def _apply(
             raise apply.Refused("several containers fail: fix them one by one, by hand")
         change = apply.plan(api, case, verdict, args.tag)
         known = known_events(api, case.target.namespace)
-        apply.make(api, case, change, args.yes, say, stdin)
+
+        def agree() -> bool:
+            say.write("Apply this change? [y/N] ")
+            say.flush()
+            return stdin.readline().strip().lower() in ("y", "yes")
+
+        apply.make(api, case, change, lambda shown: show_change(shown, say), None if args.yes else agree)
+        print("applied", file=say, flush=True)
     except apply.Refused as refusal:
         print(clean(f"not applied: {refusal}"), file=say)
         return verdict.exit_code
     if change.later:
+        print(clean(change.later), file=say)
         return verdict.exit_code  # the pod of now fails as before
     followed = Followed(case.target.namespace, [One("", case.target.owner)])
     end = follow(api, followed, known, set(), True, printer)

@@ -12,10 +12,20 @@ from ..model import Case, HopLine, Observation, Verdict
 from ..report import text
 from ..report.formats import render
 from ..report.style import Style, clean
+from ..session.apply import Preview
 from ..session.observer import Diagnosis, Observer, Plan, Step
 from ..session.targets import Targets
 from ..verdict.hops import api_lines, line_of
 from .options import UsageError, style_of
+
+
+def show_change(shown: Preview, say: TextIO) -> None:
+    """Print a change as the server would make it."""
+    lines = [f"change: {shown.change.what}", *(f"note: {note}" for note in shown.notes)]
+    lines += [f"  {line}" for line in shown.difference]
+    lines += [f"  delete pod/{shown.change.pod}"] if shown.change.pod else []
+    say.writelines(clean(line) + "\n" for line in lines)
+    say.flush()
 
 
 class Printer(Observer):

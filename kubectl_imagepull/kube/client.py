@@ -20,10 +20,10 @@ from typing import Any, TypeVar
 import urllib3
 import urllib3.exceptions
 
+from ..errors import ApiError, ConfigError, KubeError, Unreachable, from_response
 from ..redaction import hide
 from ..text import printable
 from .config import Flags, Settings, settings
-from .errors import ApiError, ConfigError, KubeError, Unreachable, from_response
 from .paths import checked, path_of
 from .shapes import shaped
 

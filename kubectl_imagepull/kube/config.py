@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from .errors import ConfigError
+from ..errors import ConfigError
 
 PATH_KEYS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 IN_CLUSTER = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount")

@@ -10,7 +10,7 @@ import re
 import urllib.parse
 from collections.abc import Mapping
 
-from .errors import KubeError
+from ..errors import KubeError
 
 RESOURCES: Mapping[str, tuple[str, str]] = {
     "Namespace": ("/api/v1", "namespaces"),

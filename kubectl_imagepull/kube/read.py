@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..errors import ApiError, KubeError
 from ..image.keyring import BadPullSecret, Credential, Keyring, decode_secret
 from ..image.policy import Role, pulled_images
 from ..image.reference import InvalidReference, Reference
@@ -30,7 +31,6 @@ from ..model import (
 )
 from ..redaction import Secrets, clean
 from .client import Api, get_object, reading
-from .errors import ApiError, KubeError
 from .paths import RESOURCES, BadName, fields, is_name, path_of
 
 PULL_REASONS = frozenset(

@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..errors import ApiError, KubeError
 from .client import Api
-from .errors import ApiError, KubeError
 from .paths import path_of
 from .shapes import shaped
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import KubeError
 from ..model import Case, Facts, Owner, Target
 from .client import Api, get_object
-from .errors import KubeError
 from .paths import fields, is_name, path_of
 from .read import (
     PULL_REASONS,

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from ..errors import KubeError
 from ..kube.client import Api
-from ..kube.errors import KubeError
 from ..model import Http, Observation, Place, ProbeRun, Pull, ReadError, of_kind
 from ..node import stats
 from ..node.here import Here

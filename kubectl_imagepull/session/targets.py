@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..errors import ApiError
 from ..kube.client import Api, reading
-from ..kube.errors import ApiError
 from ..kube.paths import path_of
 from ..kube.read import ContainerRead, PodRead, read_pod
 from ..kube.workloads import (

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..errors import ApiError, KubeError
 from ..image.messages import classify
 from ..kube.client import Api
-from ..kube.errors import ApiError, KubeError
 from ..kube.paths import path_of
 from ..kube.read import NAMED, NOT_PULLING
 from ..kube.watching import events

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from kubectl_imagepull.errors import from_response
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.kube.config import Settings
-from kubectl_imagepull.kube.errors import from_response
 from kubectl_imagepull.kube.paths import checked
 from kubectl_imagepull.kube.shapes import shaped
 

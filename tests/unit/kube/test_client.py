@@ -12,9 +12,9 @@ import time
 
 import pytest
 
+from kubectl_imagepull.errors import ApiError, ConfigError, KubeError, Unreachable
 from kubectl_imagepull.kube.client import MOST_LINE, MOST_PATIENCE, Api, _lines, _patience, get_object
 from kubectl_imagepull.kube.config import Flags
-from kubectl_imagepull.kube.errors import ApiError, ConfigError, KubeError, Unreachable
 from tests.unit.api_server import Answer, serving
 
 

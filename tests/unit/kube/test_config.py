@@ -10,8 +10,8 @@ import subprocess
 import pytest
 import yaml
 
+from kubectl_imagepull.errors import ConfigError
 from kubectl_imagepull.kube.config import Flags, settings
-from kubectl_imagepull.kube.errors import ConfigError
 
 
 def kubeconfig(path: pathlib.Path, name: str, current: str = "", **cluster: object) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from kubectl_imagepull.errors import KubeError
 from kubectl_imagepull.kube.client import Api
-from kubectl_imagepull.kube.errors import KubeError
 from kubectl_imagepull.kube.read import PodRead, read_pod
 from kubectl_imagepull.kube.workloads import gone_pod, what_changed
 from kubectl_imagepull.model import Owner

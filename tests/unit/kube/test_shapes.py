@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from kubectl_imagepull.errors import KubeError
 from kubectl_imagepull.kube.client import Api
-from kubectl_imagepull.kube.errors import KubeError
 from kubectl_imagepull.kube.read import read_node, read_peer, read_pod
 from kubectl_imagepull.kube.shapes import shaped
 from kubectl_imagepull.kube.workloads import failing_pods, gone_pod, read_workload, refused_case, what_changed

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from kubectl_imagepull.errors import ApiError, Unreachable
 from kubectl_imagepull.kube import watching
-from kubectl_imagepull.kube.errors import ApiError, Unreachable
 
 
 def event(name: str, version: int) -> dict[str, Any]:

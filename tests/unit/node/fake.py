@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubectl_imagepull.kube.errors import ApiError
+from kubectl_imagepull.errors import ApiError
 
 Object = dict[str, Any]
 

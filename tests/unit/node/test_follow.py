@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_imagepull.kube.errors import ApiError
+from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.model import Observation, Vantage
 from kubectl_imagepull.node import follow as following
 from kubectl_imagepull.node.follow import NoConfigMap, RungFailed, deliver, follow, start

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_imagepull.kube.errors import ApiError, Unreachable
+from kubectl_imagepull.errors import ApiError, Unreachable
 from kubectl_imagepull.node import trail as created
 from kubectl_imagepull.node.follow import pod_of, start
 from kubectl_imagepull.node.pod import Run, bare_pod, config_map, job

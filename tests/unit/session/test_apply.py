@@ -9,9 +9,9 @@ from typing import cast
 import pytest
 
 from kubectl_imagepull.case import parse
-from kubectl_imagepull.cli.apply import Change, Ref, Refused, SetImage, plan
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.model import Case, Owner
+from kubectl_imagepull.session.apply import Change, Ref, Refused, SetImage, plan
 from kubectl_imagepull.verdict import judge
 
 CASES = Path(__file__).parents[2] / "cases"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.case import parse
-from kubectl_imagepull.cli.apply import Refused, make, plan
+from kubectl_imagepull.errors import KubeError
 from kubectl_imagepull.kube.client import Api
-from kubectl_imagepull.kube.errors import KubeError
 from kubectl_imagepull.model import Case, Owner
+from kubectl_imagepull.session.apply import Preview, Refused, make, plan
 from kubectl_imagepull.verdict import judge
 from tests.unit.fake_cluster import Asked, FakeCluster
 
@@ -59,9 +58,19 @@ def add_pod(cluster: FakeCluster, kind: str = "StatefulSet", image: str = OLD, *
 
 def apply(api: Api, one: Case, answer: str = "y\n", yes: bool = False) -> str:
     """Plan and make it. -> what was shown."""
-    shown = io.StringIO()
-    make(api, one, plan(api, one, judge(one), ""), yes, shown, io.StringIO(answer))
-    return shown.getvalue()
+    shown: list[str] = []
+    answers = iter(answer.splitlines())
+
+    def show(found: Preview) -> None:
+        shown.extend((f"change: {found.change.what}", *found.notes, *found.difference))
+        shown.append(f"delete pod/{found.change.pod}" if found.change.pod else "")
+
+    def agree() -> bool:
+        shown.append("Apply this change?")
+        return next(answers) == "y"
+
+    make(api, one, plan(api, one, judge(one), ""), show, None if yes else agree)
+    return "\n".join([*shown, "applied"])
 
 
 def image_in(cluster: FakeCluster, path: str = SET) -> str:

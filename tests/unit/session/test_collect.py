@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 
+from kubectl_imagepull.errors import Unreachable
 from kubectl_imagepull.kube.client import Api
-from kubectl_imagepull.kube.errors import Unreachable
 from kubectl_imagepull.model import NodeFacts, Observation, ProbeRun, Pull, ReadError, Subject, Vantage
 from kubectl_imagepull.node.ladder import NodeAsked, Wanted
 from kubectl_imagepull.node.plan import Plan

@@ -1,25 +1,24 @@
-"""Mending it: one change, shown before it is made, and only where it can be told what it does."""
+"""Fixing it: one change, shown before it is made, and only where it can be told what it does."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any
 
 import yaml
 
 from ..catalogue.render import CONTAINERS, KINDS
 from ..command import argv, join
+from ..errors import ApiError, KubeError
 from ..image.keyring import BadPullSecret, Keyring
 from ..image.reference import InvalidReference, Reference
 from ..kube.client import Api
-from ..kube.errors import ApiError, KubeError
 from ..kube.paths import is_name, path_of
 from ..kube.read import has_image, managers_of, owner_of, uid_of
 from ..kube.workloads import template_of
 from ..model import Case, Finding, Verdict
-from ..report.style import clean
 from ..verdict.fixes import job_anew, works_now
 from ..verdict.names import RESOURCES
 from ..verdict.other_image import better_image, existing_tags
@@ -214,29 +213,7 @@ def _fits(secret: Mapping[str, Any], image: str) -> bool:
         return False
 
 
-def make(api: Api, case: Case, change: Change, yes: bool, say: TextIO, stdin: TextIO) -> None:
-    """Show the change as the server would make it, ask, make it. Raises Refused and KubeError."""
-
-    def show(shown: Preview) -> None:
-        say.write(clean(f"change: {shown.change.what}") + "\n")
-        say.writelines(clean(f"note: {note}") + "\n" for note in shown.notes)
-        say.writelines(f"  {clean(line)}\n" for line in shown.difference)
-        if shown.change.pod:
-            say.write(clean(f"  delete pod/{shown.change.pod}") + "\n")
-
-    def agree() -> bool:
-        say.write("Apply this change? [y/N] ")
-        say.flush()
-        return stdin.readline().strip().lower() in ("y", "yes")
-
-    carry_out(api, case, change, show, None if yes else agree)
-    say.write("applied\n")
-    if change.later:
-        say.write(clean(change.later) + "\n")
-    say.flush()
-
-
-def carry_out(
+def make(
     api: Api, case: Case, change: Change, show: Callable[[Preview], None], agree: Callable[[], bool] | None
 ) -> None:
     """Show the change as the server would make it, ask, make it as it was shown.
@@ -432,7 +409,6 @@ __all__ = [
     "Ref",
     "Refused",
     "SetImage",
-    "carry_out",
     "difference",
     "make",
     "plan",

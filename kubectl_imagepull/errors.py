@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..redaction import hide
-from ..text import printable
+from .redaction import hide
+from .text import printable
 
 
 class KubeError(Exception):
