@@ -19,6 +19,11 @@ class KubeError(Exception):
     def __init__(self, line: str) -> None:
         super().__init__(printable(hide(line)))
 
+    @property
+    def short(self) -> str:
+        """For a place where there is little room."""
+        return str(self)[:120]
+
 
 class ConfigError(KubeError):
     """The kubeconfig cannot be used: absent, damaged, without the context, or its credential plugin fails."""
@@ -43,6 +48,11 @@ class ApiError(KubeError):
         if self.status == 401:
             return f"error: You must be logged in to the server ({self.message or 'Unauthorized'})"
         return f"Error from server ({self.reason or self.status}): {self.message}"
+
+    @property
+    def short(self) -> str:
+        """For a place where there is little room: a missing right in a word."""
+        return "forbidden" if self.forbidden else super().short
 
     @property
     def gone(self) -> bool:

@@ -1,28 +1,19 @@
-"""Workloads and the pods that they own: which of them wait for an image, and what a workload had before."""
+"""Workloads: who owns a pod, the pods that a workload owns, and what it had before."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import KubeError
+from ..errors import ApiError, KubeError
+from ..image.pulls import pull_of
 from ..model import Case, Facts, Owner, Target
 from .client import Api, get_object
-from .paths import fields, is_name, path_of
-from .read import (
-    PULL_REASONS,
-    SANDBOX_IMAGE,
-    PodRead,
-    _event,
-    _now,
-    _time,
-    controller_of,
-    managers_of,
-    pull_of,
-    read_pod,
-    uid_of,
-)
+from .events import event_of
+from .objects import controller_of, labels_of, managers_of, now, time_of, uid_of
+from .paths import RESOURCES, fields, is_name, path_of
 
 SHORT: Mapping[str, str] = {
     "Pod": "po pod pods",
@@ -36,6 +27,42 @@ SHORT: Mapping[str, str] = {
 KINDS: Mapping[str, str] = {word: kind for kind, words in SHORT.items() for word in words.split()}
 """What kubectl takes for a kind -> the kind."""
 CHILDREN = {"Deployment": "ReplicaSet", "CronJob": "Job"}
+KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
+LONGEST_CHAIN = 4
+
+
+def owner_of(api: Api, namespace: str, pod: Mapping[str, Any]) -> Owner | None:
+    """The workload at the top of the owner chain; a Node owner means a static pod.
+
+    Whoever makes a pod writes its owner references, so each step counts only where the object of that name has the uid that
+    the reference gives (kubernetes: pkg/controller/garbagecollector compares the same); the chain ends where it differs or is
+    gone. An owner that may not be read is told by its name and has no uid.
+    """
+    current: Mapping[str, Any] = pod
+    owner: Owner | None = None
+    for _ in range(LONGEST_CHAIN):
+        reference = controller_of(current)
+        kind, name = str(reference.get("kind")), str(reference.get("name"))
+        if KIND.fullmatch(kind) is None or not is_name(name):
+            break
+        group = str(reference.get("apiVersion")).rpartition("/")[0]
+        if kind == "Node" or kind not in RESOURCES or not RESOURCES[kind][0].startswith(f"/apis/{group}/"):
+            owner = Owner(kind, name)
+            break
+        try:
+            found = get_object(api, kind, namespace, name)
+        except ApiError as error:
+            owner = owner if error.gone else Owner(kind, name)
+            break
+        except KubeError:
+            owner = Owner(kind, name)
+            break
+        uid = uid_of(found)
+        if not uid or uid != reference.get("uid"):
+            break
+        owner = Owner(kind, name, managers_of(found), uid)
+        current = found
+    return owner
 
 
 @dataclass(frozen=True)
@@ -68,57 +95,6 @@ def read_workload(api: Api, namespace: str, kind: str, name: str) -> Workload:
     return Workload(kind, found, mine, current, tuple(children))
 
 
-def failing_pods(api: Api, namespace: str, selector: str = "") -> list[tuple[str, str]]:
-    """(namespace, name) of every pod that waits for an image; namespace "": of all namespaces.
-
-    A pod whose container is still being created may be held up by a pull as well: its own events tell.
-    """
-    pods = list(api.pages(path_of("Pod", namespace), labelSelector=selector))
-    if not pods and namespace:
-        api.get(path_of("Namespace", name=namespace))  # says NotFound where kubectl would only find nothing
-    troubled = _troubled_by_events(api, namespace) if any(_being_created(p) for p in pods) else set()
-    return [
-        (m["namespace"], m["name"])
-        for p in pods
-        for m in (p["metadata"],)
-        if waits_for_image(p) or (_being_created(p) and m.get("uid") in troubled)
-    ]
-
-
-def waits_for_image(pod: Mapping[str, Any]) -> bool:
-    """Whether a container's state says that its image could not be had."""
-    return any(r in PULL_REASONS or _is_text(r) for r in _waiting(pod))
-
-
-def _is_text(reason: str) -> bool:
-    # a secret that cannot be decoded becomes the reason itself (kubernetes 1.33 and later)
-    return " " in reason
-
-
-def _being_created(pod: Mapping[str, Any]) -> bool:
-    return (pod.get("status") or {}).get("phase") == "Pending" and bool((pod.get("spec") or {}).get("nodeName"))
-
-
-def _waiting(pod: Mapping[str, Any]) -> Iterable[str]:
-    status = pod.get("status") or {}
-    for key in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"):
-        for entry in status.get(key) or []:
-            yield str(((entry.get("state") or {}).get("waiting") or {}).get("reason") or "")
-
-
-def _troubled_by_events(api: Api, namespace: str) -> set[str]:
-    found = set()
-    for reason in ("Failed", "FailedCreatePodSandBox"):
-        try:
-            for event in api.pages(path_of("Event", namespace), fieldSelector=f"reason={reason}"):
-                message = str(event.get("message") or "")
-                if message.startswith("Failed to pull image") or SANDBOX_IMAGE.search(message):
-                    found.add(str((event.get("involvedObject") or {}).get("uid")))
-        except KubeError:
-            return found
-    return found
-
-
 def refused_case(api: Api, namespace: str, workload: Workload) -> Case | None:
     """The Case of a workload whose pods are refused before they exist; None where nothing says so.
 
@@ -132,7 +108,7 @@ def refused_case(api: Api, namespace: str, workload: Workload) -> Case | None:
                 path_of("Event", namespace),
                 fieldSelector=fields(involvedObject__uid=uid_of(creator), reason="FailedCreate"),
             )
-            found += [_event(e) for e in listed.get("items") or []]
+            found += [event_of(e) for e in listed.get("items") or []]
         except KubeError:
             pass
     said, at, first = "", 0.0, 0.0
@@ -142,7 +118,7 @@ def refused_case(api: Api, namespace: str, workload: Workload) -> Case | None:
     for creator in creators:
         for condition in (creator.get("status") or {}).get("conditions") or []:
             if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True" and not said:
-                said, at = str(condition.get("message") or ""), _time(condition.get("lastTransitionTime"))
+                said, at = str(condition.get("message") or ""), time_of(condition.get("lastTransitionTime"))
     if not said:
         return None
     template = template_of(workload.kind, workload.object)
@@ -161,51 +137,10 @@ def refused_case(api: Api, namespace: str, workload: Workload) -> Case | None:
             since=first or at,
             reference=reference,
             events=tuple(found),
-            read_at=_now(),
+            read_at=now(),
         ),
         pull,
     )
-
-
-def gone_pod(api: Api, namespace: str, name: str) -> PodRead | None:
-    """A pod that does not exist any more, as its events tell; None where there are none."""
-    try:
-        listed = api.get(path_of("Event", namespace), fieldSelector=fields(involvedObject__name=name))
-    except KubeError:
-        return None
-    events = [e for e in listed.get("items") or [] if (e.get("involvedObject") or {}).get("kind") == "Pod"]
-    if not events:
-        return None
-    newest = max(events, key=lambda e: _event(e).last)
-    uid = (newest.get("involvedObject") or {}).get("uid")
-    return read_pod(api, namespace, name, _as_events_tell(namespace, name, [e for e in events if _same(e, uid)]))
-
-
-def _same(event: Mapping[str, Any], uid: Any) -> bool:
-    return bool((event.get("involvedObject") or {}).get("uid") == uid)
-
-
-def _as_events_tell(namespace: str, name: str, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A pod object put together from events: its node, and a container for each image that they name."""
-    from .read import NAMED
-
-    images: dict[str, str] = {}
-    node = ""
-    for event in events:
-        host = str((event.get("source") or {}).get("host") or "")
-        node = host if is_name(host) else node
-        named = NAMED.match(str(event.get("message") or ""))
-        container = _event(event).container
-        if named and container:
-            images[container] = named[1]
-    return {
-        "metadata": {"name": name, "namespace": namespace, "uid": (events[0].get("involvedObject") or {}).get("uid")},
-        "spec": {
-            "nodeName": node,
-            "containers": [{"name": c, "image": i} for c, i in images.items()] or [{"name": "", "image": ""}],
-        },
-        "status": {"reason": "Gone", "message": "the pod does not exist any more"},
-    }
 
 
 def same_name(api: Api, namespace: str, name: str) -> list[str]:
@@ -292,14 +227,14 @@ REVISION_LABEL = "controller-revision-hash"
 
 
 def _controller_revisions(api: Api, namespace: str, pod: Mapping[str, Any], owner: Owner) -> Revisions:
-    own, uid = _labels(pod).get(REVISION_LABEL), owner.uid
+    own, uid = labels_of(pod).get(REVISION_LABEL), owner.uid
     listed = api.pages(path_of("ControllerRevision", namespace))
     kept = [r for r in listed if controller_of(r).get("uid") == uid]
     pods = [p for p in api.pages(path_of("Pod", namespace)) if controller_of(p).get("uid") == uid]
-    running = {_labels(p).get(REVISION_LABEL) for p in pods if _ready(p)}
+    running = {labels_of(p).get(REVISION_LABEL) for p in pods if _ready(p)}
     found: list[tuple[bool, Revision]] = []
     for one in kept:
-        names = {str((one.get("metadata") or {}).get("name")), _labels(one).get(REVISION_LABEL)}
+        names = {str((one.get("metadata") or {}).get("name")), labels_of(one).get(REVISION_LABEL)}
         data = template_of(owner.kind, one.get("data") or {})
         found.append(
             (own in names, Revision(int(one.get("revision") or 0), data.get("spec") or {}, bool(names & running)))
@@ -313,11 +248,6 @@ OF_REVISIONS: Mapping[str, Callable[[Api, str, Mapping[str, Any], Owner], Revisi
     "StatefulSet": _controller_revisions,
     "DaemonSet": _controller_revisions,
 }
-
-
-def _labels(found: Mapping[str, Any]) -> Mapping[str, str]:
-    labels: Mapping[str, str] = (found.get("metadata") or {}).get("labels") or {}
-    return labels
 
 
 def _ready(pod: Mapping[str, Any]) -> bool:
@@ -338,18 +268,4 @@ def _revision(found: Mapping[str, Any]) -> int:
     """A ReplicaSet's revision; a Job's time of creation, as they have none."""
     metadata = found.get("metadata") or {}
     text = (metadata.get("annotations") or {}).get("deployment.kubernetes.io/revision", "")
-    return int(text) if str(text).isdigit() else int(_time(metadata.get("creationTimestamp")))
-
-
-__all__ = [
-    "KINDS",
-    "Workload",
-    "failing_pods",
-    "gone_pod",
-    "read_workload",
-    "refused_case",
-    "same_name",
-    "template_of",
-    "waits_for_image",
-    "what_changed",
-]
+    return int(text) if str(text).isdigit() else int(time_of(metadata.get("creationTimestamp")))

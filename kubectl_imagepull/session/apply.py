@@ -15,9 +15,10 @@ from ..errors import ApiError, KubeError
 from ..image.keyring import BadPullSecret, Keyring
 from ..image.reference import InvalidReference, Reference
 from ..kube.client import Api
+from ..kube.objects import managers_of, uid_of
 from ..kube.paths import is_name, path_of
-from ..kube.read import has_image, managers_of, owner_of, uid_of
-from ..kube.workloads import template_of
+from ..kube.pods import has_image
+from ..kube.workloads import owner_of, template_of
 from ..model import Case, Finding, Verdict
 from ..verdict.fixes import job_anew, works_now
 from ..verdict.names import RESOURCES

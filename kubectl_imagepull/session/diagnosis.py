@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..kube.client import Api
-from ..kube.read import ContainerRead, PodRead, read_peer
+from ..kube.nodes import read_peer
+from ..kube.pods import ContainerRead, PodRead
 from ..kube.workloads import what_changed
 from ..model import Case, Facts, NodeFacts, NodeImages, Observation, ReadError, TrialPull, of_kind
 from ..node.ladder import NodeAsked

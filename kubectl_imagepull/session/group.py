@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..image.messages import classify
-from ..kube.read import ContainerRead
+from ..kube.pods import ContainerRead
 from ..model import Case, Facts, Observation, Pull
 from ..node.plan import Login
 from ..node.rehearsal import Rehearsal

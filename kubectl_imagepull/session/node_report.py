@@ -7,9 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..image.pulls import pull_of
 from ..image.reference import InvalidReference, Reference
 from ..kube.client import Api
-from ..kube.read import ContainerRead, PodRead, pull_of, read_node
+from ..kube.nodes import read_node
+from ..kube.pods import ContainerRead, PodRead
 from ..model import Case, Facts, HopLine, NodeFacts, Observation, Pull, PullSecret, Target, TrialPull, Verdict, of_kind
 from ..verdict.hops import line_of
 from .diagnosis import diagnose

@@ -9,16 +9,8 @@ from typing import Any, Protocol
 from ..errors import ApiError
 from ..kube.client import Api, reading
 from ..kube.paths import path_of
-from ..kube.read import ContainerRead, PodRead, read_pod
-from ..kube.workloads import (
-    KINDS,
-    failing_pods,
-    gone_pod,
-    read_workload,
-    refused_case,
-    same_name,
-    waits_for_image,
-)
+from ..kube.pods import ContainerRead, PodRead, failing_pods, gone_pod, read_pod, waits_for_image
+from ..kube.workloads import KINDS, read_workload, refused_case, same_name
 from ..model import Case
 from .options import Options
 

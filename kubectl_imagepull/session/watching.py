@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import ApiError, KubeError
+from ..image.containers import statuses_of
 from ..image.messages import classify
+from ..image.waiting import PULLED_REASONS
 from ..kube.client import Api
+from ..kube.events import NAMED
 from ..kube.paths import path_of
-from ..kube.read import NAMED, NOT_PULLING
-from ..kube.watching import events
+from ..kube.watch import events
 from ..kube.workloads import SHORT, read_workload
 from ..model import Case, Owner
 from ..redaction import hide
@@ -27,7 +29,6 @@ OBSERVING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
 MOST_PENDING = 200
 """Events that are kept for pods that are not known yet."""
 PROGRESS = ("pull.in_progress", "pull.queued")
-PULLED_REASONS = NOT_PULLING - {"ContainerCreating", "PodInitializing"}
 
 
 @dataclass(frozen=True)
@@ -193,16 +194,11 @@ def step_of(event: Mapping[str, Any]) -> Step | None:
     return Step("started", pod) if reason == "Started" else None
 
 
-def _statuses(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    status = pod.get("status") or {}
-    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-
-
 def _has_images(pod: Mapping[str, Any]) -> bool:
     """Whether every container has its image: it ran, or it waits for something else."""
     spec = pod.get("spec") or {}
     wanted = len(spec.get("containers") or []) + len(spec.get("initContainers") or [])
-    statuses = _statuses(pod)
+    statuses = statuses_of(pod, "init", "container")
     return len(statuses) >= wanted > 0 and all(_pulled(s) for s in statuses)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from kubectl_imagepull.case import CaseFile, dump, parse
 from kubectl_imagepull.image.messages import classify
-from kubectl_imagepull.kube.read import pull_of
+from kubectl_imagepull.image.pulls import pull_of
 from kubectl_imagepull.model import (
     HOPS,
     Case,

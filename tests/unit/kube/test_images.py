@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.errors import ApiError
-from kubectl_imagepull.kube.read import read_node
+from kubectl_imagepull.kube.nodes import read_node
 from kubectl_imagepull.model import RunningImage
 from tests.unit.node.fake import Cluster, Object
 

@@ -8,8 +8,8 @@ import pytest
 
 from kubectl_imagepull.errors import KubeError
 from kubectl_imagepull.kube.client import Api
-from kubectl_imagepull.kube.read import PodRead, read_pod
-from kubectl_imagepull.kube.workloads import gone_pod, what_changed
+from kubectl_imagepull.kube.pods import PodRead, gone_pod, read_pod
+from kubectl_imagepull.kube.workloads import what_changed
 from kubectl_imagepull.model import Owner
 from tests.unit.fake_cluster import FakeCluster
 

@@ -10,7 +10,7 @@ import pytest
 
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.kube.config import Flags
-from kubectl_imagepull.kube.read import read_pod
+from kubectl_imagepull.kube.pods import read_pod
 from tests.unit.api_server import serving
 
 PASSWORD = "wintermute-2026"

@@ -12,9 +12,10 @@ import pytest
 
 from kubectl_imagepull.errors import KubeError
 from kubectl_imagepull.kube.client import Api
-from kubectl_imagepull.kube.read import read_node, read_peer, read_pod
+from kubectl_imagepull.kube.nodes import read_node, read_peer
+from kubectl_imagepull.kube.pods import failing_pods, gone_pod, read_pod
 from kubectl_imagepull.kube.shapes import shaped
-from kubectl_imagepull.kube.workloads import failing_pods, gone_pod, read_workload, refused_case, what_changed
+from kubectl_imagepull.kube.workloads import read_workload, refused_case, what_changed
 from kubectl_imagepull.model import Case, Owner
 from kubectl_imagepull.session.group import key_of
 from kubectl_imagepull.session.options import Options

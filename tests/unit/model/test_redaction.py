@@ -21,8 +21,8 @@ import kubectl_imagepull
 from kubectl_imagepull import redaction
 from kubectl_imagepull.case import CaseFile, case_from_json, case_to_json, dump, parse
 from kubectl_imagepull.cli.main import run
-from kubectl_imagepull.image.messages import classify
 from kubectl_imagepull.errors import ConfigError, Unreachable, from_response
+from kubectl_imagepull.image.messages import classify
 from kubectl_imagepull.model import (
     Case,
     Event,

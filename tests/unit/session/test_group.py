@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kubectl_imagepull.image.keyring import Credential
-from kubectl_imagepull.kube.read import ContainerRead
+from kubectl_imagepull.kube.pods import ContainerRead
 from kubectl_imagepull.model import Case, Facts, Observation, Pull, PullSecret, Subject, Target, Vantage
 from kubectl_imagepull.session.group import Key, groups_of, key_of, share_credential_answers
 from tests.build import observed

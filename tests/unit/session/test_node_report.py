@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.kube.client import Api
-from kubectl_imagepull.kube.errors import ApiError
 from kubectl_imagepull.model import Observation, Pull, ReadError, Subject, Vantage
 from kubectl_imagepull.node.ladder import Wanted
 from kubectl_imagepull.session import NodeReport, NodeTarget, Observer, Options, Plan, probe_node

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.kube.config import Flags
-from kubectl_imagepull.kube.errors import ApiError
 from kubectl_imagepull.session.options import USUAL
 from kubectl_imagepull.session.targets import Found, Named, OnlyWorkload, Targets
 from tests.unit.fake_cluster import FakeCluster

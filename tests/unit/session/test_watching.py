@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.kube.client import Api
-from kubectl_imagepull.kube.errors import ApiError
 from kubectl_imagepull.model import Owner
 from kubectl_imagepull.session.observer import Diagnosis, Observer, Step
 from kubectl_imagepull.session.options import Options

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from kubectl_imagepull.image.containers import containers_of
 from kubectl_imagepull.image.messages import classify
-from kubectl_imagepull.kube.read import _concerns, _containers, _pulling, _sandbox_image
+from kubectl_imagepull.kube.events import concerns, sandbox_image
+from kubectl_imagepull.kube.pods import _pulling
 from kubectl_imagepull.model import (
     Case,
     Event,
@@ -138,15 +140,15 @@ SANDBOX = (
 def test_the_sandbox_image() -> None:
     events = [Event("Warning", "FailedCreatePodSandBox", SANDBOX, first=1.0, last=5.0)]
     state = {"waiting": {"reason": "ContainerCreating"}}
-    assert _sandbox_image(events) == "registry.k8s.io/pause:3.9"
+    assert sandbox_image(events) == "registry.k8s.io/pause:3.9"
     facts = _pulling(state, events, "x", 10.0)
     assert facts["failing"] and "sandbox image" in facts["said"]
     cni = [
         Event("Warning", "FailedCreatePodSandBox", "Failed to create pod sandbox: cni plugin not initialized", last=5.0)
     ]
-    assert not _sandbox_image(cni) and not _pulling(state, cni, "x", 10.0)["failing"]
+    assert not sandbox_image(cni) and not _pulling(state, cni, "x", 10.0)["failing"]
     later = [*events, Event("Normal", "Pulling", 'Pulling image "x"', last=9.0)]
-    assert not _sandbox_image(later)
+    assert not sandbox_image(later)
 
 
 def test_image_volumes() -> None:
@@ -154,13 +156,13 @@ def test_image_volumes() -> None:
         "containers": [{"name": "app", "image": "a:1"}],
         "volumes": [{"name": "data", "image": {"reference": "b:2"}}, {"name": "x", "emptyDir": {}}],
     }
-    assert [(role, c["name"], c["image"]) for role, c in _containers(spec)] == [
+    assert [(role, c["name"], c["image"]) for role, c in containers_of(spec)] == [
         ("container", "app", "a:1"),
         ("volume", "data", "b:2"),
     ]
     event = Event("Warning", "Failed", 'Failed to pull image "b:2": no')
-    assert _concerns(event, "b:2") and not _concerns(event, "a:1")
-    assert _concerns(Event("Warning", "FailedScheduling", "0/2 nodes"), "a:1")
+    assert concerns(event, "b:2") and not concerns(event, "a:1")
+    assert concerns(Event("Warning", "FailedScheduling", "0/2 nodes"), "a:1")
 
 
 IPV6 = f'failed to do request: Head "https://{HOST}/v2/web/manifests/1.0": dial tcp [fd00::1]:443: connect: connection refused'

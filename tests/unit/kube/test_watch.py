@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.errors import ApiError, Unreachable
-from kubectl_imagepull.kube import watching
+from kubectl_imagepull.kube import watch as watching
 
 
 def event(name: str, version: int) -> dict[str, Any]:

@@ -1,0 +1,50 @@
+"""What is asked of a registry for an image string."""
+
+from __future__ import annotations
+
+from ..model import Pull, ReferenceFacts
+from .reference import InvalidReference, Reference
+
+
+def pull_of(image: str, identifier: str) -> tuple[ReferenceFacts, Pull | None]:
+    """What an image string means, and the pull to ask the registry for; None where it does not parse."""
+    try:
+        reference = Reference.parse(image)
+    except InvalidReference as error:
+        facts = ReferenceFacts(
+            image, False, mistake=error.mistake, advice=str(error), suggestion=getattr(error, "suggestion", None) or ""
+        )
+        return facts, None
+    host, port, scheme = _endpoint(reference.registry_host)
+    facts = ReferenceFacts(
+        image,
+        registry=reference.registry_host,
+        repository=reference.repository,
+        asked=reference.manifest_reference,
+        normalised=reference.normalised,
+    )
+    return facts, Pull(identifier, host, port, reference.path, reference.manifest_reference, scheme, _short_name(image))
+
+
+def _short_name(image: str) -> str:
+    """The name in an image string that has no registry in front, which CRI-O completes by its own rules; else ""."""
+    first, slash, _ = image.partition("/")
+    named = bool(slash) and ("." in first or ":" in first or first == "localhost" or first != first.lower())
+    name = image.partition("@")[0]
+    return "" if named else name.partition(":")[0]
+
+
+def _endpoint(authority: str) -> tuple[str, int, str]:
+    """(host, port, scheme) of a registry as the runtime dials it: plain HTTP only for the local host with another port.
+
+    containerd: core/remotes/docker/config (MatchLocalhost); localhost may speak both, 443 and no port mean TLS.
+    """
+    text = authority
+    port = 0
+    if ":" in text and not text.endswith("]"):
+        text, _, digits = text.rpartition(":")
+        port = int(digits) if digits.isdigit() and int(digits) < 65536 else 0
+    host = text.strip("[]")
+    local = host == "localhost" or host.startswith("127.") or host == "::1"
+    scheme = "http" if local and port != 443 else "https"
+    return host, port or (80 if scheme == "http" else 443), scheme

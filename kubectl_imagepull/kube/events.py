@@ -1,0 +1,63 @@
+"""Events: what a kubelet said of an image, and which pods they are about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import KubeError
+from ..model import Event
+from .client import Api
+from .objects import time_of
+from .paths import path_of
+
+NAMED = re.compile(
+    r"\A(?:Pulling|Failed to pull|Successfully pulled|Back-off pulling|Container) image \"([^\"]{1,500})\""
+)
+SANDBOX_IMAGE = re.compile(r"failed to (?:get|pull) sandbox image \"?([^\s\":]{1,300}(?::[^\s\"]{1,128})?)")
+"""containerd: internal/cri/server/podsandbox/sandbox_run.go; the sandbox's image is the node's setting, not the pod's."""
+
+
+def event_of(event: Mapping[str, Any]) -> Event:
+    series = event.get("series") or {}
+    first = time_of(event.get("firstTimestamp") or event.get("eventTime"))
+    last = time_of(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime"))
+    path = str((event.get("involvedObject") or {}).get("fieldPath") or "")
+    name = path[path.index("{") + 1 : -1] if path.startswith("spec.") and "{" in path else ""
+    return Event(
+        type=str(event.get("type") or ""),
+        reason=str(event.get("reason") or ""),
+        message=str(event.get("message") or ""),
+        count=int(series.get("count") or event.get("count") or 1),
+        first=first or last,
+        last=last or first,
+        container=name,
+    )
+
+
+def concerns(event: Event, image: str) -> bool:
+    """Whether an event that names no container (those of image volumes, of the whole pod) may be about this image."""
+    named = NAMED.match(event.message)
+    return named is None or named[1] == image
+
+
+def sandbox_image(events: Sequence[Event]) -> str:
+    """The sandbox (pause) image whose pull failed last, "" where the pod's own images were asked for since."""
+    if not events or any(e.reason in ("Pulling", "Pulled", "Created", "Started") for e in events):
+        return ""
+    found = [m[1] for e in events if e.reason == "FailedCreatePodSandBox" and (m := SANDBOX_IMAGE.search(e.message))]
+    return found[-1] if found else ""
+
+
+def troubled_pods(api: Api, namespace: str) -> set[str]:
+    found = set()
+    for reason in ("Failed", "FailedCreatePodSandBox"):
+        try:
+            for event in api.pages(path_of("Event", namespace), fieldSelector=f"reason={reason}"):
+                message = str(event.get("message") or "")
+                if message.startswith("Failed to pull image") or SANDBOX_IMAGE.search(message):
+                    found.add(str((event.get("involvedObject") or {}).get("uid")))
+        except KubeError:
+            return found
+    return found
