@@ -17,27 +17,17 @@ import threading
 import time
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from .asked import Node, Pull
+from .answer import Deadline, Seen
 from .dns_lookup import beside, lookup, system_lookup
-from .endpoints import Endpoint
-from .host_files import (
-    STUB,
-    below,
-    hosts_addresses,
-    needed,
-    read,
-    resolv_conf,
-    room_beside,
-    show_only,
-    stub_behind,
-    stub_listens,
-)
+from .host.endpoints import Endpoint
+from .host.files import below, needed, read, room_beside, show_only
+from .host.resolver import STUB, hosts_addresses, resolv_conf, stub_behind, stub_listens
+from .host.runtime import Configuration
+from .host.units import proxy_for
+from .plan import Node, Pull
 from .redaction import Secrets
-from .runtime_config import Configuration
-from .seen import Deadline, Seen
 from .tls_handshake import trusting
-from .token import Login
-from .unit_files import proxy_for
+from .token_host import Login
 from .walk import Place, Walk
 
 PROTOCOL = "imagepull/1"

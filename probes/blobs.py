@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Optional
 from urllib.parse import quote
 
-from .http_ask import Reply
-from .seen import printable
+from .answer import printable
+from .http_request import Reply
 
 MANIFEST_BODY = 4 * 1048 * 1048
 """containerd reads no larger manifest (core/remotes/docker: MaxManifestSize)."""

@@ -13,8 +13,8 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
-from .host_files import ResolvConf
-from .seen import Deadline, Seen, Stopwatch, network_outcome, printable
+from .answer import Deadline, Seen, Stopwatch, network_outcome, printable
+from .host.resolver import ResolvConf
 
 PORT = 53
 PATIENCE = 2.0

@@ -38,7 +38,7 @@ METADATA: Tuple[Tuple[str, str], ...] = (
     ("fd00:a9fe:a9fe::1/128", "Akamai (Linode)"),
     ("fd00:100::100:200/128", "Alibaba Cloud"),
 )
-"""(network, whose): what answers there gives away the machine's credentials. probe.sh has the same list."""
+"""(network, whose): what answers there gives away the machine's credentials. sh/52-inward.sh has the same list."""
 
 _OWN = tuple(ipaddress.ip_network(network) for network, _ in OWN)
 _METADATA = tuple(ipaddress.ip_network(network) for network, _ in METADATA)

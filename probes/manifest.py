@@ -7,7 +7,7 @@ import re
 from typing import Any, Dict, List, Set, Tuple
 from urllib.parse import quote
 
-from .http_ask import Reply
+from .http_request import Reply
 
 # containerd: core/remotes/docker/resolver.go (the Accept header of a resolve)
 ACCEPT = ", ".join(

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from .seen import Address, Deadline, Seen, Stopwatch, network_outcome, printable
+from .answer import Address, Deadline, Seen, Stopwatch, network_outcome, printable
 
 PATIENCE = 5.0
 """Seconds for one connection: a second lost SYN is sent again after 1 s and 3 s, so 5 s covers two losses."""

@@ -9,7 +9,7 @@ import ssl
 import time
 from typing import Any, Dict, List, Tuple
 
-from .seen import Address, Deadline, Seen, Stopwatch, Watchdog, network_outcome, printable
+from .answer import Address, Deadline, Seen, Stopwatch, Watchdog, network_outcome, printable
 from .tcp_connect import dial
 
 PATIENCE = 10.0

@@ -14,16 +14,16 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from . import blobs
 from . import manifest as manifests
-from .asked import Pull
+from .answer import Address, Deadline, Seen, Stopwatch, printable
 from .challenge import parse_challenges
-from .endpoints import Endpoint, Found, of_registry
-from .http_ask import ERROR_BODY, MOST_VALUE, Reply, ask
+from .host.endpoints import Endpoint, Found, of_registry
+from .host.units import Proxy
+from .http_request import ERROR_BODY, MOST_VALUE, Reply, ask
 from .inward import all_inward, first_forbidden, inward
-from .seen import Address, Deadline, Seen, Stopwatch, printable
+from .plan import Pull
 from .tcp_connect import connect, tunnel
 from .tls_handshake import handshake, unchecked
-from .token import Login, Realm, granted, may_have_credentials, realm_of, token_in
-from .unit_files import Proxy
+from .token_host import Login, Realm, granted, may_have_credentials, realm_of, token_in
 
 Emit = Callable[..., None]
 REDIRECTS = 4

@@ -27,6 +27,11 @@ fi
 
 key=$(cat setup.cfg pyproject.toml | cat - /dev/null | sha256sum | cut -c1-12)-$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 deps="$cache/python-$key"
+mkdir -p "$cache"
+if command -v flock >/dev/null 2>&1; then # two checkouts must not install into one folder at the same time
+    exec 9>"$cache/env.lock"
+    flock 9
+fi
 if [ ! -e "$deps/.complete" ]; then
     say "installing the dependencies into $deps (once)"
     rm -rf "$deps"

@@ -37,8 +37,9 @@ def bundle() -> bytes:
     probes = pathlib.Path(spec.origin).parent
     packed = io.BytesIO(vendor.read_bytes())
     with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for path in sorted(probes.glob("*.py")):
-            archive.writestr(zipfile.ZipInfo(f"{PACKAGE}/{path.name}", EPOCH), path.read_bytes(), zipfile.ZIP_DEFLATED)
+        for path in sorted(probes.rglob("*.py")):
+            name = f"{PACKAGE}/{path.relative_to(probes).as_posix()}"
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), path.read_bytes(), zipfile.ZIP_DEFLATED)
         archive.writestr(zipfile.ZipInfo("__main__.py", EPOCH), START, zipfile.ZIP_DEFLATED)
     data = packed.getvalue()
     if len(data) > MOST_BYTES:
@@ -47,12 +48,16 @@ def bundle() -> bytes:
 
 
 def script() -> str:
-    """probe.sh, the same questions for nodes where no Python can be had. Raises BundleMissing."""
+    """The same questions for nodes where no Python can be had: the parts of probes/sh, joined in the order of their names.
+
+    Raises BundleMissing.
+    """
     spec = importlib.util.find_spec("kubectl_imagepull.probes")
-    path = pathlib.Path(spec.origin).with_name("probe.sh") if spec is not None and spec.origin else None
-    if path is None or not path.exists():
-        raise BundleMissing("probe.sh is missing: install with `pipx install .` or `pip install -e .`")
-    return path.read_text()
+    folder = pathlib.Path(spec.origin).with_name("sh") if spec is not None and spec.origin else None
+    parts = sorted(folder.glob("*.sh")) if folder is not None else []
+    if not parts:
+        raise BundleMissing("the parts of probe.sh are missing: install with `pipx install .` or `pip install -e .`")
+    return "".join(part.read_text() for part in parts)
 
 
 MOST_ARGUMENT = 120_000

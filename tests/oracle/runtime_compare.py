@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from probes import containerd_files, crio_files
-from probes.asked import Node, Pull
-from probes.endpoints import Endpoint, Found, good_host
+from probes.host import containerd as containerd_files
+from probes.host import crio as crio_files
+from probes.host.endpoints import Endpoint, Found, good_host
+from probes.plan import Node, Pull
 from tests.oracle import runtime_cases
 from tests.oracle.cases import Pick
 from tests.oracle.process import Program

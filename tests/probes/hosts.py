@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from probes.asked import Node, Pull
-from probes.endpoints import Found
-from probes.runtime_config import Configuration
+from probes.host.endpoints import Found
+from probes.host.runtime import Configuration
+from probes.plan import Node, Pull
 
 Write = Callable[[dict[str, str]], str]
 CONTAINERD = Node("containerd://2.1.4", "v1.34.1")

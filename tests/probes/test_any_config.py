@@ -13,9 +13,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probes.asked import Node, Pull
-from probes.runtime_config import Configuration
-from probes.unit_files import Host, proxies_of, proxy_for, unit_of
+from probes.host.runtime import Configuration
+from probes.host.units import Host, proxies_of, proxy_for, unit_of
+from probes.plan import Node, Pull
 from tests.probes.hosts import CONTAINERD
 
 TEXTS = st.one_of(

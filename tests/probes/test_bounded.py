@@ -15,10 +15,10 @@ import pytest
 
 from kubectl_imagepull.node import bundle
 from probes import bounded
-from probes.endpoints import problem
-from probes.http_ask import Reply
+from probes.host.endpoints import problem
+from probes.host.units import Host, proxies_of, unit_of
+from probes.http_request import Reply
 from probes.manifest import closest_tags
-from probes.unit_files import Host, proxies_of, unit_of
 from tests.probes.hosts import CONTAINERD, Write, looked
 from tests.probes.test_containerd import V1
 from tests.probes.test_crio import CRIO

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import trustme
 
-from probes import containerd_files
 from probes.__main__ import on_node
-from probes.asked import Node
+from probes.host import containerd as containerd_files
+from probes.plan import Node
 from tests.probes.hosts import Write, ends, looked
 from tests.probes.site import Repository, Request, Server, error, free_port, http
 from tests.probes.test_matrix import HERE, answering, context_of

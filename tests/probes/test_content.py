@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from kubectl_imagepull.model import Blobs, NodeFacts
-from probes import http_ask
+from probes import http_request
 from tests.probes.site import Answer, Repository, Request, Server, error, free_port, http, page, serve
 from tests.probes.test_matrix import HERE, context_of
 from tests.probes.walking import Walker
@@ -159,7 +159,7 @@ class TestBlobs:
         assert walked.verdict.cause == cause
 
     def test_stalled(self, walker: Walker, good: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(http_ask, "PATIENCE", 0.5)
+        monkeypatch.setattr(http_request, "PATIENCE", 0.5)
         done = threading.Event()
         with Server(Repository(blobs=stalling(done)), good) as server:
             walked = walker.walk(server.port)

@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from probes.__main__ import on_node
-from probes.asked import Node
+from probes.plan import Node
 from tests.probes.hosts import Write, ends, looked
 from tests.probes.site import Repository, Server, free_port
 from tests.probes.test_matrix import HERE, context_of

@@ -11,9 +11,9 @@ import trustme
 
 from kubectl_imagepull.model import Auth, Manifest
 from probes import inward as guard
-from probes.asked import Pull
-from probes.seen import Seen
-from probes.token import Login, Realm, may_have_credentials
+from probes.answer import Seen
+from probes.plan import Pull
+from probes.token_host import Login, Realm, may_have_credentials
 from probes.walk import Place
 from tests.probes.site import Answer, Handler, Repository, Request, Resolver, Server, error, http
 from tests.probes.test_matrix import HERE, answering, bearer, context_of

@@ -18,7 +18,7 @@ import pytest
 import probes
 from kubectl_imagepull.model import Dns, Http, of_kind, to_json
 from kubectl_imagepull.node.frames import FrameReader
-from probes import http_ask
+from probes import http_request
 from probes.manifest import closest_tags
 from probes.tls_handshake import _seconds
 from probes.walk import _bare
@@ -71,7 +71,7 @@ HOSTILE: dict[str, tuple[Handler, str]] = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_bounded(walker: Walker, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(http_ask, "PATIENCE", 0.5)
+    monkeypatch.setattr(http_request, "PATIENCE", 0.5)
     handler, cause = HOSTILE[name]
     with Server(handler) as server:
         walked = walker.walk(server.port, scheme="http", budget=6)
@@ -145,8 +145,9 @@ def test_budget_ends_the_bundle(tmp_path: Path) -> None:
     silent = Server(dripping(headers=True))
     archive = tmp_path / "probes.pyz"
     with zipfile.ZipFile(archive, "w") as bundle:
-        for path in Path(next(iter(probes.__path__))).glob("*.py"):
-            bundle.write(path, f"imagepull_probes/{path.name}")
+        folder = Path(next(iter(probes.__path__)))
+        for path in folder.rglob("*.py"):
+            bundle.write(path, f"imagepull_probes/{path.relative_to(folder)}")
         bundle.writestr("__main__.py", "from imagepull_probes.__main__ import main\nraise SystemExit(main())\n")
     pulls = [{"id": "p1", "host": "127.0.0.1", "port": silent.port, "scheme": "http", "repository": "a", "asked": "1"}]
     plan = {"nonce": NONCE, "budget": 1.0, "place": "workstation", "pulls": pulls}
@@ -184,7 +185,7 @@ def test_many_long_tags(kind: str) -> None:
         "short": [f"1.{n}" for n in range(7800)],
     }[kind]
     asked = tags[4321] + "x"
-    reply = http_ask.Reply(200, body=json.dumps({"tags": tags}).encode())
+    reply = http_request.Reply(200, body=json.dumps({"tags": tags}).encode())
     began = time.process_time()
     closest, count = closest_tags(reply, asked)
     assert time.process_time() - began < 2

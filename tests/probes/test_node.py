@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import trustme
 
-from probes import dns_lookup, host_files
+from probes import dns_lookup
 from probes.__main__ import on_node
-from probes.host_files import ResolvConf, stub_behind
+from probes.host import files, resolver
+from probes.host.resolver import ResolvConf, stub_behind
 from tests.probes.hosts import CONTAINERD, Write
 from tests.probes.site import Repository, Resolver, Server
 from tests.probes.test_matrix import context_of
@@ -125,7 +126,7 @@ class TestResolvers:
         own = ResolvConf(("10.0.0.2",), ("corp.test",), 2)
         listening = tmp_path / "udp"
         listening.write_text("  sl  local_address\n 1: 3500007F:0035 00000000:0000 07\n")
-        monkeypatch.setattr(host_files, "SOCKETS", str(listening))
+        monkeypatch.setattr(resolver, "SOCKETS", str(listening))
         assert stub_behind(str(tmp_path), own) == ResolvConf(("127.0.0.53",), ("corp.test",), 2)
         listening.write_text("  sl  local_address\n")
         assert stub_behind(str(tmp_path), own) is None
@@ -156,7 +157,7 @@ class TestBundle:
         assert any("restart" in command for fix in walked.verdict.fixes for command in fix.commands)
 
     def test_older_than_the_boot(self, walker: Walker, host: Write, authority: trustme.CA) -> None:
-        walked = self.walk(walker, host, authority, host_files.booted_at() - 60)
+        walked = self.walk(walker, host, authority, files.booted_at() - 60)
         assert "runtime.config_invalid" not in {c for c, _, _ in walked.named}
         assert walked.verdict.cause == "tls.unknown_authority" and walked.verdict.confidence == "likely"
 

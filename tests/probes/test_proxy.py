@@ -15,8 +15,8 @@ import pytest
 import trustme
 
 from probes.__main__ import on_node
-from probes.asked import Node
-from probes.unit_files import Host, Proxies, proxies_of, proxy_for, unit_of
+from probes.host.units import Host, Proxies, proxies_of, proxy_for, unit_of
+from probes.plan import Node
 from tests.probes.hosts import CONTAINERD, Write
 from tests.probes.site import Repository, Request, Server, deaf_port, error, free_port, http
 from tests.probes.test_matrix import HERE, bearer, context_of

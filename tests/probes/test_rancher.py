@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from probes import bounded, rancher_files
+from probes import bounded
 from probes.__main__ import on_node
-from probes.asked import Node
+from probes.host import rancher as rancher_files
+from probes.plan import Node
 from tests.probes.hosts import Write, ends, looked
 from tests.probes.site import Repository, Server, free_port
 from tests.probes.test_matrix import HERE, context_of

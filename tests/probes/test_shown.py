@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.node.bundle import script
-from probes import host_files
-from probes.asked import Node, Pull
-from probes.host_files import config, hidden, is_folder, needed, show_only
-from probes.runtime_config import Configuration
+from probes.host import files
+from probes.host.files import config, hidden, is_folder, needed, show_only
+from probes.host.runtime import Configuration
+from probes.plan import Node, Pull
 
 CONTAINERD = Node("containerd://2.0.0", "v1.33.0")
 SETTING = '[plugins."io.containerd.cri.v1.images".registry]\n  config_path = "{}"\n'
@@ -25,7 +25,7 @@ SETTING = '[plugins."io.containerd.cri.v1.images".registry]\n  config_path = "{}
 def all_shown() -> Iterator[None]:
     yield
     show_only([])
-    host_files._NEEDED.clear()
+    files._NEEDED.clear()
 
 
 def host(tmp_path: pathlib.Path, **files: str) -> str:

@@ -28,11 +28,11 @@ from kubectl_imagepull.node.frames import FrameReader
 from kubectl_imagepull.verdict import judge
 from probes import dns_lookup
 from probes.__main__ import Frames
-from probes.asked import Pull
-from probes.host_files import ResolvConf
-from probes.seen import Deadline
+from probes.answer import Deadline
+from probes.host.resolver import ResolvConf
+from probes.plan import Pull
 from probes.tls_handshake import trusting
-from probes.token import Login
+from probes.token_host import Login
 from probes.walk import Place, Walk
 
 NONCE = "0123456789abcdef"

@@ -10,7 +10,7 @@ import pytest
 
 from kubectl_imagepull.model import Subject, Vantage
 from kubectl_imagepull.verdict import judge
-from probes import host_files
+from probes.host import files as host_files
 from tests.build import observed
 from tests.probes.walking import HOST_PYTHON, case_of
 

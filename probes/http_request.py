@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 import urllib3
 import urllib3.exceptions
 
-from .seen import Address, Deadline, Stopwatch, Watchdog, network_outcome, printable
+from .answer import Address, Deadline, Stopwatch, Watchdog, network_outcome, printable
 from .tcp_connect import dial
 
 # unverified connections are made knowingly; a warning would be one more line in the pod's log

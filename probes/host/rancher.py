@@ -9,12 +9,12 @@ import dataclasses
 import re
 from typing import Any, Dict, List, Optional, Tuple
 
-from . import bounded
-from .asked import HUB, HUB_HOST, Node, Pull
-from .containerd_files import itself, with_tls
+from .. import bounded
+from ..answer import printable
+from ..plan import HUB, HUB_HOST, Node, Pull
+from .containerd import itself, with_tls
 from .endpoints import MOST_ENDPOINTS, Endpoint, Found, problem, split_url, surely_absent, unusable_files
-from .host_files import Config, booted_at, changed_at, config, files_in, is_folder, need, searchable
-from .seen import printable
+from .files import Config, booted_at, changed_at, config, files_in, is_folder, need, searchable
 
 
 def look(root: str, pull: Pull, node: Node) -> Found:

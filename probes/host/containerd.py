@@ -12,12 +12,12 @@ import posixpath
 import re
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from . import bounded
-from .asked import Node, Pull
+from .. import bounded
+from ..answer import printable
+from ..plan import Node, Pull
 from .endpoints import MOST_ENDPOINTS, Endpoint, Found, of_registry, problem, split_url, unusable_files
-from .host_files import config, files_in, hidden, is_folder, need, searchable
-from .runtime_settings import Version, effect
-from .seen import printable
+from .files import config, files_in, hidden, is_folder, need, searchable
+from .settings import Version, effect
 
 CONFIG = "/etc/containerd/config.toml"
 DEFAULT_PATHS = "/etc/containerd/certs.d:/etc/docker/certs.d"

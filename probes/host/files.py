@@ -1,4 +1,4 @@
-"""The node's own resolver files and CA bundle, read below a root.
+"""The host's files, read below a root.
 
 In a pod the host's /etc is mounted at ROOT/etc; on the workstation the root is empty. Symbolic links are followed as the
 host would follow them: an absolute link starts at ROOT again.
@@ -11,20 +11,8 @@ import stat
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
 
-from .seen import Seen
+from ..answer import Seen
 
-# The order in which Go's crypto/x509 looks for a bundle on Linux (go: src/crypto/x509/root_linux.go): the first that
-# exists is what a runtime trusts, unless its environment says otherwise.
-CA_BUNDLES = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/pki/tls/cacert.pem",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-)
-CA_FOLDERS = ("/etc/ssl/certs", "/etc/pki/tls/certs")
-"""Every file in these is read as well (root_unix.go loadSystemRoots)."""
 MAX_FILE = 4 << 20
 MAX_CONFIG = 1 << 20
 """No configuration by hand is as large, and reading one takes time."""
@@ -190,117 +178,3 @@ def booted_at() -> float:
             return next((float(line.split()[1]) for line in file if line.startswith("btime ")), 0.0)
     except (OSError, ValueError, IndexError):
         return 0.0
-
-
-@dataclass(frozen=True)
-class ResolvConf:
-    """What resolv.conf(5) says. ndots defaults to 1, servers to the local host as glibc and Go do."""
-
-    servers: Tuple[str, ...]
-    search: Tuple[str, ...] = ()
-    ndots: int = 1
-
-    def candidates(self, name: str) -> Tuple[str, ...]:
-        """The absolute names that are asked for name, in Go's order (go: src/net/dnsclient_unix.go nameList)."""
-        if name.endswith("."):
-            return (name,)
-        plain = name + "."
-        longer = tuple(f"{plain}{s.strip('.')}." for s in self.search if s.strip("."))
-        return (plain, *longer) if name.count(".") >= self.ndots else (*longer, plain)
-
-
-def resolv_conf(text: Optional[str]) -> Optional[ResolvConf]:
-    """Parse resolv.conf; None stays None. Three servers and six search domains count, as in Go and glibc."""
-    if text is None:
-        return None
-    servers: List[str] = []
-    search: Tuple[str, ...] = ()
-    ndots = 1
-    for line in text.splitlines():
-        words = line.split("#")[0].split(";")[0].split()
-        if len(words) < 2:
-            continue
-        if words[0] == "nameserver" and len(servers) < 3:
-            servers.append(words[1])
-        elif words[0] in ("search", "domain"):
-            search = tuple(words[1:7])
-        elif words[0] == "options":
-            for option in words[1:]:
-                if option.startswith("ndots:") and option[6:].isdigit():
-                    ndots = min(15, int(option[6:]))
-    return ResolvConf(tuple(servers) or ("127.0.0.1",), search, ndots)
-
-
-STUB = "127.0.0.53"
-SOCKETS = "/proc/net/udp"
-
-
-def stub_listens() -> bool:
-    """Whether systemd-resolved's stub can be asked on this network."""
-    try:
-        with open(SOCKETS) as file:
-            return any(line.split()[1:2] == ["3500007F:0035"] for line in file)
-    except OSError:
-        return False
-
-
-def stub_behind(root: str, own: Optional[ResolvConf]) -> Optional[ResolvConf]:
-    """What the host's resolv.conf says where it is a link to systemd-resolved's, in /run, which is not mounted; None where it is
-    not, or where the stub does not listen on this network. own: the kubelet's, which has the same search domains."""
-    try:
-        target = os.readlink(f"{root}/etc/resolv.conf")
-    except OSError:
-        return None
-    if not target.endswith("systemd/resolve/stub-resolv.conf") or not stub_listens():
-        return None
-    return ResolvConf((STUB,), own.search if own else (), own.ndots if own else 1)
-
-
-def hosts_addresses(text: Optional[str], name: str) -> Tuple[str, ...]:
-    """The addresses that a hosts file gives to name (any case, trailing dot ignored)."""
-    wanted = name.rstrip(".").lower()
-    found: List[str] = []
-    for line in (text or "").splitlines():
-        words = line.split("#")[0].split()
-        if len(words) > 1 and wanted in (w.rstrip(".").lower() for w in words[1:]) and words[0] not in found:
-            found.append(words[0].split("%")[0])
-    return tuple(found)
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """What a Go runtime on a host trusts. name: the file on the host; files: (path on the host, path to open here)."""
-
-    name: str
-    files: Tuple[Tuple[str, str], ...]
-
-    def newest(self, root: str) -> Tuple[str, float]:
-        """(file, when it was changed) of the one that was changed last."""
-        return max(((path, changed_at(root, path)) for path, _ in self.files), key=lambda both: both[1])
-
-
-def ca_bundle(root: str, file: str = "", folders: str = "") -> Optional[Bundle]:
-    """The bundle that a Go runtime on this host loads; None where none is readable.
-
-    file, folders: SSL_CERT_FILE and SSL_CERT_DIR of its environment, which stand for the usual places.
-    """
-    found: List[Tuple[str, str]] = []
-    for path in (file,) if file else CA_BUNDLES:
-        where = below(root, path)
-        if where is not None and os.access(where, os.R_OK) and os.path.isfile(where):
-            found.append((path, where))
-            break
-    if file:
-        need(root, file, "File")
-    for folder in folders.split(":") if folders else ():
-        need(root, folder, "Directory")
-    if file and not found:
-        return None  # it is somewhere that is not mounted
-    known = {where for _, where in found}
-    for folder in folders.split(":") if folders else CA_FOLDERS:
-        for path in files_in(root, folder, "", 1000):
-            where = below(root, path)
-            if where is not None and where not in known and os.access(where, os.R_OK) and os.path.isfile(where):
-                known.add(where)
-                found.append((path, where))
-    return Bundle(found[0][0], tuple(found)) if found else None

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
-from .asked import Pull
-from .bounded import without_logins
-from .host_files import below, config, is_folder, need
-from .seen import Seen, printable
+from ..answer import Seen, printable
+from ..bounded import without_logins
+from ..plan import Pull
+from .files import below, config, is_folder, need
 
 MOST_ENDPOINTS = 8
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
 from urllib.parse import urlencode, urlsplit
 
-from .http_ask import Reply
-from .seen import printable
+from .answer import printable
+from .http_request import Reply
 
 
 @dataclass(frozen=True)

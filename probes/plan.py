@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Tuple
 
-from .token import Login
+from .token_host import Login
 
 HUB = "docker.io"
 HUB_HOST = "registry-1.docker.io"

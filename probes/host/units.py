@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 from urllib.parse import urlsplit
 
-from .asked import Node
+from ..answer import printable
+from ..plan import Node
 from .endpoints import good_host
-from .host_files import config, files_in, need
-from .seen import printable
+from .files import config, files_in, need
 
 UNITS = {
     "containerd": ("containerd",),

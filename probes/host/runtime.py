@@ -6,13 +6,38 @@ Read from the host's files, as the runtime that the node names reads them.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Mapping, Optional
 
-from . import containerd_files, crio_files, rancher_files
-from .asked import Node, Pull
+from ..plan import Node, Pull
+from . import containerd, crio, rancher
 from .endpoints import Found, of_registry
-from .host_files import booted_at, ca_bundle, is_folder
-from .unit_files import Host, proxies_of, proxy_for, unit_of
+from .files import booted_at, is_folder
+from .trust import ca_bundle
+from .units import Host, Unit, proxies_of, proxy_for, unit_of
+
+Reader = Callable[[str, Pull, Node, Unit], Found]
+"""(root of the host's files, image, node, the runtime's unit) -> the endpoints of the image."""
+
+
+def _containerd(root: str, pull: Pull, node: Node, unit: Unit) -> Found:
+    named = unit.option("--config", "-c") if unit.name == "containerd" else ""
+    return containerd.look(
+        root, pull, node, named or (containerd.CONFIG if unit.start and unit.name == "containerd" else "")
+    )
+
+
+def _docker(root: str, pull: Pull, node: Node, unit: Unit) -> Found:
+    return Found("unknown", (of_registry(pull),), "the configuration of docker")
+
+
+READERS: Mapping[str, Reader] = {
+    "containerd": _containerd,
+    "cri-o": lambda root, pull, node, unit: crio.look(root, pull, node),
+    "k3s": lambda root, pull, node, unit: rancher.look(root, pull, node),
+    "rke2": lambda root, pull, node, unit: rancher.look(root, pull, node),
+    "docker": _docker,
+}
+"""Family of the node's runtime (`Node.family`) -> who reads its configuration; containerd's for an unknown one."""
 
 
 class Configuration:
@@ -45,16 +70,10 @@ class Configuration:
         return f"through proxy {proxy.label} ({self.proxies.source})" if proxy is not None else ""
 
     def _look(self, pull: Pull) -> Found:
-        family = self._node.family
-        if not self._visible or family == "docker":
-            return Found("unknown", (of_registry(pull),), "the configuration of docker" if family == "docker" else "")
-        if family == "cri-o":
-            return crio_files.look(self._root, pull, self._node)
-        if family in ("k3s", "rke2"):
-            return rancher_files.look(self._root, pull, self._node)
-        named = self._unit.option("--config", "-c") if self._unit.name == "containerd" else ""
-        known = named or (containerd_files.CONFIG if self._unit.start and self._unit.name == "containerd" else "")
-        return containerd_files.look(self._root, pull, self._node, known)
+        read = READERS.get(self._node.family, _containerd)
+        return (
+            read(self._root, pull, self._node, self._unit) if self._visible else Found("unknown", (of_registry(pull),))
+        )
 
     def _ages(self) -> Dict[str, Any]:
         """When the system's bundle was changed and when the node was booted: a bundle that is older is loaded for sure."""

@@ -10,11 +10,11 @@ import dataclasses
 import re
 from typing import Any, Dict, List, Optional, Tuple
 
-from . import bounded
-from .asked import HUB, HUB_HOST, Node, Pull
+from .. import bounded
+from ..answer import printable
+from ..plan import HUB, HUB_HOST, Node, Pull
 from .endpoints import MOST_ENDPOINTS, Endpoint, Found, good_host, problem
-from .host_files import booted_at, changed_at, config, files_in, is_folder, need, searchable
-from .seen import printable
+from .files import booted_at, changed_at, config, files_in, is_folder, need, searchable
 
 CONFIG = "/etc/containers/registries.conf"
 DROP_INS = "/etc/containers/registries.conf.d"
