@@ -217,7 +217,7 @@ def load() -> Mapping[str, Entry]:
 @cache
 def _all() -> Mapping[str, Entry]:
     entries: dict[str, Entry] = {}
-    for file in sorted(file.name for file in resources.files(__package__).iterdir()):
+    for file in sorted(file.name for file in resources.files(__package__).joinpath("causes").iterdir()):
         if file.endswith(".yaml"):
             entries.update(_group(file.removesuffix(".yaml")))
     for one in entries.values():
@@ -229,16 +229,21 @@ def _all() -> Mapping[str, Entry]:
 
 @cache
 def _group(group: str) -> Mapping[str, Entry]:
-    file = resources.files(__package__).joinpath(f"{group}.yaml")
+    file = resources.files(__package__).joinpath("causes", f"{group}.yaml")
     try:
         text = file.read_text(encoding="utf-8")
     except OSError:
         return MappingProxyType({})
-    # libyaml's loader, where it was built in, takes a tenth of the time
-    said = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    said = read_yaml(text)
     if not isinstance(said, dict):
         raise CatalogueError(f"{group}.yaml: not a mapping of causes")
     return MappingProxyType({cause: parse(cause, fields, f"{group}.yaml") for cause, fields in said.items()})
+
+
+def read_yaml(text: str) -> Any:
+    """The value of a YAML document of the package."""
+    # libyaml's loader, where it was built in, takes a tenth of the time
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def parse(cause: str, fields: Any, where: str) -> Entry:
@@ -264,31 +269,32 @@ def parse(cause: str, fields: Any, where: str) -> Entry:
         means=_text(fields["means"], f"{at}: means"),
         confirmed_by=tuple(_text(one, f"{at}: confirmed_by") for one in _list(fields["confirmed_by"], at)),
         confused_with=MappingProxyType({_text(k, at): _text(v, f"{at}: {k}") for k, v in confused.items()}),
-        fixes=tuple(_fix(way, f"{at}: fixes") for way in _list(fields["fixes"], at)),
+        fixes=tuple(parse_fix(way, f"{at}: fixes") for way in _list(fields["fixes"], at)),
         prevention=_text(fields["prevention"], f"{at}: prevention"),
     )
 
 
-def _fix(way: Any, at: str) -> FixTemplate:
+def parse_fix(way: Any, at: str, more: frozenset[str] = frozenset()) -> FixTemplate:
+    """A fix from its YAML value. at: where it stands; more: fields beside FIELDS. Raises CatalogueError."""
     _keys(way, {"text", "actions", "applicability"}, at, {"actor", "when"})
     if way["applicability"] not in get_args(Applicability):
         raise CatalogueError(f"{at}: applicability {way['applicability']!r}")
-    actions = tuple(_action(one, f"{at}: action") for one in _list(way["actions"], at))
+    actions = tuple(_action(one, f"{at}: action", more) for one in _list(way["actions"], at))
     actor = _text(way.get("actor", ""), f"{at}: actor")
     if actor and actor not in ACTORS:
         raise CatalogueError(f"{at}: actor {actor!r} is not of {', '.join(sorted(ACTORS))}")
     when = tuple(_text(one, f"{at}: when") for one in _list(way.get("when", []), at))
     if set(when) - set(WHEN):
         raise CatalogueError(f"{at}: when: {', '.join(sorted(set(when) - set(WHEN)))} is no condition")
-    return FixTemplate(_template(way["text"], f"{at}: text"), actions, way["applicability"], actor, when)
+    return FixTemplate(_template(way["text"], f"{at}: text", more), actions, way["applicability"], actor, when)
 
 
-def _action(value: Any, at: str) -> Action:
+def _action(value: Any, at: str, more: frozenset[str]) -> Action:
     try:
         action = parse_action(value)
     except ValueError as error:
         raise CatalogueError(f"{at}: {error}") from error
-    unknown = used_fields(action) - set(FIELDS)
+    unknown = used_fields(action) - set(FIELDS) - more
     if unknown:
         raise CatalogueError(f"{at}: {', '.join(sorted(unknown))} is no field: {value!r}")
     return action
@@ -314,14 +320,15 @@ def _text(value: Any, at: str) -> str:
     return value.strip()
 
 
-def _template(value: Any, at: str) -> str:
+def _template(value: Any, at: str, more: frozenset[str] = frozenset()) -> str:
     text = _text(value, at)
     try:
         names = {name for _, name, spec, conversion in string.Formatter().parse(text) if name is not None}
     except ValueError as error:
         raise CatalogueError(f"{at}: {error}: {text!r}") from error
-    if names - set(FIELDS):
-        raise CatalogueError(f"{at}: {', '.join(sorted(names - set(FIELDS)))} is no field: {text!r}")
+    unknown = names - set(FIELDS) - more
+    if unknown:
+        raise CatalogueError(f"{at}: {', '.join(sorted(unknown))} is no field: {text!r}")
     return text
 
 

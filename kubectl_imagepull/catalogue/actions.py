@@ -20,6 +20,11 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """Nothing is done: the kubelet tries again by itself."""
+
+
+@dataclass(frozen=True)
 class SetImage:
     """The container gets another image."""
 
@@ -69,25 +74,34 @@ class RemovePullSecret:
     """A template of the secret's name."""
 
 
-Action = Run | SetImage | PatchTemplate | PatchContainer | Restart | RecreatePod | AddPullSecret | RemovePullSecret
+Action = Run | Wait | SetImage | PatchTemplate | PatchContainer | Restart | RecreatePod | AddPullSecret | RemovePullSecret
 
 _CREATE = (
     "kubectl -n {{namespace}} create secret docker-registry {0} --docker-server={{server}}"
     ' --docker-username={{username}} --docker-password="$TOKEN"'
 )
-RUNS: Mapping[str, str] = {
-    "command": "{0}",
-    "create-pull-secret": _CREATE,
-    "replace-pull-secret": f"{_CREATE} --dry-run=client -o yaml | kubectl apply -f -",
+RUNS: Mapping[str, tuple[str, ...]] = {
+    "command": ("{0}",),
+    "node-command": ("{0}",),
+    "create-pull-secret": (_CREATE,),
+    "replace-pull-secret": (f"{_CREATE} --dry-run=client -o yaml | kubectl apply -f -",),
     # the entries for other registries stay
     "extend-pull-secret": (
         'kubectl -n {{namespace}} get secret {0} -o json | jq --arg user {{username}} --arg token "$TOKEN"'
         ' \'.data[".dockerconfigjson"] |= (@base64d | fromjson | .auths["{{entry}}"] ='
-        " {{{{username: $user, password: $token}}}} | tojson | @base64)' | kubectl replace -f -"
+        " {{{{username: $user, password: $token}}}} | tojson | @base64)' | kubectl replace -f -",
     ),
-    "probe-node": "kubectl imagepull probe-node {{node}} --registry {0}",
+    "probe-node": ("kubectl imagepull probe-node {{node}} --registry {0}",),
+    # the first two on the machine that has built it, the last on the node
+    "load-image": (
+        "kind load docker-image {0}",
+        "minikube image load {0}",
+        "ctr -n k8s.io images import <file>.tar",
+    ),
 }
-"""Actions that are one command for every owner, with the place of their parameter."""
+"""Actions that are the same commands for every owner, with the place of their parameter."""
+ON_NODE = frozenset({"node-command", "node-config"})
+"""Actions that run on the node; the others run where kubectl does."""
 
 
 def parse_action(value: Any) -> Action:
@@ -101,16 +115,30 @@ def parse_action(value: Any) -> Action:
     name, parameter = next(iter(value.items()))
     if name in _PATCHES and isinstance(parameter, dict) and parameter:
         return _PATCHES[name](parameter)
+    if name == "node-config" and isinstance(parameter, dict):
+        return _node_config(parameter)
     if not isinstance(parameter, str) or not parameter:
         raise ValueError(f"{name}: {parameter!r} is no parameter")
     if name in RUNS:
-        return Run(name, (parse(RUNS[name].format(parameter)),))
+        return Run(name, tuple(parse(template.format(parameter)) for template in RUNS[name]))
     if name in _WORDS:
         return _WORDS[name](template_word(parameter))
     raise ValueError(f"{name!r} is no action")
 
 
-_BARE: Mapping[str, Callable[[], Action]] = {"restart": Restart, "recreate-pod": RecreatePod}
+def _node_config(parameter: Mapping[str, Any]) -> Run:
+    """A file on the node with this text. reload: the unit that reads it again, where it does not by itself."""
+    file, content, unit = parameter.get("file"), parameter.get("text"), parameter.get("reload", "")
+    if set(parameter) - {"file", "text", "reload"} or not all(isinstance(t, str) for t in (file, content, unit)):
+        raise ValueError("node-config: takes file, text and reload")
+    # to printf `%` and backslashes mean something
+    escaped = str(content).replace("\\", "\\\\").replace("%", "%%").replace("\n", "\\n")
+    if "'" in escaped:
+        raise ValueError("node-config: ' in a text")
+    return Run("node-config", (parse(f"printf '{escaped}' > {file}" + (f" && systemctl reload {unit}" if unit else "")),))
+
+
+_BARE: Mapping[str, Callable[[], Action]] = {"restart": Restart, "recreate-pod": RecreatePod, "wait": Wait}
 _PATCHES: Mapping[str, Callable[[Mapping[str, Any]], Action]] = {
     "patch-template": PatchTemplate,
     "patch-container": PatchContainer,

@@ -10,7 +10,7 @@ from pathlib import Path
 from . import Entry, fill, load
 from .view import fixes_of
 
-NOTE = "<!-- Written by `python -m kubectl_imagepull.catalogue.docs` from kubectl_imagepull/catalogue/*.yaml -->"
+NOTE = "<!-- Written by `python -m kubectl_imagepull.catalogue.docs` from kubectl_imagepull/catalogue/causes -->"
 
 
 def pages() -> dict[str, str]:

@@ -6,7 +6,7 @@ What differs between the kinds of owners stands in KINDS and nowhere else.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..command import (
     argv,
     fill,
     fill_word,
+    join,
     named,
     parse,
     text,
@@ -33,6 +34,7 @@ from .actions import (
     Restart,
     Run,
     SetImage,
+    Wait,
     template_word,
 )
 
@@ -112,7 +114,7 @@ def render(action: Action, at: Place) -> tuple[Command, ...]:
         return tuple(fill(command, at.values) for command in action.commands)
     if isinstance(action, (AddPullSecret, RemovePullSecret)):
         return (_account(action, at),)
-    if at.kind is STATIC:
+    if isinstance(action, Wait) or at.kind is STATIC:
         return ()
     if isinstance(action, RecreatePod):
         return _recreated(at)
@@ -133,6 +135,11 @@ def render(action: Action, at: Place) -> tuple[Command, ...]:
     if not at.kind.template:
         return ()
     return _patched(action, at)
+
+
+def lines(actions: Iterable[Action], at: Place) -> tuple[str, ...]:
+    """The commands of actions as they are printed, one line each. Raises Unfit as `render` does, and for a control character."""
+    return tuple(join(command) for action in actions for command in render(action, at))
 
 
 def fill_last(template: str, last: Word, at: Place) -> Command:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..command import Unfit, join
+from ..command import Unfit
 from ..model import Applicability
 from . import Entry, FixTemplate, fill, fitting, stand_ins
-from .render import ANY, Place, render
+from .render import ANY, Place, lines
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,10 @@ def _view(entry: Entry, template: FixTemplate, values: Mapping[str, str]) -> Fix
     unfilled = stand_ins()
     known = {name: value for name, value in fitting(values).items() if name in values}
     try:
-        commands = _lines(template, Place(ANY, {**unfilled, **known}))
+        commands = lines(template.actions, Place(ANY, {**unfilled, **known}))
     except Unfit:
-        commands = _lines(template, Place(ANY, unfilled))
+        commands = lines(template.actions, Place(ANY, unfilled))
     return FixView(
         fill(template.text, values), commands, template.applicability, template.actor or entry.actor, template.condition
     )
 
-
-def _lines(template: FixTemplate, at: Place) -> tuple[str, ...]:
-    return tuple(join(command) for action in template.actions for command in render(action, at))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ... import catalogue
 from ...catalogue import FixTemplate
-from ...catalogue.actions import Action, RecreatePod, SetImage
-from ...catalogue.render import KINDS, Place, kind_of, render
-from ...command import Blank, Unfit, join
+from ...catalogue.actions import Action, RecreatePod, SetImage, Wait
+from ...catalogue.render import KINDS, Place, kind_of, lines
+from ...command import Blank, Unfit
 from ...model import HOPS, Applicability, Case, Finding, Fix, Manifest
 from ..actor import actor_of
 from ..clouds import node_fixes
@@ -30,8 +30,8 @@ def fixes_for(case: Case, finding: Finding, passed: bool = False) -> tuple[Fix, 
     """
     if passed:
         return (_retry(case, finding),)
-    fixes = [*_image_fixes(case, finding), *(_noted(case, (), fix) for fix in node_fixes(case, finding.cause))]
     at, names = place_of(case, finding), _for_titles(case, finding)
+    fixes = [*_image_fixes(case, finding), *(_noted(case, (), fix) for fix in node_fixes(case, finding.cause, at))]
     actor = actor_of(case, finding)
     for template in catalogue.entry(finding.cause).fixes:
         if all(CONDITIONS[condition](case, finding) for condition in template.when):
@@ -52,7 +52,7 @@ def _fix(case: Case, template: FixTemplate, actor: str, names: dict[str, str], a
         commands = lines(template.actions, at)
     except (KeyError, Unfit):
         return []
-    if template.actions and not commands:
+    if not commands and any(action != Wait() for action in template.actions):
         return []
     applicability = template.applicability
     if applicability == "safe" and RecreatePod() in template.actions and not at.kind.makes_pods:
@@ -72,11 +72,6 @@ def place_of(case: Case, finding: Finding) -> Place:
         lost=finding.cause in LOST,
         account=None if unread else facts.account_secrets,
     )
-
-
-def lines(actions: Iterable[Action], at: Place) -> tuple[str, ...]:
-    """The commands of actions as they are printed, one line each. Raises Unfit."""
-    return tuple(join(command) for action in actions for command in render(action, at))
 
 
 def works_now(case: Case, finding: Finding) -> bool:

@@ -16,7 +16,7 @@ from kubectl_imagepull.catalogue import docs
 from kubectl_imagepull.catalogue.view import fixes_of
 
 ROOT = Path(__file__).parents[3]
-FILES = sorted((ROOT / "kubectl_imagepull" / "catalogue").glob("*.yaml"))
+FILES = sorted((ROOT / "kubectl_imagepull" / "catalogue" / "causes").glob("*.yaml"))
 
 # Every cause and who acts. An id is never reused or renamed after a release.
 VOCABULARY = {
