@@ -150,10 +150,10 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "docker": "",
     }
 )
-"""What a way to mend may be tied to, and how that is said where it is not known whether it holds; `verdict.fixes` says when each
+"""What a fix may be tied to, and how that is said where it is not known whether it holds; `verdict.fixes` says when each
 does."""
 ACTORS = frozenset({"you", "cluster", "network", "registry", "nobody"})
-"""Who can mend it; an entry may name two, joined by "or"."""
+"""Who can fix it; an entry may name two, joined by "or"."""
 
 
 class CatalogueError(ValueError):

@@ -11,10 +11,11 @@ import difflib
 import json
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TextIO
 
 from .. import catalogue
+from ..catalogue import reasons
+from ..catalogue.reasons import Reason
 from ..catalogue.view import fixes_of
 from ..image.messages import Classified, classify
 from ..image.wording import as_text, printable
@@ -22,112 +23,6 @@ from ..redaction import hide
 
 API_VERSION = "imagepull.dev/v1alpha1"
 WIDTH = 80
-
-
-@dataclass(frozen=True)
-class Reason:
-    """A waiting reason of the kubelet. says: paragraphs; see: causes that stand "
-    "behind it, likeliest first."""
-
-    name: str
-    says: tuple[str, ...]
-    see: tuple[str, ...]
-
-
-# kubernetes pkg/kubelet/images/{types,image_manager}.go, pkg/kubelet/kubelet.go (back-off)
-BACK_OFF = (
-    "The waits between attempts are 10 s, 20 s, 40 s, 80 s, 160 s and then 300 s "
-    "each time, counted for each pod and image "
-    "string. They are not shared between pods: a new pod tries at once, so deleting "
-    "the pod (its owner makes a new one) is "
-    "how not to wait. Mending the cause is enough otherwise: the next attempt is "
-    "never more than five minutes away."
-)
-REASONS = {
-    reason.name.lower(): reason
-    for reason in (
-        Reason(
-            "ErrImagePull",
-            (
-                "An attempt to pull the image has just failed. The waiting message is the "
-                "runtime's own error; the event "
-                '`Failed to pull image "…"` holds the same text. After a moment the reason '
-                "becomes ImagePullBackOff, and "
-                "ErrImagePull again at the next attempt: the two take turns and mean the same trouble.",
-                BACK_OFF,
-            ),
-            (
-                "auth.denied_or_missing",
-                "image.tag_unknown",
-                "auth.no_credentials",
-                "net.timeout",
-                "rate.registry_limit",
-            ),
-        ),
-        Reason(
-            "ImagePullBackOff",
-            (
-                "An attempt to pull the image failed before (ErrImagePull), and the kubelet "
-                "waits before the next one. "
-                "Since 1.32 the waiting message carries the error of that attempt; before, only the event "
-                '`Failed to pull image "…"` has it, and events are gone after an hour.',
-                BACK_OFF,
-            ),
-            (
-                "auth.denied_or_missing",
-                "image.tag_unknown",
-                "auth.no_credentials",
-                "net.timeout",
-                "backoff.only",
-            ),
-        ),
-        Reason(
-            "ErrImageNeverPull",
-            (
-                "imagePullPolicy is Never, so nothing is pulled, and the kubelet found no image "
-                "that this pod may use. From "
-                "1.35 on the same words can stand for an image that is on the node, but was "
-                "pulled with a secret that this "
-                "pod does not have.",
-            ),
-            ("image.never_pull_absent", "auth.cached_image_denied"),
-        ),
-        Reason(
-            "InvalidImageName",
-            ("The image string does not parse. Nothing is pulled and no registry is asked until it is changed.",),
-            ("reference.invalid",),
-        ),
-        Reason(
-            "ImageInspectError",
-            (
-                "The kubelet asked the runtime whether the image is there, and that failed: the "
-                "runtime is sick, or its "
-                "store is damaged. No registry was asked. Since 1.32 the message has an empty name in it.",
-            ),
-            ("storage.other", "runtime.unavailable"),
-        ),
-        Reason(
-            "RegistryUnavailable",
-            (
-                "CRI-O (1.28 and later) says so when the registry refuses the connection, and "
-                "the kubelet (1.28 and later) "
-                "shows it in the place of ErrImagePull. Other runtimes never lead to this reason.",
-                BACK_OFF,
-            ),
-            ("net.refused", "registry.unavailable"),
-        ),
-        Reason(
-            "SignatureValidationFailed",
-            (
-                "CRI-O (1.28 and later) refused the image because of its signature policy, and "
-                "the kubelet (1.28 and later) "
-                "shows that in the place of ErrImagePull.",
-                BACK_OFF,
-            ),
-            ("policy.signature",),
-        ),
-    )
-}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -143,8 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
-    """Explain one thing; asks no cluster. -> 0 explained, 2 it is not known what "
-    "was meant (one line on err)."""
+    """Explain one thing; asks no cluster. -> 0 explained, 2 it is not known what was meant (one line on err)."""
     what: str | None = args.what
     if (what is None) == (args.message is None):
         return _trouble(
@@ -158,8 +52,8 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         _write(out, args.output, _of_message(found), _message_as_json(found))
         return 0
     name = what.strip()
-    if name.lower() in REASONS:
-        reason = REASONS[name.lower()]
+    if name.lower() in reasons.load():
+        reason = reasons.load()[name.lower()]
         _write(
             out,
             args.output,
@@ -187,7 +81,7 @@ def _trouble(err: TextIO, what: str) -> int:
 
 
 def _unknown(name: str) -> str:
-    names = [*catalogue.load(), *(reason.name for reason in REASONS.values())]
+    names = [*catalogue.load(), *(reason.name for reason in reasons.load().values())]
     by_lower = {one.lower(): one for one in names}
     close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
     # a group, or the part after the dot

@@ -237,12 +237,12 @@ def _check_digest(digest: str) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------
-# What is wrong with a text that does not parse. Each check looks for one mistake and may mend it; the first
-# that applies names the mistake, and what is left to mend is mended in the same way, so that several slips at
+# What is wrong with a text that does not parse. Each check looks for one mistake and may fix it; the first
+# that applies names the mistake, and what is left is fixed in the same way, so that several slips at
 # once still lead to one suggestion.
 
 _SHOWN = 80
-_MENDED = 4096  # longer texts are not mended: nobody wrote them by hand
+_FIXED = 4096  # longer texts are not fixed: nobody wrote them by hand
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _WEB_SITES = frozenset({"github.com", "gitlab.com", "bitbucket.org", "www.docker.com", "docs.docker.com"})
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
@@ -266,7 +266,7 @@ _SEPARATED_DIGEST = re.compile(r"(sha256|sha384|sha512)[-=_/]([0-9A-Fa-f]+)", re
 class _Mistake:
     id: str
     sentence: str
-    mended: str | None = None
+    fixed: str | None = None
 
 
 def _shown(text: str) -> str:
@@ -280,12 +280,12 @@ def _diagnose(text: str, legacy: bool, grammar_error: str, depth: int = 0) -> In
     if found is None:
         found = _Mistake("format", f'"{_shown(text)}" is not of the form [host[:port]/]path[:tag][@digest]')
     suggestion = None
-    if found.mended is not None and found.mended != text and len(text) <= _MENDED and depth < 6:
+    if found.fixed is not None and found.fixed != text and len(text) <= _FIXED and depth < 6:
         try:
-            _parse(found.mended, legacy)
-            suggestion = found.mended
+            _parse(found.fixed, legacy)
+            suggestion = found.fixed
         except _GrammarError as wrong:
-            suggestion = _diagnose(found.mended, legacy, str(wrong), depth + 1).suggestion
+            suggestion = _diagnose(found.fixed, legacy, str(wrong), depth + 1).suggestion
     sentence = found.sentence
     if suggestion is not None:
         sentence += f": write {_shown(suggestion)}"
@@ -365,9 +365,9 @@ def _white_space_inside(text: str, error: str) -> _Mistake | None:
     found = re.search(r"\s", text)
     if found is None:
         return None
-    mended = _BLANK_AT_SEPARATOR.sub("", text) if len(text) <= _MENDED else text
+    fixed = _BLANK_AT_SEPARATOR.sub("", text) if len(text) <= _FIXED else text
     kind, words = ("line-break", "a line break") if found.group() in "\r\n" else ("white-space", "a space")
-    return _Mistake(kind, f'{words} is in the image "{_shown(text)}"', mended if mended != text else None)
+    return _Mistake(kind, f'{words} is in the image "{_shown(text)}"', fixed if fixed != text else None)
 
 
 def _control_character(text: str, error: str) -> _Mistake | None:
@@ -383,14 +383,14 @@ def _control_character(text: str, error: str) -> _Mistake | None:
 def _not_ascii(text: str, error: str) -> _Mistake | None:
     if text.isascii():
         return None
-    mended = text.translate(_LOOKALIKES).translate({ord(c): None for c in _INVISIBLE + _QUOTES})
+    fixed = text.translate(_LOOKALIKES).translate({ord(c): None for c in _INVISIBLE + _QUOTES})
     first = next(c for c in text if ord(c) > 127)
     shown = first if first.isprintable() else ""
     return _Mistake(
         "not-ascii",
         f'the character {shown}{" " if shown else ""}(U+{ord(first):04X}) in "{_shown(text)}" cannot be '
         "part of an image",
-        mended if mended.isascii() else None,
+        fixed if fixed.isascii() else None,
     )
 
 
@@ -446,8 +446,8 @@ def _digest_part(text: str, error: str) -> _Mistake | None:
 def _digest_without_colon(text: str, name: str, digest: str) -> _Mistake:
     separated = _SEPARATED_DIGEST.fullmatch(digest)
     if separated:
-        mended = f"{name}@{separated.group(1)}:{separated.group(2)}".lower() if name.islower() else None
-        return _Mistake("digest-separator", f'a colon belongs behind the algorithm in "{_shown(text)}"', mended)
+        fixed = f"{name}@{separated.group(1)}:{separated.group(2)}".lower() if name.islower() else None
+        return _Mistake("digest-separator", f'a colon belongs behind the algorithm in "{_shown(text)}"', fixed)
     if re.fullmatch(r"[0-9A-Fa-f]{32,}", digest):
         known = {length: algorithm for algorithm, length in _HEX_LENGTH.items()}.get(len(digest))
         return _Mistake(
@@ -515,9 +515,9 @@ def _slashes(text: str, error: str) -> _Mistake | None:
     if slash and not last.partition(":")[0]:
         # "docker.io/" and "nginx/": what stays must not turn a host into an image on Docker Hub
         host = "/" not in head and ("." in head or ":" in head or head == "localhost")
-        mended = None if host else f"{head.rstrip('/')}{last}{at}{digest}"
+        fixed = None if host else f"{head.rstrip('/')}{last}{at}{digest}"
         words = f'"{_shown(text)}" names a registry but no image' if host else f'"{_shown(text)}" ends with a slash'
-        return _Mistake("no-image" if host else "trailing-slash", words, mended)
+        return _Mistake("no-image" if host else "trailing-slash", words, fixed)
     if "//" in left:
         return _Mistake(
             "double-slash",
@@ -590,8 +590,8 @@ def _path_part(text: str, error: str) -> _Mistake | None:
             "path-characters", f'"{_shown(bad.group())}" in "{_shown(text)}" cannot be part of an image name'
         )
     if "lowercase" in error:
-        mended = (f"{first}/" if hosted else "") + name.lower() + path[len(name) :] + text[len(left) :]
-        return _Mistake("upper-case", f'an image name is lower case, not as in "{_shown(text)}"', mended)
+        fixed = (f"{first}/" if hosted else "") + name.lower() + path[len(name) :] + text[len(left) :]
+        return _Mistake("upper-case", f'an image name is lower case, not as in "{_shown(text)}"', fixed)
     if "64-byte" in error:
         return _Mistake(
             "hex-name",
@@ -658,11 +658,11 @@ def _remarks(reference: Reference) -> Iterator[Remark]:
             text.lower() if not reference.tag and not reference.digest else None,
         )
     if reference.domain == "hub.docker.com":
-        mended = _web_address(text)
+        fixed = _web_address(text)
         yield Remark(
             "web-address",
             "hub.docker.com is Docker Hub's web site, no registry",
-            mended if mended != text else None,
+            fixed if fixed != text else None,
         )
     if reference.tag and reference.digest:
         yield Remark("tag-not-used", f"with a digest the tag {_shown(reference.tag)} is not looked up")

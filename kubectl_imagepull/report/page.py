@@ -73,7 +73,7 @@ def _section(group: Sequence[tuple[Case, Verdict]], number: int) -> str:
     if reasons:
         parts += ["<section><h3>Why</h3><ul>", *reasons, "</ul></section>"]
     if found.fixes:
-        name = "To mend it" if not good else "To go on"
+        name = "To fix it" if not good else "To go on"
         parts += [f"<section><h3>{name}</h3><ol>", *(_fix(fix, found) for fix in found.fixes), "</ol></section>"]
     if found.hops:
         parts += ["<section><h3>The path of the pull</h3>", f'<div class="picture">{picture(found.hops)}</div>']

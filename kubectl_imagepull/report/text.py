@@ -1,4 +1,4 @@
-"""The report for a terminal: path first, then the verdict, its evidence, and how to mend it last."""
+"""The report for a terminal: path first, then the verdict, its evidence, and how to fix it last."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _same(line: HopLine, others: list[HopLine]) -> bool:
 
 
 def verdict(case: Case, found: Verdict, style: Style) -> str:
-    """Verdict, evidence, the runtime's own words once, and the ways to mend it."""
+    """Verdict, evidence, the runtime's own words once, and the fixes."""
     if found.exit_code == 0:
         return _no_problem(case, found, style)
     lines = [""]

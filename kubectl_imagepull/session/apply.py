@@ -89,7 +89,7 @@ class Change:
     pod: str = ""
     """Name of the pod that is deleted afterwards, so that its owner makes a new one; "" for none."""
     later: str = ""
-    """What is left to do where no pod of now is mended by it, "" where the pod can be waited for."""
+    """What is left to do where it fixes no pod of now, "" where the pod can be waited for."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Preview:
 
 
 def plan(api: Api, case: Case, verdict: Verdict, tag: str) -> Change:
-    """The change that mends a case. tag: the one that the user asked for. Raises Refused."""
+    """The change that fixes a case. tag: the one that the user asked for. Raises Refused."""
     target, owner = case.target, case.target.owner
     finding = Finding(verdict.cause, verdict.subject, verdict.confidence, verdict.hop, "")
     if owner is None:
@@ -131,7 +131,7 @@ def plan(api: Api, case: Case, verdict: Verdict, tag: str) -> Change:
     if tags:
         asked = case.facts.reference.asked
         raise Refused(f"no tag is near to {asked}; --tag TAG chooses one (there are {', '.join(tags)})")
-    raise Refused(f"{verdict.cause} is not mended by a change that could be made from here")
+    raise Refused(f"{verdict.cause} is fixed by no change that could be made from here")
 
 
 def _new_pod(case: Case, what: str) -> Change:
@@ -145,7 +145,7 @@ def _new_pod(case: Case, what: str) -> Change:
 
 def _tagged(case: Case, verdict: Verdict, tag: str) -> str:
     if not verdict.cause.startswith(("image.", "reference.")):
-        raise Refused(f"another tag does not mend {verdict.cause}")
+        raise Refused(f"another tag does not fix {verdict.cause}")
     repository = case.facts.reference.repository
     image = f"{repository}:{tag}"
     try:

@@ -74,7 +74,7 @@ def account(namespace: str, name: str) -> dict[str, Any]:
 Ran = subprocess.CompletedProcess[str]
 
 
-def mend(cluster: Cluster, namespace: str, what: str, *flags: str, answer: str = "") -> Ran:
+def fix(cluster: Cluster, namespace: str, what: str, *flags: str, answer: str = "") -> Ran:
     """`why --apply`. what: the name of a Deployment, or KIND/NAME."""
     target = what if "/" in what else f"deploy/{what}"
     words = ["imagepull", "why", target, "-n", namespace, "--apply", *flags]
@@ -135,7 +135,7 @@ class Watching:
             pid = int(below[0])
 
 
-MENDED: Mapping[str, tuple[Sequence[str], str]] = {
+FIXED: Mapping[str, tuple[Sequence[str], str]] = {
     "leading-v": (["--yes"], ""),
     "scheme": (["--yes"], ""),
     "other-tag": (["--yes", "--tag", "1.35"], ""),
@@ -146,22 +146,22 @@ MENDED: Mapping[str, tuple[Sequence[str], str]] = {
 
 
 @pytest.fixture(scope="module")
-def mended(cluster: Cluster, namespace: str, broken: None) -> Mapping[str, tuple[Ran, Watching]]:
+def fixed(cluster: Cluster, namespace: str, broken: None) -> Mapping[str, tuple[Ran, Watching]]:
     """What `--apply` said of each, and what `--watch` saw of it meanwhile."""
-    watching = {name: Watching(cluster, namespace, f"deploy/{name}") for name in MENDED}
+    watching = {name: Watching(cluster, namespace, f"deploy/{name}") for name in FIXED}
     for one in watching.values():
         one.until_verdict()
     cluster.apply({**account(namespace, "late"), "imagePullSecrets": [{"name": "pull"}]})
     ran = together(
-        partial(mend, cluster, namespace, name, *flags, answer=answer) for name, (flags, answer) in MENDED.items()
+        partial(fix, cluster, namespace, name, *flags, answer=answer) for name, (flags, answer) in FIXED.items()
     )
-    return {name: (one, watching[name]) for name, one in zip(MENDED, ran, strict=True)}
+    return {name: (one, watching[name]) for name, one in zip(FIXED, ran, strict=True)}
 
 
-@pytest.mark.parametrize("name", MENDED)
-def test_mended(cluster: Cluster, namespace: str, mended: Mapping[str, tuple[Ran, Watching]], name: str) -> None:
+@pytest.mark.parametrize("name", FIXED)
+def test_mended(cluster: Cluster, namespace: str, fixed: Mapping[str, tuple[Ran, Watching]], name: str) -> None:
     """It runs, and whoever watched has seen it."""
-    ran, watching = mended[name]
+    ran, watching = fixed[name]
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert runs(cluster, namespace, name)
     assert watching.ended() == 0
@@ -186,11 +186,11 @@ def test_retry_after_the_registry_came_back(cluster: Cluster, namespace: str) ->
         cluster.apply(dark)
         wait_for(lambda: any(p.startswith("dark") for p in failing(cluster, namespace)), 60)
         watching = Watching(cluster, namespace, "deploy/dark").until_verdict()
-        refused = mend(cluster, namespace, "dark", "--yes", "-o", "json")
+        refused = fix(cluster, namespace, "dark", "--yes", "-o", "json")
     # one document, that of the end, where it is no text
     assert refused.returncode == 1 and "not applied: " in refused.stderr
     assert json.loads(refused.stdout)["verdict"]["cause"] == "net.refused"
-    ran = mend(cluster, namespace, "dark", "--yes", "-o", "json")
+    ran = fix(cluster, namespace, "dark", "--yes", "-o", "json")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert json.loads(ran.stdout)["verdict"]["cause"] == "none"
     assert runs(cluster, namespace, "dark") and watching.ended() == 0
@@ -215,7 +215,7 @@ REFUSED = (
 def test_refused(cluster: Cluster, namespace: str) -> None:
     """With a reason, and nothing is changed."""
     before = {name: image_of(cluster, namespace, name) for name, _, _ in REFUSED if "/" not in name}
-    said = together(partial(mend, cluster, namespace, name, *flags) for name, flags, _ in REFUSED)
+    said = together(partial(fix, cluster, namespace, name, *flags) for name, flags, _ in REFUSED)
     for (name, flags, reason), ran in zip(REFUSED, said, strict=True):
         assert ran.returncode == 1 and f"not applied: {reason}" in ran.stderr, (name, flags, ran.stderr)
     assert before == {name: image_of(cluster, namespace, name) for name in before}
@@ -223,8 +223,8 @@ def test_refused(cluster: Cluster, namespace: str) -> None:
 
 
 def test_cron_job(cluster: Cluster, namespace: str) -> None:
-    """Its next runs are mended; the job of now is not, which is said, and the exit code is that of what still fails."""
-    ran = mend(cluster, namespace, "cj/no-cronjob", "--yes")
+    """Its next runs are fixed; the job of now is not, which is said, and the exit code is that of what still fails."""
+    ran = fix(cluster, namespace, "cj/no-cronjob", "--yes")
     assert ran.returncode == 1 and "the next run of cronjob/no-cronjob has the change" in ran.stderr, ran.stderr
     spec = cluster.get("-n", namespace, "cronjob", "no-cronjob")["spec"]
     assert spec["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["image"] == GOOD

@@ -161,7 +161,7 @@ def test_verdict(cluster: Cluster, broken: str, failure: Failure, node: str) -> 
         assert found["findings"] == []
         assert {h["status"] for h in found["hops"]} <= {"pass", "skipped"}, found["hops"]
     else:
-        assert found["fixes"], "a verdict without a way to mend it"
+        assert found["fixes"], "a verdict without a fix"
         text = " ".join(c for f in found["fixes"] for c in (f["title"], *f["commands"]))
         assert not [field for field in FIELDS if f"{{{field}}}" in text], text
     texts = {**witness.texts, "output": ran.stdout, "log": ran.stderr}

@@ -1,4 +1,4 @@
-"""The commands of a report, run as they are printed: what they promise to mend runs afterwards."""
+"""The commands of a report, run as they are printed: what they promise to fix runs afterwards."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubectl_imagepull import catalogue
-from kubectl_imagepull.catalogue import docs
+from kubectl_imagepull.catalogue import docs, reasons
 from kubectl_imagepull.catalogue.view import fixes_of
 from kubectl_imagepull.cli import explain
 
@@ -51,17 +51,17 @@ def test_standard_input_and_the_flag_say_the_same() -> None:
     assert ran("-", stdin=REFUSED.encode() + b"\xff")[0] == 0
 
 
-@pytest.mark.parametrize("reason", [reason.name for reason in explain.REASONS.values()])
+@pytest.mark.parametrize("reason", [reason.name for reason in reasons.load().values()])
 def test_each_waiting_reason_is_explained(reason: str) -> None:
     code, out, _ = ran(reason)
     assert code == 0 and out.startswith(f"{reason}\n")
     assert ran(reason.lower())[1] == out
-    for cause in explain.REASONS[reason.lower()].see:
+    for cause in reasons.load()[reason.lower()].see:
         assert cause in out and cause in catalogue.load()
 
 
 def test_the_seven_reasons_are_there() -> None:
-    assert set(explain.REASONS) == {
+    assert set(reasons.load()) == {
         "errimagepull",
         "imagepullbackoff",
         "errimageneverpull",

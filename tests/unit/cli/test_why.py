@@ -198,7 +198,7 @@ def test_steps_in_words(ran: Ran, cluster: FakeCluster, reason: str, message: st
     assert line[8:].startswith("  db-0  ") and line.isprintable()
 
 
-# ---- mending it ------------------------------------------------------------------------------------------------------
+# ---- fixing it -------------------------------------------------------------------------------------------------------
 
 
 def test_applying_nothing_to_what_works(ran: Ran, cluster: FakeCluster) -> None:

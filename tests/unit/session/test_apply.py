@@ -63,7 +63,7 @@ def test_the_image_of_each_kind(kind: str, pod: bool) -> None:
         (
             "net.refused",
             of("Deployment"),
-            "net.refused is not mended by a change that could be made from here",
+            "net.refused is fixed by no change that could be made from here",
         ),
     ],
 )
@@ -84,5 +84,5 @@ def test_no_tag_at_all(tag: str) -> None:
 
 
 def test_another_tag_is_for_images_only() -> None:
-    with pytest.raises(Refused, match=r"another tag does not mend net\.refused"):
+    with pytest.raises(Refused, match=r"another tag does not fix net\.refused"):
         planned("net.refused", of("Deployment"), "1.35")

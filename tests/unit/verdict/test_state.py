@@ -107,7 +107,7 @@ GOOD = (seen("dns", "ok"), seen("connect", "open"), seen("tls", "ok"), seen("reg
 
 
 def test_a_fault_that_has_passed() -> None:
-    """Named as what the runtime said, with the next attempt; the mend is to retry, and nothing else."""
+    """Named as what the runtime said, with the next attempt; the fix is to retry, and nothing else."""
     found = judge(case((*GOOD, seen("manifest", "200")), failing=True, said=REFUSED, next_retry=80.0))
     assert (found.cause, found.confidence) == ("net.refused", "likely")
     assert any("passed" in line and "80 s" in line for line in found.explanation)
