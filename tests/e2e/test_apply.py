@@ -169,10 +169,10 @@ def test_mended(cluster: Cluster, namespace: str, fixed: Mapping[str, tuple[Ran,
     assert cluster.lab.password not in ran.stdout + ran.stderr
     if BROKEN[name] != PRIVATE:
         assert image_of(cluster, namespace, name) == GOOD
-        diff = [line.strip() for line in ran.stderr.splitlines()]
-        assert any(line.startswith("-") and BROKEN[name] in line for line in diff), ran.stderr
-        assert any(line.startswith("+") and GOOD in line for line in diff), ran.stderr
-    assert ("note: deployment/other-tag is managed by Helm" in ran.stderr) == (name == "other-tag")
+        diff = [line.strip() for line in ran.stdout.splitlines()]
+        assert any(line.startswith("-") and BROKEN[name] in line for line in diff), ran.stdout
+        assert any(line.startswith("+") and GOOD in line for line in diff), ran.stdout
+    assert ("note: deployment/other-tag is managed by Helm" in ran.stdout) == (name == "other-tag")
     assert ("auth.secret_added_late" in ran.stdout) == (name == "late")
     if name == "poor":
         # the one secret of the namespace that fits, and nobody reads it out
@@ -217,7 +217,7 @@ def test_refused(cluster: Cluster, namespace: str) -> None:
     before = {name: image_of(cluster, namespace, name) for name, _, _ in REFUSED if "/" not in name}
     said = together(partial(fix, cluster, namespace, name, *flags) for name, flags, _ in REFUSED)
     for (name, flags, reason), ran in zip(REFUSED, said, strict=True):
-        assert ran.returncode == 1 and f"not applied: {reason}" in ran.stderr, (name, flags, ran.stderr)
+        assert ran.returncode == 1 and f"not applied: {reason}" in ran.stdout, (name, flags, ran.stdout)
     assert before == {name: image_of(cluster, namespace, name) for name in before}
     assert cluster.get("-n", namespace, "pod", "no-bare")["spec"]["containers"][0]["image"] == NEAR
 
@@ -225,7 +225,7 @@ def test_refused(cluster: Cluster, namespace: str) -> None:
 def test_cron_job(cluster: Cluster, namespace: str) -> None:
     """Its next runs are fixed; the job of now is not, which is said, and the exit code is that of what still fails."""
     ran = fix(cluster, namespace, "cj/no-cronjob", "--yes")
-    assert ran.returncode == 1 and "the next run of cronjob/no-cronjob has the change" in ran.stderr, ran.stderr
+    assert ran.returncode == 1 and "the next run of cronjob/no-cronjob has the change" in ran.stdout, ran.stdout
     spec = cluster.get("-n", namespace, "cronjob", "no-cronjob")["spec"]
     assert spec["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["image"] == GOOD
 

@@ -36,7 +36,7 @@ def waiting(name: str, reason: str, message: str = "") -> dict[str, Any]:
     return {"name": name, "image": "", "ready": False, "state": {"waiting": {"reason": reason, "message": message}}}
 
 
-def event(cluster: FakeCluster, name: str, reason: str, message: str, **more: Any) -> None:
+def event(cluster: FakeCluster, name: str, reason: str, message: str, /, **more: Any) -> None:
     about = {
         "kind": "Pod",
         "namespace": "shop",

@@ -1,0 +1,169 @@
+"""Nodes: facts, the images there, the node to compare with, and what else it pulls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kubectl_imagepull.errors import ApiError
+from kubectl_imagepull.kube.nodes import node_of, queue_of, read_node, read_peer
+from kubectl_imagepull.model import NodeFacts, ReadError
+from tests.unit.fake_cluster import DirectApi, FakeCluster
+from tests.unit.kube import objects
+
+NODE = "/api/v1/nodes/node1"
+
+
+@pytest.fixture
+def filled() -> FakeCluster:
+    return objects.fill(FakeCluster())
+
+
+def test_what_is_known_of_a_node(filled: FakeCluster) -> None:
+    facts, images, wanted = read_node(DirectApi(filled), "node1", "kube-system")
+    assert facts == NodeFacts(
+        "node1",
+        ready=True,
+        ready_message="kubelet is posting ready status",
+        os="linux",
+        arch="amd64",
+        os_image="Debian GNU/Linux 12",
+        runtime="containerd://2.1.4",
+        kubelet="v1.34.1",
+        lists_all=True,
+    )
+    assert images.listed == ("registry.example/cni:1",)
+    assert [found.image for found in images.own] == ["registry.example/cni:1"] and images.system == ()
+    # of every pod there, once each: what one that fails wants as well
+    assert wanted == (objects.SIDE, objects.IMAGE, "registry.example/model:3", "registry.example/cni:1")
+
+
+def test_a_node_in_trouble(filled: FakeCluster) -> None:
+    found = filled.objects[NODE]
+    found["spec"]["unschedulable"] = True
+    found["status"]["conditions"] = [
+        {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"},
+        {"type": "DiskPressure", "status": "True"},
+    ]
+    found["status"]["images"] = [{"names": [f"x{n}:1", "<none>@<none>"], "sizeBytes": 100 - n} for n in range(50)]
+    facts, images, _ = read_node(DirectApi(filled), "node1", "shop")
+    assert (facts.ready, facts.ready_message, facts.disk_pressure, facts.unschedulable, facts.lists_all) == (
+        False,
+        "NodeStatusUnknown",
+        True,
+        True,
+        False,
+    )
+    assert images.listed[0] == "x49:1" and len(images.listed) == 50  # the smallest first, and names only
+
+
+@pytest.mark.parametrize(("images", "all_of_them"), [(0, False), (1, True), (49, True), (50, False)])
+def test_when_a_node_lists_all_images(filled: FakeCluster, images: int, all_of_them: bool) -> None:
+    filled.objects[NODE]["status"]["images"] = [{"names": [f"x{n}"], "sizeBytes": n} for n in range(images)]
+    assert read_node(DirectApi(filled), "node1", "shop")[0].lists_all is all_of_them
+
+
+def test_a_node_that_is_gone_and_one_that_may_not_be_read(filled: FakeCluster) -> None:
+    errors: list[ReadError] = []
+    gone, _ = node_of(DirectApi(filled), errors, "node9")
+    assert gone is not None and (gone.name, gone.found, gone.ready) == ("node9", False, False) and not errors
+    filled.refuse[NODE] = 403
+    assert node_of(DirectApi(filled), errors, "node1")[0] is None
+    assert [e.message for e in errors] == ["cannot read node node1: needs get on nodes (forbidden)"]
+    filled.refuse[NODE] = 500
+    assert node_of(DirectApi(filled), errors, "node1")[0] is None and "500" in errors[1].message
+    with pytest.raises(ApiError):
+        read_node(DirectApi(filled), "node1", "shop")
+
+
+def test_no_right_to_pods(filled: FakeCluster) -> None:
+    filled.refuse["/api/v1/pods"] = 403
+    _, images, wanted = read_node(DirectApi(filled), "node1", "kube-system")
+    assert wanted == () and images.own == () and images.listed
+
+
+def peer(cluster: FakeCluster, name: str = "auto") -> str | None:
+    found = read_peer(DirectApi(cluster), name, objects.IMAGE, "node1", "shop")
+    return found[0].name if found is not None else None
+
+
+def running(cluster: FakeCluster, node: str) -> None:
+    spec = {"nodeName": node, "containers": [{"name": "c", "image": objects.IMAGE}]}
+    cluster.add("Pod", "other", f"there-{node}", spec=spec, status={"phase": "Running"})
+
+
+def test_the_node_to_compare_with(filled: FakeCluster) -> None:
+    """The one that is named; else one where the image runs; else any other that is ready."""
+    assert peer(filled) == "node2"
+    filled.add("Node", "", "node3", status=objects.node_status())
+    running(filled, "node3")
+    assert peer(filled) == "node3"
+    assert peer(filled, "node2") == "node2"
+    assert peer(filled, "node1") is None
+    filled.refuse["/api/v1/pods"] = 403
+    assert peer(filled) == "node2"
+    with pytest.raises(ApiError):
+        peer(filled, "node9")
+
+
+def test_no_node_to_compare_with(filled: FakeCluster) -> None:
+    status = filled.objects["/api/v1/nodes/node2"]["status"]
+    status["nodeInfo"]["operatingSystem"] = "windows"
+    running(filled, "node2")
+    assert peer(filled) is None
+    status["nodeInfo"]["operatingSystem"] = "linux"
+    assert peer(filled) == "node2"
+    status["conditions"][0]["status"] = "False"
+    assert peer(filled) is None
+
+
+def pulls(cluster: FakeCluster, *steps: tuple[str, str, str]) -> None:
+    """(reason, pod, second) of events from node1, each pod one image."""
+    for number, (reason, name, second) in enumerate(steps):
+        about = {"kind": "Pod", "namespace": "other", "name": name, "uid": name, "fieldPath": "spec.containers{c}"}
+        word = {"Pulling": f'Pulling image "{name}:1"'}.get(reason, "done")
+        more: dict[str, Any] = {"source": {"host": "node1"}} if number % 2 else {"reportingInstance": "node1"}
+        cluster.add(
+            "Event",
+            "other",
+            f"q{number}",
+            reason=reason,
+            message=word,
+            lastTimestamp=f"2026-05-04T03:00:{second}Z",
+            involvedObject=about,
+            **more,
+        )
+
+
+def test_what_else_a_node_pulls(filled: FakeCluster) -> None:
+    filled.objects = {k: v for k, v in filled.objects.items() if "/events/" not in k}
+    filled.objects[f"{NODE}/proxy/configz"] = {"kubeletconfig": {"serializeImagePulls": False}}
+    pulls(
+        filled,
+        ("Pulling", "b", "20"),
+        ("Pulling", "a", "10"),
+        ("Pulling", "done", "11"),
+        ("Pulled", "done", "12"),
+        ("Pulling", "failed", "11"),
+        ("Failed", "failed", "30"),
+        ("Failed", "again", "13"),
+        ("Pulling", "again", "14"),
+    )
+    one, other = filled.objects["/api/v1/namespaces/other/events/q0"], dict(filled.objects)
+    other["/api/v1/namespaces/other/events/elsewhere"] = {
+        **one,
+        "reportingInstance": "node2",
+        "involvedObject": {"uid": "x"},
+    }
+    filled.objects = other
+    serial, found = queue_of(DirectApi(filled), "node1")
+    assert serial is False
+    assert [line for _, line in found] == ["other/a a:1", "other/again again:1", "other/b b:1"]
+
+
+def test_what_of_the_queue_cannot_be_read(filled: FakeCluster) -> None:
+    filled.objects[f"{NODE}/proxy/configz"] = {"kubeletconfig": {}}
+    assert queue_of(DirectApi(filled), "node1")[0] is True  # the default of KubeletConfiguration
+    filled.refuse |= {f"{NODE}/proxy/configz": 403, "/api/v1/events": 403}
+    assert queue_of(DirectApi(filled), "node1") == (None, [])
