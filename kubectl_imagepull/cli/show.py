@@ -15,7 +15,7 @@ from ..report.style import Style, clean
 from ..session.apply import Preview
 from ..session.observer import Diagnosis, Observer, Plan, Step
 from ..session.targets import Targets
-from ..verdict.hops import api_lines, line_of
+from ..verdict.hop_status import api_lines, line_of
 from .options import UsageError, style_of
 
 

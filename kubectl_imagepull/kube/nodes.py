@@ -59,14 +59,14 @@ def node_of(api: Api, errors: list[ReadError], name: str) -> tuple[NodeFacts | N
     try:
         node = get_object(api, "Node", "", name)
     except BadName as error:
-        errors.append(ReadError("api", str(error)))
+        errors.append(ReadError("api", str(error), "Node"))
         return None, NodeImages()
     except ApiError as error:
         if error.gone:
             return NodeFacts(
                 name, found=False, ready=False, ready_message="the node does not exist any more"
             ), NodeImages()
-        errors.append(ReadError("api", f"cannot read node {name}: needs get on nodes ({error.short})"))
+        errors.append(ReadError("api", f"cannot read node {name}: needs get on nodes ({error.short})", "Node"))
         return None, NodeImages()
     return _node_facts(node), _named(node)
 

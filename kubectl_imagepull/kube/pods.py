@@ -110,7 +110,7 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
     for secret, found in secrets.items():
         if isinstance(found, KubeError):
             message = f'cannot read pull secret "{secret}": needs get on secrets in {namespace} ({found.short})'
-            errors.append(ReadError("api", message))
+            errors.append(ReadError("api", message, "Secret"))
     shared = _Shared(
         pod=pod,
         events=tuple(sorted((event_of(e) for e in event_list), key=lambda e: e.last)),
@@ -424,11 +424,11 @@ def _read(api: Api, errors: list[ReadError], needs: str, what: tuple[str, ...], 
     try:
         return api.get(path_of(*what), **query)
     except BadName as error:
-        errors.append(ReadError("api", f"cannot {needs}: {str(error).removeprefix('error: ')}"))
+        errors.append(ReadError("api", f"cannot {needs}: {str(error).removeprefix('error: ')}", what[0]))
         return None
     except ApiError as error:
         if not error.gone:
-            errors.append(ReadError("api", f"cannot {needs} ({error.short})"))
+            errors.append(ReadError("api", f"cannot {needs} ({error.short})", what[0]))
         return None
 
 

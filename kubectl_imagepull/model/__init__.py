@@ -52,7 +52,7 @@ from .observation import (
     detail_of,
 )
 from .strict import to_json
-from .verdict import NO_PROBLEM, UNDETERMINED, Finding, Fix, HopLine, RuledOut, Verdict, worst_exit
+from .verdict import NO_PROBLEM, UNDETERMINED, Finding, Fix, HopLine, RuledOut, Skipped, Verdict, worst_exit
 from .vocabulary import CONFIDENCES, HOPS, ROLES, Applicability, Confidence, Level, Outcome, Place, Status
 
 __all__ = [
@@ -105,6 +105,7 @@ __all__ = [
     "RuledOut",
     "RunningImage",
     "RuntimeConfig",
+    "Skipped",
     "Status",
     "Storage",
     "Subject",

@@ -252,8 +252,8 @@ class ReadError:
     """api | node | workstation."""
     message: str
     """For a person, one line."""
-    needs: str = ""
-    """The resource that could not be read, as the API names it (serviceaccounts, secrets, …); "" where it is about none."""
+    kind: str = ""
+    """The kind of object that could not be read (ServiceAccount, Secret, …); "" where it is about none."""
 
 
 @dataclass(frozen=True)

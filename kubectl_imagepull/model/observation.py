@@ -6,6 +6,7 @@ rule can rely on it. Every field has a default that means "not known", for tools
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -21,6 +22,14 @@ else:
     from typing import TypeVar
 
     D = TypeVar("D", covariant=True)
+
+
+_HOST = re.compile(r"[a-z0-9.-]+")
+_REALM = re.compile(r'realm="([^"]+)"')
+
+
+def _is_html(media_type: str) -> bool:
+    return "html" in media_type.lower()
 
 
 @dataclass(frozen=True)
@@ -167,6 +176,11 @@ class Certificate:
     not_after: str = ""
     """`ends` for a reader, in UTC."""
 
+    @property
+    def only_name(self) -> str:
+        """The one host name that it is for, "" where it is for several or has a wildcard."""
+        return self.names[0] if len(self.names) == 1 and _HOST.fullmatch(self.names[0]) else ""
+
 
 @dataclass(frozen=True)
 class Tls(Detail):
@@ -220,6 +234,16 @@ class Http(Detail):
     """The body is longer than what was read of it."""
     skew: float | None = None
     """Seconds that the place's clock is ahead of the server's Date header; None where it does not say."""
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page for people."""
+        return _is_html(self.content_type)
+
+    @property
+    def realms(self) -> tuple[str, ...]:
+        """The addresses for tokens that its challenges name (RFC 9110, "WWW-Authenticate"; distribution: token specification)."""
+        return tuple(found[1] for line in self.challenges if (found := _REALM.search(line)))
 
 
 @dataclass(frozen=True)
@@ -290,6 +314,11 @@ class Manifest(Detail):
     tag_count: int = 0
     """How many tags it has in all, as far as the list goes."""
 
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page for people and no manifest."""
+        return _is_html(self.media_type) and not self.digest
+
 
 @dataclass(frozen=True)
 class PlatformEntry:
@@ -325,6 +354,11 @@ class Platform(Detail):
     """Of outcome no-image: the Content-Type header."""
     kind: str = ""
     """Of outcome no-image: schema1 | index | other."""
+
+    @property
+    def is_page(self) -> bool:
+        """Whether what was served is a page for people."""
+        return _is_html(self.media_type)
 
 
 @dataclass(frozen=True)
@@ -469,6 +503,8 @@ class RuntimeConfig(Detail):
     """When that was, seconds since the epoch; 0 for unknown."""
     booted: float = 0.0
     """When the node's kernel started, seconds since the epoch; 0 for unknown."""
+    changed_since_boot: bool = False
+    """A file of it was changed after that, so the runtime may not have read it yet."""
 
 
 @dataclass(frozen=True)
@@ -549,6 +585,11 @@ class Observation(Generic[D]):
     def hop(self) -> str:
         """One of HOPS."""
         return self.detail.HOP
+
+    @property
+    def by_probe(self) -> bool:
+        """Whether somebody asked in the runtime's place: of a trial pull, the kubelet itself tells."""
+        return not isinstance(self.detail, TrialPull)
 
     @property
     def means(self) -> Outcome:

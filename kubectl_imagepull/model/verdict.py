@@ -78,6 +78,16 @@ class RuledOut:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """What was not looked for."""
+
+    causes: tuple[str, ...]
+    """The causes that could not be seen by a probe."""
+    why: str
+    """Why not, for a person."""
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What is wrong, how sure that is, who must act."""
 
@@ -107,6 +117,8 @@ class Verdict:
     """Cause ids that are not told apart from the verdict's."""
     passed: bool = False
     """The pull failed so, and would work now."""
+    skipped: tuple[Skipped, ...] = ()
+    """What was not looked for, since no vantage saw what it takes."""
 
     @property
     def exit_code(self) -> int:

@@ -321,3 +321,8 @@ def outcome(hop: str, word: str) -> Outcome:
     if found is None and len(word) == 3 and word.isascii() and word.isdigit():
         found = table.get(f"{word[0]}xx")
     return found or UNDECLARED
+
+
+def causes_of(hop: str) -> tuple[str, ...]:
+    """The causes that the outcomes of a hop show, each once."""
+    return tuple(dict.fromkeys(one.cause for one in OUTCOMES[hop].values() if one.cause))

@@ -13,7 +13,7 @@ from ..kube.client import Api
 from ..kube.nodes import read_node
 from ..kube.pods import ContainerRead, PodRead
 from ..model import Case, Facts, HopLine, NodeFacts, Observation, Pull, PullSecret, Target, TrialPull, Verdict, of_kind
-from ..verdict.hops import line_of
+from ..verdict.hop_status import line_of
 from .diagnosis import diagnose
 from .observer import Diagnosis, Observer
 from .options import Options

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from .. import catalogue
 from ..model import Case, Finding
 from .clouds import node_pulls
-from .credentials import sent
-from .hops import status_of
+from .hop_status import status_of
+from .message import message_of
 from .names import chain_short
-
-IN_THE_IMAGE = re.compile(
-    r"cannot be mapped to a host ID|lchown .*: invalid argument|operation not permitted|too large|invalid tar header"
-)
-"""Words of an unpacking that fails on what is in the layer: its numbers of users, its kinds of file, its archive."""
+from .pull_secrets import sent
 
 
 def actor_of(case: Case, finding: Finding) -> str:
@@ -40,7 +34,7 @@ def actor_of(case: Case, finding: Finding) -> str:
     if finding.cause in ("transfer.interrupted", "transfer.stalled"):
         return "registry" if same_here(case, finding) else "network"
     if finding.cause == "storage.extract_failed":
-        return "you" if IN_THE_IMAGE.search(case.facts.said) else "cluster"
+        return "you" if message_of(case).in_the_image else "cluster"
     return actor.partition(" or ")[0]
 
 
@@ -67,4 +61,4 @@ def same_here(case: Case, finding: Finding) -> bool:
 def silent(case: Case, finding: Finding) -> bool:
     """Whether a handshake fails without a word from the other side."""
     seen = {case.observations[i].outcome for i in finding.because}
-    return bool(seen & {"timeout", "reset", "closed"}) or (not seen and "timeout" in case.facts.said)
+    return bool(seen & {"timeout", "reset", "closed"}) or (not seen and message_of(case).timed_out)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-import ipaddress
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from .. import catalogue
-from ..image.messages import Classified, classify
 from ..model import (
     CONFIDENCES,
     HOPS,
@@ -22,25 +19,49 @@ from ..model import (
     Observation,
     RuledOut,
     RuntimeConfig,
+    Skipped,
     Subject,
     Verdict,
 )
-
-# the rule modules register themselves
-from . import blobs, clock, credentials, network, path, platform, registry, rehearsal, state, storage  # noqa: F401
 from .actor import actor_of, same_here, works_elsewhere
-from .credentials import contrary_to_the_secrets, nobody_sends
-from .evidence import RULES, decisive, decisive_at, where
+from .confidence import adjusted
+from .endpoints import settle
+from .evidence import decisive, decisive_at, where
 from .fixes import fixes_for, works_now
-from .hops import hop_lines, parting, status_of
+from .hop_status import hop_lines, parting, status_of
+from .message import message_of, plain_address
 from .names import title_of
-from .path import settle
+from .pull_secrets import contrary_to_the_secrets, nobody_sends
+from .rules import ALL
+from .trial_pull import has_passed, trial_pull
+from .view import CaseView, view
 
 
 def judge(case: Case) -> Verdict:
     """The verdict on one container's pull. Pure: the same Case gives the same Verdict."""
-    found = settle(case, [f for rule in RULES for f in rule.look(case)])
-    findings = tuple(sorted(_asked(case, rehearsal.settled(case, found)), key=_rank))
+    verdict = _judged(view(case))
+    return dataclasses.replace(verdict, skipped=skipped(case))
+
+
+def skipped(case: Case) -> tuple[Skipped, ...]:
+    """The rules that had nothing to go by, one entry for each reason."""
+    seen = view(case)
+    causes: dict[str, list[str]] = {}
+    for rule in ALL:
+        why = rule.why_skipped(seen)
+        if why:
+            causes.setdefault(why, []).extend(rule.causes)
+    looked_for = {cause for rule in ALL if not rule.why_skipped(seen) for cause in rule.causes}
+    return tuple(
+        Skipped(tuple(dict.fromkeys(c for c in found if c not in looked_for)), why)
+        for why, found in causes.items()
+        if any(c not in looked_for for c in found)
+    )
+
+
+def _judged(case: CaseView) -> Verdict:
+    found = settle(case, [finding for rule in ALL for finding in rule.findings(case)])
+    findings = tuple(sorted(adjusted(case, found), key=_rank))
     hops = hop_lines(case)
     chosen = next((f for f in findings if f.level == "error"), None)
     # a runtime may try for minutes before it says anything: then what the node sees is ahead of it
@@ -50,13 +71,11 @@ def judge(case: Case) -> Verdict:
         return _verdict(case, "not_a_pull_failure", "likely", subject, (case.facts.said,), findings, hops)
     if not case.facts.failing and not doomed:
         return _no_failure(case, findings, hops)
-    said = rehearsal.said(case)
-    message = classify(said) if said else None
-    spoken = _from_message(case, message)
-    passed = rehearsal.has_passed(case)
+    spoken = _from_message(case)
+    passed = has_passed(case)
     explanation: list[str] = [passed] if passed else []
     if chosen is None and spoken is None:
-        return _unknown(case, message, hops, findings)
+        return _unknown(case, hops, findings)
     if chosen is None or (spoken is not None and _message_wins(chosen, spoken)):
         assert spoken is not None
         if chosen is not None:
@@ -89,16 +108,9 @@ def judge(case: Case) -> Verdict:
         hops=hops,
         fixes=fixes_for(case, chosen, is_past),
         ruled_out=ruled_out,
-        alternatives=_alternatives(case, chosen, message, ruled_out),
+        alternatives=_alternatives(case, chosen, ruled_out),
         passed=is_past,
     )
-
-
-def _asked(case: Case, findings: Sequence[Finding]) -> Iterator[Finding]:
-    """The same findings; where the pull policy is Never nobody was asked, so what others would answer stops nothing."""
-    for finding in findings:
-        beside = case.facts.reason == "ErrImageNeverPull" and finding.hop not in ("reference", "policy")
-        yield dataclasses.replace(finding, level="warning") if beside and finding.level == "error" else finding
 
 
 def _rank(finding: Finding) -> tuple[int, int, int]:
@@ -116,13 +128,14 @@ def _position(finding: Finding) -> int:
     return HOPS.index("auth") if finding.subject.role == "token" and base < HOPS.index("auth") else base
 
 
-def _from_message(case: Case, message: Classified | None) -> Finding | None:
+def _from_message(case: CaseView) -> Finding | None:
     """The runtime's words as a finding: likely where they are plain, possible where they allow more."""
-    if message is None or message.cause in ("unknown.insufficient", "backoff.only", "not_a_pull_failure", "none"):
+    message = case.message
+    if not message.names_cause:
         return None
-    entry = catalogue.entry(message.cause)
-    again = rehearsal.rehearsed(case)
-    also = tuple(sorted(set(message.also) - contrary_to_the_secrets(case), key=message.also.index))
+    again = trial_pull(case)
+    against = contrary_to_the_secrets(case)
+    also = tuple(other for other in message.alternatives if other not in against)
     confidence: Confidence = "likely" if not also else "possible"
     reason = "the kubelet's message says so"
     if again is not None and again.outcome == "failed":
@@ -137,7 +150,7 @@ def _from_message(case: Case, message: Classified | None) -> Finding | None:
         cause=message.cause,
         subject=Subject(role, case.target.node if role == "node" else host),
         confidence=confidence,
-        hop=entry.hop,
+        hop=message.hop,
         reason=reason,
         also=also,
     )
@@ -181,35 +194,23 @@ def _contradiction(case: Case, chosen: Finding, spoken: Finding) -> str:
     return f"{told}, but that was the last attempt, and {place} the above is seen now"
 
 
-DIALLED = re.compile(r"dial tcp \[?([0-9a-fA-F:.]+)\]?:[0-9]+: ")
-
-
 def _untried(case: Case) -> str:
     """The address which the runtime dialled in vain and no probe did; "" where it was tried, or nothing is known of it.
 
     What other addresses of the same name do says nothing about that one.
     """
-    said = rehearsal.said(case)
-    dialled = DIALLED.search(said) if said and "proxyconnect" not in said else None
-    tried = {_address(t.ip) for o in decisive(case, Connect) for t in o.detail.tried}
-    return _address(dialled[1]) if dialled and tried and _address(dialled[1]) not in tried else ""
+    address = message_of(case).address
+    tried = {plain_address(t.ip) for o in decisive(case, Connect) for t in o.detail.tried}
+    return address if tried and address not in tried else ""
 
 
 def _unseen(case: Case, address: str) -> str:
     """Why the probes did not try an address."""
-    given = {_address(a) for o in decisive(case, Dns) for a in o.detail.addresses}
+    given = {plain_address(a) for o in decisive(case, Dns) for a in o.detail.addresses}
     if address in given or not given:
         return "the probes did not try"
     on_node = any(o.vantage.place == "node" for o in decisive(case, Dns))
     return f"{f'the resolver of {case.target.node}' if on_node else 'the resolver of this machine'} does not give now"
-
-
-def _address(text: str) -> str:
-    """An IP address in its shortest spelling, or the text as it is."""
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return text
 
 
 def _seen_from(case: Case, chosen: Finding) -> str:
@@ -249,13 +250,11 @@ def _not_reproduced(case: Case, spoken: Finding) -> list[str]:
     return ["the probes saw nothing wrong up to where they can look"]
 
 
-def _alternatives(
-    case: Case, chosen: Finding, message: Classified | None, ruled_out: tuple[RuledOut, ...]
-) -> tuple[str, ...]:
+def _alternatives(case: CaseView, chosen: Finding, ruled_out: tuple[RuledOut, ...]) -> tuple[str, ...]:
     """What else it could be: nothing for a confirmed finding but what the finding itself leaves open."""
     others = list(chosen.also)
-    if chosen.confidence in ("likely", "possible") and message is not None:
-        others += [message.cause, *message.also]
+    if chosen.confidence in ("likely", "possible") and case.message.cause:
+        others += [case.message.cause, *case.message.alternatives]
     out = [*contrary_to_the_secrets(case), *(pattern for one in ruled_out for pattern in one.causes)]
     if nobody_sends(case):
         out += ["auth.bad_credentials", "auth.expired"]
@@ -365,14 +364,9 @@ def _waiting_for(case: Case, reason: str) -> str:
     return newest.message[:300] if newest else f"the image has not been asked for yet ({reason})"
 
 
-def _unknown(
-    case: Case, message: Classified | None, hops: tuple[HopLine, ...], findings: tuple[Finding, ...]
-) -> Verdict:
-    cause = (
-        message.cause
-        if message is not None and message.cause in ("backoff.only", "not_a_pull_failure")
-        else "unknown.insufficient"
-    )
+def _unknown(case: CaseView, hops: tuple[HopLine, ...], findings: tuple[Finding, ...]) -> Verdict:
+    told = case.message.cause
+    cause = told if told in ("backoff.only", "not_a_pull_failure") else "unknown.insufficient"
     why = "the pull fails, and neither the kubelet's words nor the probes say why"
     if not any(o.vantage.place == "node" for o in case.observations):
         why = "the pull fails; the kubelet's words do not say why, and nothing was asked from the node"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import string
 from typing import Any
 
@@ -10,6 +9,7 @@ from .. import catalogue
 from ..image.registries import kind_of
 from ..model import Case, Connect, Finding, Http, Platform, PullSecret, RuntimeConfig, Tls
 from .evidence import grounds
+from .message import message_of
 
 RESOURCES = {
     "Deployment": "deployment",
@@ -21,8 +21,6 @@ RESOURCES = {
 }
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 """The key under which the kubelet looks for Docker Hub (kubernetes: pkg/credentialprovider/keyring.go)."""
-REALM = re.compile(r'realm="([^"]+)"')
-DIALLED = re.compile(r"dial tcp (\[[0-9a-fA-F:]+\]|[0-9.]+):\d+")
 SERVICES = {"containerd": "containerd", "cri-o": "crio", "docker": "docker"}
 """Runtime, as the node names it, -> its unit."""
 
@@ -98,32 +96,35 @@ def proxy_file(case: Case) -> str:
 def failed_addresses(case: Case, finding: Finding) -> list[str]:
     """The addresses that could not be reached: those that were tried, else the one of the runtime's words."""
     tried = [t.ip for o in grounds(case, finding, Connect) for t in o.detail.tried if t.ip and t.outcome != "open"]
-    dialled = DIALLED.search(case.facts.said)
-    return tried or ([dialled[1].strip("[]")] if dialled else [])
+    address = message_of(case).address
+    return tried or ([address] if address else [])
 
 
 def _file(case: Case, finding: Finding) -> str:
     """The file on the node that the finding is about."""
-    summaries = (case.observations[i].summary for i in finding.because)
-    return next((s.partition(":")[0] for s in summaries if s.startswith("/") and ": " in s), "")
+    for seen in grounds(case, finding, RuntimeConfig):
+        if seen.detail.problems:
+            return seen.detail.problems[0].file
+        if seen.outcome == "configured":
+            return seen.detail.source
+    return ""
 
 
 def _realm(case: Case, host: str) -> str:
     """The address on this host that the registry names for tokens."""
     for seen in case.seen(Http):
-        for challenge in seen.detail.challenges:
-            named = REALM.search(challenge)
-            if named and named[1].partition("://")[2].partition("/")[0] == host:
-                return named[1]
+        for realm in seen.detail.realms:
+            if realm.partition("://")[2].partition("/")[0] == host:
+                return realm
     return ""
 
 
 def _certified(case: Case, finding: Finding) -> str:
     """The one name that the certificate of the finding's host is for."""
     for seen in grounds(case, finding, Tls):
-        names = seen.detail.chain[0].names if seen.detail.chain else ()
-        if len(names) == 1 and re.fullmatch(r"[a-z0-9.-]+", names[0]):
-            return names[0] + "".join(finding.subject.host.partition(":")[1:])
+        name = seen.detail.chain[0].only_name if seen.detail.chain else ""
+        if name:
+            return name + "".join(finding.subject.host.partition(":")[1:])
     return ""
 
 

@@ -61,11 +61,9 @@ def look(root: str, pull: Pull, node: Node) -> Found:
         return Found("unreadable", (own,), str(error))
     if not files.seen and not is_folder(root, "/etc/containers"):
         return Found("unknown", (own,), CONFIG)
-    note = (
-        "changed since the node's boot: in force if crio was reloaded after that"
-        if files.changed > booted_at() > 0
-        else ""
-    )
+    newer = files.changed > booted_at() > 0
+    facts = {"changed_since_boot": newer}
+    note = "changed since the node's boot: in force if crio was reloaded after that" if newer else ""
     if image.get("global_auth_file"):
         note = "; ".join(filter(None, (note, "without a pull secret, credentials of the node's own are shown")))
     names = [f"{pull.domain}/{pull.repository}"]
@@ -73,19 +71,19 @@ def look(root: str, pull: Pull, node: Node) -> Found:
     if pull.short:
         names, how = _candidates(pull.short, files, _mode(image, node, files))
         if not names:
-            return Found("short-name", (), CONFIG, (problem(CONFIG, how),), note)
+            return Found("short-name", (), CONFIG, (problem(CONFIG, how),), note, facts)
     ends: List[Endpoint] = []
     for name in names[:4]:
         table = _longest(files.registries, f"{name}{'@' if pull.by_digest else ':'}{pull.asked}")
         if table is not None and table.get("blocked") is True:
             said = problem(str(table["file"]), f"{table['prefix']} is blocked")
-            return Found("blocked", (), str(table["file"]), (said,), note)
+            return Found("blocked", (), str(table["file"]), (said,), note, facts)
         ends += _sources(root, name, table, pull, image)
     usable = tuple(dict.fromkeys(ends[:MOST_ENDPOINTS])) or (own,)
     problems = _certificate_problems(root, usable)
     plain = Endpoint("registry", pull.scheme, pull.host, pull.port)
     outcome = "invalid" if problems else "default" if usable == (plain,) else "configured"
-    return Found(outcome, usable, CONFIG, problems, "; ".join(filter(None, (how, note))))
+    return Found(outcome, usable, CONFIG, problems, "; ".join(filter(None, (how, note))), facts)
 
 
 # ---- the files ----------------------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from kubectl_imagepull.report.document import schema
 from kubectl_imagepull.report.formats import render
 from kubectl_imagepull.report.style import Style
 from kubectl_imagepull.verdict import judge
-from kubectl_imagepull.verdict.evidence import RULES
+from kubectl_imagepull.verdict.rules import ALL
+from kubectl_imagepull.verdict.view import view
 
 from . import verdicts
 
@@ -75,13 +76,13 @@ def test_every_cause_has_a_case_of_its_name() -> None:
 
 def yielded() -> dict[str, set[str]]:
     """Case -> what the rules find in it."""
-    return {file.stem: {f.cause for c in read(file).cases for r in RULES for f in r.look(c)} for file in FILES}
+    return {file.stem: {f.cause for c in read(file).cases for r in ALL for f in r.findings(view(c))} for file in FILES}
 
 
 def test_every_rule_has_a_case_and_a_counter_case() -> None:
     """What a rule may find is found by it in some case, and not in all that it could be taken for."""
     by_case = yielded()
-    for cause in {cause for r in RULES for cause in r.causes}:
+    for cause in {cause for r in ALL for cause in r.causes}:
         cases = {stem for stem, found in by_case.items() if cause in found}
         assert cases, f"no case shows {cause} to its rule"
         confused = [
@@ -93,7 +94,7 @@ def test_every_rule_has_a_case_and_a_counter_case() -> None:
         assert negative == confused and confused, cause
 
 
-MESSAGE_ONLY = frozenset(catalogue.load()) - {cause for r in RULES for cause in r.causes}
+MESSAGE_ONLY = frozenset(catalogue.load()) - {cause for r in ALL for cause in r.causes}
 
 
 def test_what_no_rule_finds_is_read_from_messages() -> None:

@@ -13,10 +13,10 @@ from ...command import Blank, Unfit
 from ...model import HOPS, Applicability, Case, Finding, Fix, Manifest
 from ..actor import actor_of
 from ..clouds import node_fixes
-from ..credentials import sent
-from ..hops import status_of
+from ..hop_status import status_of
 from ..names import Known, values
 from ..other_image import better_image, existing_tags
+from ..pull_secrets import sent
 from .conditions import CONDITIONS
 
 LOST = frozenset({"node.not_ready", "runtime.unavailable"})
@@ -63,7 +63,7 @@ def _fix(case: Case, template: FixTemplate, actor: str, names: dict[str, str], a
 def place_of(case: Case, finding: Finding) -> Place:
     """For what the commands of a case are rendered."""
     target, facts = case.target, case.facts
-    unread = not facts.service_account or any("serviceaccounts" in error.message for error in case.errors)
+    unread = not facts.service_account or any(error.kind == "ServiceAccount" for error in case.errors)
     return Place(
         kind_of(target.owner.kind if target.owner else None),
         catalogue.fitting(values(case, finding)),

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ...model import Case, Finding, Http, Manifest, Tls
-from ..actor import IN_THE_IMAGE, nothing_sent, same_here, silent
-from ..clock import by_date
+from ...model import Case, Finding, Http, Manifest, RuntimeConfig, Tls
+from ..actor import nothing_sent, same_here, silent
+from ..clocks import by_date
 from ..clouds import node_pulls
-from ..credentials import sent
 from ..evidence import grounds
+from ..message import message_of
 from ..names import chain_short, failed_addresses, proxy_file, runtime_of, secret_of
 from ..other_image import has_image_fix
-from ..rehearsal import rehearsed
+from ..pull_secrets import sent
+from ..trial_pull import trial_pull
 
 ELSEWHERE = frozenset({"token", "blob", "mirror", "proxy", "dns-server"})
 """Roles of a host that another image name does not help."""
-DAMAGED = "invalid tar header"
 
 
 def _is(case: Case, runtime: str) -> bool:
@@ -43,7 +43,9 @@ def _looked(case: Case, finding: Finding) -> bool:
 
 
 def _of_hosts_file(case: Case, finding: Finding) -> bool:
-    return "hosts.toml" in " ".join([case.facts.said, *(case.observations[i].summary for i in finding.because)])
+    read = [o.detail for o in grounds(case, finding, RuntimeConfig)]
+    files = [file for one in read for file in (one.source, *(problem.file for problem in one.problems))]
+    return message_of(case).hosts_toml or any(file.endswith("hosts.toml") for file in files)
 
 
 CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
@@ -83,16 +85,16 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "not-same-here": lambda case, finding: not same_here(case, finding),
     "hosts-file": lambda case, finding: _of_hosts_file(case, finding),
     "not-hosts-file": lambda case, finding: not _of_hosts_file(case, finding),
-    "damaged-archive": lambda case, finding: DAMAGED in case.facts.said,
+    "damaged-archive": lambda case, finding: message_of(case).damaged_archive,
     "numbers-in-image": lambda case, finding: (
-        bool(IN_THE_IMAGE.search(case.facts.said)) and DAMAGED not in case.facts.said
+        message_of(case).numbers_in_image and not message_of(case).damaged_archive
     ),
-    "not-in-image": lambda case, finding: not IN_THE_IMAGE.search(case.facts.said),
+    "not-in-image": lambda case, finding: not message_of(case).in_the_image,
     "not-looked": lambda case, finding: not _looked(case, finding),
     "not-compared": lambda case, finding: (
         bool(case.target.pod) and not any(o.vantage.place == "peer-node" for o in case.observations)
     ),
-    "not-rehearsed": lambda case, finding: bool(case.target.node) and rehearsed(case) is None,
+    "not-rehearsed": lambda case, finding: bool(case.target.node) and trial_pull(case) is None,
     "containerd": lambda case, finding: _is(case, "containerd"),
     "containerd-1": lambda case, finding: runtime_of(case)[0] == "containerd" and runtime_of(case)[1] < (2, 0),
     # from 2.2 on the directory is read without being named (containerd: docs/cri/registry.md)

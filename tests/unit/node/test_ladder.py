@@ -22,7 +22,7 @@ from kubectl_imagepull.node.plan import Plan
 from kubectl_imagepull.node.pod import Run, Shape, literal, probe_spec
 from kubectl_imagepull.node.trail import Trail
 from kubectl_imagepull.verdict import judge
-from kubectl_imagepull.verdict.evidence import proof
+from kubectl_imagepull.verdict.confidence import proof
 from tests.build import observed
 from tests.unit.node.fake import Cluster, Object, Ran, ended, waiting
 

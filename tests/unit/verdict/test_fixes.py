@@ -317,7 +317,7 @@ def test_account_keeps_its_other_secrets() -> None:
     assert account_lists(commands(off, "auth.bad_credentials")) == [["two"]]
     own = case(secrets=(PullSecret("one", "used"),), account_secrets=("two",))
     assert account_lists(commands(own, "auth.bad_credentials")) == []
-    unread = case(errors=(ReadError("api", "cannot get serviceaccounts (forbidden)"),))
+    unread = case(errors=(ReadError("api", "cannot get serviceaccounts (forbidden)", "ServiceAccount"),))
     assert account_lists(commands(unread, "auth.no_credentials")) == []
     assert "edit serviceaccount builder" in commands(unread, "auth.no_credentials")
 

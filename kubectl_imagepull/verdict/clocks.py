@@ -1,11 +1,8 @@
-"""The node's clock: whether a certificate is out of date or the clock is wrong."""
+"""Clocks: whether a certificate is out of date or a clock is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from ..model import Case, Confidence, Finding, Observation, Subject, Tls
-from .evidence import found, rule, where
+from ..model import Case, Observation, Tls
 
 MOST = 300.0
 """Seconds that a clock may be off: no certificate is made so that less matters."""
@@ -47,21 +44,3 @@ def _span(seconds: float) -> str:
 def behind(skew: float) -> str:
     """How far ahead of (more than 0) or behind another clock: "12 hours behind"."""
     return f"{_span(abs(skew))} {'ahead of' if skew > 0 else 'behind'}"
-
-
-@rule("node.clock_skew", hop="tls")
-def skewed(case: Case) -> Iterator[Finding]:
-    """Certificates are refused for their dates, and the clock of the node is off by what explains it.
-
-    The Date comes over a connection that nobody vouches for, so this is sure only where this machine accepts the certificate.
-    """
-    for seen in case.seen(Tls, place="node"):
-        if not wrong_clock(case, seen):
-            continue
-        good_here = any(o.outcome == "ok" and o.subject == seen.subject for o in case.seen(Tls, place="workstation"))
-        reason = f"{where(seen)}, the clock is {behind(ahead(seen))} that of {seen.subject.host}: {seen.summary}"
-        at_most: Confidence = "confirmed" if good_here else "likely"
-        also = [] if good_here else ["tls.expired" if seen.outcome == "expired" else "tls.not_yet_valid"]
-        subject = Subject("node", case.target.node or seen.vantage.name)
-        yield found(case, "node.clock_skew", subject, "tls", reason, [seen], also, at_most)
-        return

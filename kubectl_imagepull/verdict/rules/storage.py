@@ -1,12 +1,13 @@
-"""Rules for storage: whether the image fits where the node unpacks images."""
+"""Storage: whether the image fits where the node unpacks images."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..image.messages import classify
-from ..model import Blobs, Case, Confidence, Finding, Level, Storage, Subject
-from .evidence import found, rule
+from ...model import Blobs, Confidence, Finding, Level, Storage, Subject
+from ..confidence import found
+from ..rule import rule
+from ..view import CaseView
 
 UNPACKED = 2.5
 """How much larger layers are once they are unpacked: an estimate, for manifests say only what is sent. The runtimes need room
@@ -14,13 +15,24 @@ for both while they pull."""
 GIB = float(1 << 30)
 
 
-def _size_of(case: Case) -> int:
+def _size_of(case: CaseView) -> int:
     """Bytes of the image's layers as they are sent, 0 where no manifest for one platform was read."""
     return max((o.detail.size for o in case.seen(Blobs) if o.outcome == "ok"), default=0)
 
 
-@rule("storage.no_space", hop="storage")
-def room(case: Case) -> Iterator[Finding]:
+@rule("storage.no_space")
+def node_reports_disk_pressure(case: CaseView) -> Iterator[Finding]:
+    """The node says itself that its disk is full; it settles the matter where the runtime complains of storage, too."""
+    node = case.facts.node
+    if node is None or not node.disk_pressure or case.facts.pulled:
+        return
+    reason = f"node {node.name} reports DiskPressure"
+    level: Level = "error" if case.message.is_about("storage") else "warning"
+    yield found(case, "storage.no_space", Subject("node", node.name), "storage", reason, level=level)
+
+
+@rule("storage.no_space", needs=(Storage,))
+def no_room_for_image(case: CaseView) -> Iterator[Finding]:
     """The file system of the images has less room than the image takes, or none at all.
 
     The kubelet's garbage collection may make some, and layers that the node has already need none: sure only where the runtime
@@ -28,8 +40,7 @@ def room(case: Case) -> Iterator[Finding]:
     """
     if case.facts.pulled:
         return
-    said = classify(case.facts.said).cause if case.facts.said else ""
-    level: Level = "error" if said.startswith("storage.") else "warning"
+    level: Level = "error" if case.message.is_about("storage") else "warning"
     size = _size_of(case)
     # the kubelet's own figures first: of the file system of /etc it is not known whether images are there
     for seen in sorted(case.seen(Storage), key=lambda o: bool(o.detail.path)):
@@ -38,7 +49,7 @@ def room(case: Case) -> Iterator[Finding]:
             continue
         beside = bool(seen.detail.path)
         sure: Confidence = "possible" if beside else "likely"
-        if said == "storage.no_space" and seen.outcome == "low":
+        if case.message.cause == "storage.no_space" and seen.outcome == "low":
             sure = "possible" if beside else "confirmed"
             reason = "the runtime ran out of it"
         elif inodes == 0:
@@ -61,3 +72,6 @@ def room(case: Case) -> Iterator[Finding]:
 
 def _amount(size: float) -> str:
     return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size / (1 << 20):.0f} MiB"
+
+
+RULES = (node_reports_disk_pressure, no_room_for_image)

@@ -17,9 +17,9 @@ from ..model import (
     TrialPull,
 )
 from ..model.vocabulary import outcome
-from .credentials import registry_subject, sent
 from .evidence import errors_of
-from .platform import mismatch
+from .platform_choice import mismatch
+from .pull_secrets import registry_subject, sent
 
 NODE_HOPS = ("dns", "connect", "tls", "registry", "auth", "manifest")
 """The hops that are always shown for the registry, reached or not."""
@@ -127,7 +127,7 @@ def hop_lines(case: Case) -> tuple[HopLine, ...]:
         lines += [line_of(case, o) for o in sorted(group, key=_order)]
     # what no vantage that counts has reached
     place = case.target.node if case.probe.rung not in ("", "api-only", "rehearsal") else ""
-    basis = [o for o in node if o.vantage.rung != "rehearsal"] or [o for o in rest if o.vantage.place == "workstation"]
+    basis = [o for o in node if o.by_probe] or [o for o in rest if o.vantage.place == "workstation"]
     seen_hops = {o.hop for o in basis if o.subject == subject} | {o.hop for o in basis if o.hop in ("auth", "manifest")}
     if basis and any(status_of(case, o) == "fail" for o in basis):
         for hop in NODE_HOPS:
@@ -158,7 +158,7 @@ def _line_order(line: HopLine, node: str) -> tuple[int, int, int]:
 def parting(case: Case) -> str:
     """Where the node and the one that it is compared with part, in a sentence; "" where none was compared."""
     peers = [o for o in case.observations if o.vantage.place == "peer-node"]
-    mine = [o for o in case.observations if o.vantage.place == "node" and o.vantage.rung != "rehearsal"]
+    mine = [o for o in case.observations if o.vantage.place == "node" and o.by_probe]
     if not peers or not mine:
         return ""
     here, there = mine[0].vantage.name, peers[0].vantage.name

@@ -1,78 +1,23 @@
-"""Rules for credentials: what the API knows of the pull secrets, joined with whom the registry refuses."""
+"""Credentials: whom the registry and its token host refuse, joined with what the API knows of the pull secrets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .. import catalogue
-from ..image.messages import Classified, classify
-from ..image.registries import NODE_ROLE, kind_of
-from ..model import HOPS, Auth, Case, Confidence, Finding, Manifest, Observation, PullSecret, Subject
-from .evidence import decisive, errors_of, found, rule, weakest, where
+from ...image.registries import NODE_ROLE, kind_of
+from ...model import HOPS, Auth, Confidence, Finding, Manifest, Observation, Subject, TrialPull
+from ...model.vocabulary import causes_of
+from ..confidence import found, weakest
+from ..evidence import decisive, errors_of, where
+from ..message import Message, read_refusal
+from ..pull_secrets import OF_A_SECRET, REFUSED, refusals, registry_subject, sent
+from ..rule import rule
+from ..trial_pull import trial_pull, without_late_secrets
+from ..view import CaseView
+from .registry import greeting_fails
 
-REFUSED = ("401", "403")
-
-
-def refusals(case: Case) -> list[Observation]:
-    """Where the registry or its token host refused somebody without credentials."""
-    answers = [o for o in decisive(case, Manifest) if o.outcome in REFUSED]
-    asked = [o for o in decisive(case, Auth) if o.outcome in (*REFUSED, "basic")]
-    return [o for o in (*asked, *answers) if not o.attempt]  # a mirror's refusal has a rule of its own
-
-
-def registry_subject(case: Case) -> Subject:
-    """The registry of the case's image."""
-    return Subject("registry", case.pull.authority if case.pull else case.facts.reference.registry)
-
-
-def sent(case: Case) -> list[PullSecret]:
-    """The pull secrets whose credentials the kubelet sends for this image."""
-    return [s for s in case.facts.secrets if s.state == "used"]
-
-
-OF_A_SECRET = frozenset(
-    {
-        "auth.secret_missing",
-        "auth.secret_malformed",
-        "auth.secret_ignored",
-        "auth.secret_wrong_registry",
-        "auth.secret_empty",
-    }
-)
-
-
-def contrary_to_the_secrets(case: Case) -> set[str]:
-    """Causes about pull secrets that what was read of them excludes."""
-    facts = case.facts
-    if any(s.state == "forbidden" for s in facts.secrets) or len(facts.secrets) < len(facts.pull_secret_names):
-        return set()
-    excluded = set(OF_A_SECRET) - {s.cause for s in facts.secrets}
-    account_read = facts.service_account and not any("serviceaccounts" in error.message for error in case.errors)
-    if facts.pull_secret_names or (account_read and not facts.account_secrets):
-        excluded.add("auth.secret_added_late")
-    return excluded
-
-
-def nobody_sends(case: Case) -> bool:
-    """Whether the pull goes without credentials as far as can be read: none from the pod, and no cloud's registry, for which
-    nodes bring their own."""
-    facts = case.facts
-    named = facts.pull_secret_names or facts.secrets
-    return bool(facts.service_account) and not named and NODE_ROLE not in kind_of(facts.reference.registry).credentials
-
-
-@rule("auth.secret_malformed", hop="credentials")
-def malformed(case: Case) -> Iterator[Finding]:
-    """A pull secret that cannot be decoded fails every image of the pod, whatever the registry thinks.
-
-    kubernetes: pkg/credentialprovider/secrets/secrets.go; the kubelet gives up before it asks the runtime.
-    """
-    for secret in case.facts.secrets:
-        if secret.state == "malformed":
-            subject = Subject("pod", f"secret {secret.name}")
-            yield found(
-                case, "auth.secret_malformed", subject, "credentials", f"pull secret {secret.name}: {secret.why}"
-            )
+NO_TOKEN_HOST = frozenset({"bad-realm", "no-token", "garbage"})
+"""What a registry itself may say in the place of its token host."""
 
 
 @rule(
@@ -83,20 +28,20 @@ def malformed(case: Case) -> Iterator[Finding]:
     "auth.secret_wrong_registry",
     "auth.secret_empty",
     "auth.secret_added_late",
-    hop="auth",
+    "auth.forbidden",
+    "auth.expired",
 )
-def nothing_sent(case: Case) -> Iterator[Finding]:
+def credentials_missing(case: CaseView) -> Iterator[Finding]:
     """The registry refuses anonymous pulls and the kubelet has nothing to send: the reason is in the pod's secrets."""
     if sent(case) or any(s.state == "malformed" for s in case.facts.secrets):
         return
     refused = refusals(case)
-    message = classify(case.facts.said) if case.facts.said else None
-    by_message = message is not None and message.cause.startswith("auth.") and not _reached_auth(case)
+    by_message = case.message.is_about("auth") and not _reached_auth(case)
     if not refused and not by_message:
         return
     if any(o.outcome == "200" for o in decisive(case, Manifest)):
         return
-    if _got_in(case, message):
+    if _got_in(case):
         return
     # what a node's role or a provider plugin of the kubelet sends for a cloud's registry is not to be seen
     by_node = NODE_ROLE in kind_of(case.facts.reference.registry).credentials
@@ -108,7 +53,7 @@ def nothing_sent(case: Case) -> Iterator[Finding]:
     )
     named = case.facts.secrets
     missing = [s for s in named if s.state == "missing"]
-    unused = [s for s in named if s.state == "unused" and s.cause]
+    unused = [s for s in named if s.state == "unused" and s.cause in OF_A_SECRET]
     if case.facts.pod_reason == "Gone":
         text = f"{reason}; which pull secrets the pod had is not known any more"
         also = ["auth.bad_credentials", "auth.denied_or_missing"]
@@ -130,26 +75,24 @@ def nothing_sent(case: Case) -> Iterator[Finding]:
         text = f"{reason}; the pod has no pull secret"
         yield found(case, "auth.no_credentials", subject, "auth", text, refused, at_most=at_most)
     elif refused and (words := _by_words(refused)) is not None:
-        sure = weakest((at_most, "likely" if words.also else "confirmed"))
+        sure = weakest((at_most, "likely" if words.alternatives else "confirmed"))
         text = f"{reason}; the pod has no pull secret"
-        yield found(case, words.cause, subject, "auth", text, refused, words.also, sure)
+        yield found(case, words.cause, subject, "auth", text, refused, words.alternatives, sure)
     elif refused:
         text = f"{reason}; the pod has no pull secret"
         yield found(case, "auth.denied_or_missing", subject, "auth", text, refused, at_most=at_most)
 
 
-def _got_in(case: Case, message: Classified | None) -> bool:
+def _got_in(case: CaseView) -> bool:
     """True where the runtime speaks of what comes after the registry has let it in: then the node has credentials of its own.
 
     Not where there are mirrors: a mirror's 404 proves no login at the registry.
     """
-    hop = catalogue.entry(message.cause).hop if message is not None else ""
-    if hop not in HOPS[HOPS.index("manifest") : HOPS.index("runtime")]:
-        return False
-    return not any(o.attempt for o in case.observations)
+    after = case.message.hop in HOPS[HOPS.index("manifest") : HOPS.index("runtime")]
+    return after and not any(o.attempt for o in case.observations)
 
 
-def _late(case: Case, reason: str, refused: Sequence[Observation], at_most: Confidence) -> Finding:
+def _late(case: CaseView, reason: str, refused: Sequence[Observation], at_most: Confidence) -> Finding:
     """The pod has no pull secret and a new one would get its account's: whether that helps is in those secrets."""
     facts, subject = case.facts, registry_subject(case)
     names = ", ".join(facts.account_secrets)
@@ -164,21 +107,18 @@ def _late(case: Case, reason: str, refused: Sequence[Observation], at_most: Conf
     return found(case, "auth.secret_added_late", subject, "auth", text, refused, at_most=weakest((at_most, "likely")))
 
 
-def _by_words(refused: Sequence[Observation]) -> Classified | None:
-    """What a registry's 403 means by its own words, read as the runtime's are; None for what says no more than "no"."""
+def _by_words(refused: Sequence[Observation]) -> Message | None:
+    """What a registry's 403 means by its own words; None for what says no more than "no"."""
     for seen in refused:
         if seen.outcome == "403" and seen.subject.role == "registry":
-            told = errors_of(seen)
-            words = "".join(f"\n{e.code.lower()}: {e.message}" for e in told[:1])
-            read = classify(f"unexpected status from HEAD request to https://{seen.subject.host}: 403 Forbidden{words}")
-            plain = read.cause != "auth.forbidden" or not told or len(read.also) < 2
-            if plain and read.cause in ("auth.forbidden", "auth.expired", "auth.no_credentials"):
+            read = read_refusal(seen.subject.host, errors_of(seen))
+            if read is not None:
                 return read
     return None
 
 
-def _reached_auth(case: Case) -> bool:
-    return bool(decisive(case, Manifest) or decisive(case, Auth))
+def _reached_auth(case: CaseView) -> bool:
+    return bool(case.decisive(Manifest) or case.decisive(Auth))
 
 
 def _sure(refused: Sequence[Observation]) -> Confidence:
@@ -191,8 +131,8 @@ def _tells_apart(refused: Sequence[Observation]) -> bool:
     return any(o.outcome == "basic" for o in refused)
 
 
-@rule("auth.bad_credentials", "auth.forbidden", "auth.denied_or_missing", hop="auth")
-def sent_and_refused(case: Case) -> Iterator[Finding]:
+@rule("auth.bad_credentials", "auth.forbidden", "auth.denied_or_missing", "auth.expired", needs=(Auth, Manifest))
+def credentials_refused(case: CaseView) -> Iterator[Finding]:
     """Credentials were sent. Those tried from the workstation tell whether the registry takes them."""
     used = sent(case)
     if not used:
@@ -221,14 +161,70 @@ def sent_and_refused(case: Case) -> Iterator[Finding]:
         reason = f"{where(denied[0])}, with the credentials of {names}: {denied[0].summary}"
         words = _by_words(denied)
         if words is not None and words.cause == "auth.expired":
-            yield found(case, words.cause, registry_subject(case), "auth", reason, denied, words.also)
+            yield found(case, words.cause, registry_subject(case), "auth", reason, denied, words.alternatives)
             return
         yield found(case, cause, registry_subject(case), "auth", reason, denied, ["image.name_unknown"], "likely")
-    elif not tried and refusals(case):
-        message = classify(case.facts.said) if case.facts.said else None
-        if message is not None and message.cause.startswith("auth."):
-            reason = f"the kubelet sends the credentials of {names} and is refused; they were not tried from here"
-            also = ["auth.expired", "auth.forbidden", "auth.denied_or_missing"]
+    elif not tried and refusals(case) and case.message.is_about("auth"):
+        reason = f"the kubelet sends the credentials of {names} and is refused; they were not tried from here"
+        also = ["auth.expired", "auth.forbidden", "auth.denied_or_missing"]
+        yield found(
+            case, "auth.bad_credentials", registry_subject(case), "auth", reason, refusals(case), also, "likely"
+        )
+
+
+@rule("auth.no_credentials", needs=(Auth, Manifest))
+def mirror_wants_credentials(case: CaseView) -> Iterator[Finding]:
+    """A mirror that wants credentials. containerd shows it the pod's, which are the registry's and mostly not the mirror's."""
+    told: set[str] = set()
+    for seen in (*case.seen(Auth, place="node"), *case.seen(Manifest, "mirror", "node")):
+        mirror = seen.attempt
+        if mirror and mirror not in told and seen.outcome in ("basic", "401", "403"):
+            told.add(mirror)
+            reason = f"{where(seen)}, mirror {mirror}: {seen.summary}"
+            subject = Subject("mirror", mirror)
             yield found(
-                case, "auth.bad_credentials", registry_subject(case), "auth", reason, refusals(case), also, "likely"
+                case, "auth.no_credentials", subject, "auth", reason, [seen], ["auth.bad_credentials"], "likely"
             )
+
+
+@rule(*causes_of("auth"), needs=(Auth,))
+def token_host_fails(case: CaseView) -> Iterator[Finding]:
+    """The token host fails by itself, or a challenge leads to none; that it refuses is a matter of credentials."""
+    for seen in decisive(case, Auth):
+        means, reason = seen.means, f"{where(seen)}, {seen.subject.host}: {seen.summary}"
+        if seen.outcome == "no-challenge":
+            # a registry that wants credentials has to say which: something in front of it answers, or it is broken
+            if not _greeting_found(case):
+                also = ["auth.no_credentials"]
+                yield found(case, means.cause, seen.subject, "auth", reason, [seen], also, "likely")
+        elif means.cause and (seen.subject.role == "token" or seen.outcome in NO_TOKEN_HOST):
+            yield found(case, means.cause, seen.subject, "auth", reason, [seen], means.also)
+
+
+def _greeting_found(case: CaseView) -> bool:
+    return any(greeting_fails.look(case))
+
+
+@rule("auth.secret_added_late", needs=(TrialPull,))
+def new_pod_gets_late_secret(case: CaseView) -> Iterator[Finding]:
+    """A new pod can pull and this one, without the secrets that its account has by now, cannot."""
+    again = trial_pull(case)
+    facts = case.facts
+    if again is None or again.outcome != "pulled" or not facts.failing or not without_late_secrets(case):
+        return
+    names = ", ".join(facts.account_secrets)
+    reason = (
+        f"a new pod of service account {facts.service_account} pulled the image just now; it was given {names}, "
+        "which this pod was admitted without"
+    )
+    subject = Subject("registry", case.pull.authority if case.pull else "")
+    yield found(case, "auth.secret_added_late", subject, "auth", reason, [again])
+
+
+RULES = (
+    credentials_missing,
+    credentials_refused,
+    mirror_wants_credentials,
+    token_host_fails,
+    new_pod_gets_late_secret,
+)

@@ -1,0 +1,143 @@
+"""The runtime's message, read once: the one module of this room that looks into a text.
+
+Everything that rules, names, actors and fixes need to know of a message is a field of `Message`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .. import catalogue
+from ..image.messages import classify
+from ..model import HOPS, Case, ErrorEntry, TrialPull
+
+SILENT = frozenset({"unknown.insufficient", "backoff.only", "not_a_pull_failure", "none"})
+"""What a message is read as that says nothing of a cause."""
+_DIALLED = re.compile(r"dial tcp (?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<four>[0-9.]+)):[0-9]+")
+_ADMISSION = (
+    "denied the request",
+    "admission webhook",
+    "violates PodSecurity",
+    "ValidatingAdmissionPolicy",
+    "admission plugin",
+)
+"""What the API server writes when an admission step refuses (kubernetes: staging/src/k8s.io/apiserver/pkg/admission)."""
+_DAMAGED = "invalid tar header"
+_NUMBERS = re.compile(r"cannot be mapped to a host ID|lchown .*: invalid argument|operation not permitted|too large")
+"""Words of an unpacking that fails on what is in the layer: its numbers of users, its kinds of file."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What the runtime says of the last failure."""
+
+    text: str = ""
+    """As it stands, "" where nothing is said."""
+    cause: str = ""
+    """The cause id that it names; "" where there is no message."""
+    alternatives: tuple[str, ...] = ()
+    """Other causes that it allows, likeliest first."""
+    host: str = ""
+    """host, or host:port where the port is not 443, on which it happened; "" where it names none."""
+    role: str = ""
+    """What that host is on the path; "" where it does not tell."""
+    hop: str = ""
+    """The hop at which the runtime's attempt ended: it got through all before. "" where it does not tell."""
+    address: str = ""
+    """The IP address that was dialled in vain, in its shortest spelling; "" where it names none, or dialled a proxy."""
+    direct: bool = False
+    """The runtime dialled the host itself, through no proxy."""
+    timed_out: bool = False
+    """It speaks of a time-out."""
+    hosts_toml: bool = False
+    """It names a hosts.toml."""
+    by_admission: bool = False
+    """An admission step of the API server refused."""
+    damaged_archive: bool = False
+    """A layer is no archive that can be read."""
+    numbers_in_image: bool = False
+    """A layer holds users, files or numbers that the node cannot make."""
+
+    @property
+    def in_the_image(self) -> bool:
+        """Whether it fails on what is in a layer, wherever that is unpacked."""
+        return self.damaged_archive or self.numbers_in_image
+
+    @property
+    def names_cause(self) -> bool:
+        """Whether it says what is wrong."""
+        return bool(self.cause) and self.cause not in SILENT
+
+    @property
+    def position(self) -> int:
+        """The hop's index in HOPS, -1 where it does not tell."""
+        return HOPS.index(self.hop) if self.hop in HOPS else -1
+
+    def is_about(self, family: str) -> bool:
+        """Whether its cause is of a family: "auth", "storage"."""
+        return self.cause.partition(".")[0] == family
+
+
+def newest(case: Case) -> str:
+    """The runtime's newest words: those of a trial pull that failed, else those about the pod."""
+    for seen in case.seen(TrialPull, place="node"):
+        if seen.outcome == "failed" and seen.detail.message:
+            return seen.detail.message
+    return case.facts.said
+
+
+def message_of(case: Case) -> Message:
+    """What the runtime's newest words say."""
+    return read(newest(case))
+
+
+@lru_cache(maxsize=256)
+def read(text: str) -> Message:
+    """What a message says. Never raises."""
+    if not text:
+        return Message()
+    found = classify(text)
+    by_proxy = "proxyconnect" in text
+    dialled = _DIALLED.search(text)
+    known = found.cause in catalogue.load()
+    return Message(
+        text=text,
+        cause=found.cause,
+        alternatives=found.also,
+        host=found.host or "",
+        role=found.role or "",
+        hop=catalogue.entry(found.cause).hop if known else "",
+        address=plain_address(dialled["six"] or dialled["four"]) if dialled and not by_proxy else "",
+        direct="dial tcp" in text and not by_proxy,
+        timed_out="timeout" in text,
+        hosts_toml="hosts.toml" in text,
+        by_admission=any(words in text for words in _ADMISSION),
+        damaged_archive=_DAMAGED in text,
+        numbers_in_image=bool(_NUMBERS.search(text)),
+    )
+
+
+def read_refusal(host: str, errors: Sequence[ErrorEntry]) -> Message | None:
+    """What a registry's 403 means by its own first error, read as the runtime's message would be; None where it says no more
+    than "no"."""
+    words = "".join(f"\n{e.code.lower()}: {e.message}" for e in errors[:1])
+    found = read(f"unexpected status from HEAD request to https://{host}: 403 Forbidden{words}")
+    plain = found.cause != "auth.forbidden" or not errors or len(found.alternatives) < 2
+    return found if plain and found.cause in ("auth.forbidden", "auth.expired", "auth.no_credentials") else None
+
+
+def runtime_is_down(ready_message: str) -> bool:
+    """Whether a node's Ready condition says that its runtime does not answer (kubernetes: pkg/kubelet/runtime.go)."""
+    return "container runtime is down" in ready_message
+
+
+def plain_address(text: str) -> str:
+    """An IP address in its shortest spelling, or the text as it is."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text
