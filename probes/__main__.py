@@ -18,6 +18,7 @@ import time
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .answer import Deadline, Seen
+from .challenge import CONTAINERD, CRIO
 from .dns_lookup import beside, lookup, system_lookup
 from .host.endpoints import Endpoint
 from .host.files import below, needed, read, room_beside, show_only
@@ -25,10 +26,11 @@ from .host.resolver import STUB, hosts_addresses, resolv_conf, stub_behind, stub
 from .host.runtime import Configuration
 from .host.units import proxy_for
 from .plan import Node, Pull
+from .reach import Place
 from .redaction import Secrets
 from .tls_handshake import trusting
 from .token_host import Login
-from .walk import Place, Walk
+from .walk import Walk
 
 PROTOCOL = "imagepull/1"
 MOST_FRAME = 32 << 10
@@ -155,6 +157,7 @@ def on_node(root: str, usr: Optional[str] = None, node: Optional[Node] = None, k
         return context, all(_shown(context, root, *pair) for pair in endpoint.client)
 
     return Place(
+        runtime=CRIO if configuration.family == "cri-o" else CONTAINERD,
         resolve=lambda name, deadline: lookup(name, conf, hosts_addresses(hosts, name), deadline, label),
         context=trusting(*trusted),
         trust=bundle.name if bundle else "the image's own",

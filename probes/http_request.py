@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import email.utils
 import json
 import ssl
+import time
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
@@ -75,6 +77,17 @@ class Reply:
         return found
 
     @property
+    def skew(self) -> Optional[float]:
+        """Seconds by which this machine's clock is ahead of the server's, None where it does not say or a cache answers."""
+        if "age" in self.headers:
+            return None
+        try:
+            date = email.utils.parsedate_to_datetime(self.headers.get("date", ""))
+            return round(time.time() - date.timestamp(), 1)
+        except (TypeError, ValueError, OverflowError):
+            return None
+
+    @property
     def said(self) -> str:
         """The reply in a few words: status, then the registry's own words where it gave any."""
         if not self.status:
@@ -97,8 +110,11 @@ def ask(
     context: Optional[ssl.SSLContext],
     headers: Optional[Mapping[str, str]] = None,
     most: int = ERROR_BODY,
+    body: bytes = b"",
 ) -> Reply:
     """Send one request over a new connection to address.ip. context None: plain HTTP. Reads at most `most` bytes of body.
+
+    body: what is sent, of which the type is among the headers.
 
     Takes at most LONGER * PATIENCE seconds, and what is left of the deadline.
     """
@@ -126,7 +142,7 @@ def ask(
     kept: Dict[str, str] = {}
     challenges: Tuple[str, ...] = ()
     location = ""
-    body: List[bytes] = []
+    received: List[bytes] = []
     cut = False
     with Watchdog(longest) as dog:
         _watched(pool, dog, address if address.via and context is not None else None, longest / LONGER)
@@ -134,6 +150,7 @@ def ask(
             response = pool.urlopen(
                 method,
                 path,
+                body=body or None,
                 headers=sent,
                 retries=False,
                 redirect=False,
@@ -147,16 +164,18 @@ def ask(
             challenges = tuple(str(v) for v in response.headers.getlist("WWW-Authenticate")[:10])
             location = str(response.headers.get("Location", ""))
             status = response.status
-            cut = _read(response, most, deadline, body)
+            cut = _read(response, most, deadline, received)
             response.close()
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             trouble = "slow" if dog.fired else _trouble(error)
             detail = f"not done after {watch.ms / 1000:.0f} s" if dog.fired else printable(_plain(error))
-            return Reply(status, kept, challenges, location, b"".join(body), True, trouble, detail, watch.ms)
+            return Reply(status, kept, challenges, location, b"".join(received), True, trouble, detail, watch.ms)
         finally:
             pool.close()
     trouble, detail = ("slow", f"not done after {watch.ms / 1000:.0f} s") if dog.fired else ("", "")
-    return Reply(status, kept, challenges, location, b"".join(body)[:most], cut or dog.fired, trouble, detail, watch.ms)
+    return Reply(
+        status, kept, challenges, location, b"".join(received)[:most], cut or dog.fired, trouble, detail, watch.ms
+    )
 
 
 def _watched(pool: Any, dog: Watchdog, led: Optional[Address], seconds: float) -> None:

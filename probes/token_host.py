@@ -1,25 +1,12 @@
-"""Asking a registry's token host for a token."""
+"""A credential, who may see it, and what a token host answers."""
 
 from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
-from urllib.parse import urlencode, urlsplit
 
-from .answer import printable
 from .http_request import Reply
-
-
-@dataclass(frozen=True)
-class Realm:
-    """Where a Bearer challenge sends the client, and with which words. trouble: why it cannot be used, or ""."""
-
-    host: str
-    port: int
-    scheme: str
-    path: str
-    trouble: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,27 +24,6 @@ class Login:
 
     def __repr__(self) -> str:
         return f"Login(username={self.username!r}, secret={self.secret!r})"
-
-
-def realm_of(params: Dict[str, str], repository: str) -> Realm:
-    """The token request that a challenge's parameters ask for: realm, service and the pull scope of the repository.
-
-    Docker token specification (distribution: docs/content/spec/auth/token.md); the scope is what containerd asks for
-    (containerd: core/remotes/docker/scope.go RepositoryScope).
-    """
-    text = params.get("realm", "")
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        return Realm("", 0, "", "", f"the realm '{printable(text, 100)}' is not a URL")
-    if parts.scheme not in ("https", "http") or not parts.hostname:
-        return Realm("", 0, "", "", f"the realm '{printable(text, 100)}' is not a URL")
-    asked = [("service", params["service"])] if params.get("service") else []
-    asked.append(("scope", f"repository:{repository}:pull"))
-    query = "&".join(q for q in (parts.query, urlencode(asked)) if q)
-    scheme = parts.scheme
-    return Realm(parts.hostname, port or (443 if scheme == "https" else 80), scheme, f"{parts.path or '/'}?{query}")
 
 
 def token_in(reply: Reply) -> Optional[str]:
@@ -92,8 +58,8 @@ KNOWN_PAIRS: Dict[str, Tuple[str, ...]] = {
 be strangers (a.azurecr.io and b.azurecr.io, 10.0.0.5 and 6.0.0.5)."""
 
 
-def may_have_credentials(registry: str, realm: Realm) -> bool:
-    """True where a credential of this registry may be shown to this realm: the very same host or a known pair, never over
-    plain HTTP."""
-    host, registry = realm.host.lower(), registry.lower()
-    return realm.scheme == "https" and (host == registry or host in KNOWN_PAIRS.get(registry, ()))
+def may_have_credentials(registry: str, scheme: str, host: str) -> bool:
+    """True where a credential of this registry may be shown to this token host: the very same host or a known pair, never
+    over plain HTTP."""
+    host, registry = host.lower(), registry.lower()
+    return scheme == "https" and (host == registry or host in KNOWN_PAIRS.get(registry, ()))

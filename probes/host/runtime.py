@@ -52,6 +52,11 @@ class Configuration:
         environment = self._unit.environment
         self.bundle = ca_bundle(root, environment.get("SSL_CERT_FILE", ""), environment.get("SSL_CERT_DIR", ""))
 
+    @property
+    def family(self) -> str:
+        """The runtime's, by the node's status or by the configuration that is there."""
+        return self._node.family
+
     def endpoints(self, pull: Pull) -> Found:
         """The endpoints of an image; what is known of the proxy and of the bundle's age is with them. Never raises."""
         found = self._look(pull)

@@ -29,6 +29,7 @@ class Request:
     method: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 Handler = Callable[[Request], Answer]
@@ -124,7 +125,13 @@ class Server:
         first, *lines = head.split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
         method, path, _ = first.split(" ", 2)
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        request = Request(method, path, headers)
+        body = head.split(b"\r\n\r\n", 1)[1]
+        while len(body) < int(headers.get("content-length", "0")):
+            part = sock.recv(65536)
+            if not part:
+                return
+            body += part
+        request = Request(method, path, headers, body)
         self.requests.append(request)
         answer = self.handler(request)
         if isinstance(answer, bytes):

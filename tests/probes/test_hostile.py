@@ -19,9 +19,9 @@ import probes
 from kubectl_imagepull.model import Dns, Http, of_kind, to_json
 from kubectl_imagepull.node.frames import FrameReader
 from probes import http_request
+from probes.attempt import bare
 from probes.manifest import closest_tags
 from probes.tls_handshake import _seconds
-from probes.walk import _bare
 from tests.probes.site import Handler, Request, Server, error, http
 from tests.probes.walking import HOST_PYTHON, NONCE, Walker, observations_of
 
@@ -168,8 +168,8 @@ def test_budget_ends_the_bundle(tmp_path: Path) -> None:
 
 def test_a_redirect_is_told_without_what_opens_it() -> None:
     url = "https://user:pass@blobs.example/path/data?se=2026&sig=SECRET#x"
-    assert _bare(url) == "https://blobs.example/path/data"
-    assert _bare("/v2/other?token=SECRET") == "/v2/other"
+    assert bare(url) == "https://blobs.example/path/data"
+    assert bare("/v2/other?token=SECRET") == "/v2/other"
 
 
 def test_dates_that_nobody_can_read() -> None:

@@ -399,7 +399,7 @@ class TestWalk:
         self, walker: Walker, host: Write, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, inside: bool
     ) -> None:
         """A registry inside, to which the proxy does not lead."""
-        monkeypatch.setattr("probes.walk.inward", lambda ip: False)
+        monkeypatch.setattr("probes.reach.inward", lambda ip: False)
         with Server(lambda r: http(502)) as proxy, Server(Repository()) as server:
             port = server.port if inside else free_port()
             hosts = {"etc/hosts": f"{HERE} registry.test\n"}

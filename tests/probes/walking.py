@@ -31,9 +31,10 @@ from probes.__main__ import Frames
 from probes.answer import Deadline
 from probes.host.resolver import ResolvConf
 from probes.plan import Pull
+from probes.reach import Place
 from probes.tls_handshake import trusting
 from probes.token_host import Login
-from probes.walk import Place, Walk
+from probes.walk import Walk
 
 NONCE = "0123456789abcdef"
 HOST_PYTHON = Vantage("node", "host", "host", "host", "unknown", "host-python", "node-1")
