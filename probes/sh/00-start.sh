@@ -13,7 +13,7 @@ nl='
 '
 cr=$(printf '\r')
 range=0-131071
-quiet='' attempt=''
+quiet='' attempt='' pull=''
 accept='application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json'
 
 # the host's tools and no other where they stand over an image's; else the image's PATH may lack the usual folders

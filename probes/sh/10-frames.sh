@@ -26,7 +26,24 @@ clock() { if has date; then date +%s; else echo 0; fi; }
 
 frame() { printf '%s %s %s\n' "$PROTOCOL" "$nonce" "$1"; }
 
-# hop role host outcome summary pull data: one observation. data: ready-made JSON members
+# what was said of hosts, to be said again for the next image that meets them: a line each of key, beginning and end of a frame
+recorded='' record=''
+# key: say for $pull what was said of a host, once an image
+replay() {
+    case $replayed in *" $1@$pull/$attempt "*) return ;; esac
+    replayed="$replayed$1@$pull/$attempt "
+    while IFS="$tab" read -r of_key front back <&5; do
+        [ "$of_key" != "$1" ] || frame "$front$pull$back"
+    done 5<<END
+$recorded
+END
+}
+replayed=' '
+# key: what is said from now on is said of this host, for $pull
+recording() { record=$1 replayed="$replayed$1@$pull/$attempt "; }
+
+# hop role host outcome summary pull data: one observation. data: ready-made JSON members; without a pull it is about a host, met
+# for $pull
 emit() {
     [ -z "$quiet" ] || return 0
     json "$5"
@@ -34,7 +51,10 @@ emit() {
     json "$attempt"
     tried=$text
     json "$3"
-    frame "{\"kind\":\"seen\",\"hop\":\"$1\",\"role\":\"$2\",\"host\":\"$text\",\"outcome\":\"$4\",\"summary\":\"$summary\",\"pull\":\"$6\",\"attempt\":\"$tried\",\"data\":{$7},\"ms\":0,\"at\":$(clock)}"
+    front="{\"kind\":\"seen\",\"hop\":\"$1\",\"role\":\"$2\",\"host\":\"$text\",\"outcome\":\"$4\",\"summary\":\"$summary\",\"pull\":\""
+    back="\",\"attempt\":\"$tried\",\"data\":{$7},\"ms\":0,\"at\":$(clock)}"
+    if [ -z "$6" ] && [ -n "$record" ]; then recorded="$recorded$record$tab$front$tab$back$nl"; fi
+    frame "$front${6:-$pull}$back"
 }
 
 began=$(clock)

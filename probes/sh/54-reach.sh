@@ -104,17 +104,22 @@ again() {
     key=$1/$2:$3/$attempt
     case $known in
     *" $key- "*)
+        replay "$key"
         at='' ending='' code='' label=$2
         [ "$3" = 443 ] || label=$2:$3
         return 1
         ;;
-    *" $key "*) quiet=1 ;;
+    *" $key "*)
+        replay "$key"
+        quiet=1
+        ;;
+    *) recording "$key" ;;
     esac
     if reach "$@"; then reached=0; else reached=1; fi
     if [ -z "$quiet" ]; then
         if [ $reached = 0 ]; then known="$known$key "; else known="$known$key- "; fi
     fi
-    quiet=
+    quiet='' record=
     return $reached
 }
 known=' '

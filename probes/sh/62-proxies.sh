@@ -145,10 +145,19 @@ through_proxy() {
     key=proxy/$proxy_host:$proxy_port
     label=$proxy_host:$proxy_port
     [ "$proxy_port" != 443 ] || label=$proxy_host
-    case $known in *" $key "*) quiet=1 ;; *) known="$known$key " ;; esac
+    case $known in
+    *" $key "*)
+        replay "$key"
+        quiet=1
+        ;;
+    *)
+        known="$known$key "
+        recording "$key"
+        ;;
+    esac
     resolve "$proxy_host"
     emit dns proxy "$label" "${outcome:-unresolved}" "$said" "" "\"servers\":[$tries],\"resolver\":\"$resolver\""
-    quiet=
+    quiet='' record=
     if [ -z "$addresses" ]; then
         emit connect proxy "$label" not-reached "$label cannot be spoken to" "$pull"
         return

@@ -11,16 +11,19 @@ try() {
     key=$1/$3:$4
     case $greeted in
     *" $key=- "*)
+        replay "$key"
         [ -z "$attempt" ] || emit manifest "$1" "$label" not-reached "$label cannot be spoken to" "$pull" ""
         return
         ;;
     *" $key="*)
+        replay "$key"
         address=${greeted#*" $key="}
         address=${address%% *}
         inside=${address##*|} address=${address%|*}
         cacert=${address#*|} address=${address%%|*}
         ;;
     *)
+        recording "$key"
         if ! reach "$1" "$3" "$4" "$2" "$5/"; then
             greeted="$greeted$key=- "
             if [ "$at" = http ] && [ -n "$ending" ] && [ -n "$address" ]; then
@@ -28,6 +31,7 @@ try() {
             elif [ -n "$attempt" ]; then
                 emit manifest "$1" "$label" not-reached "$label cannot be spoken to" "$pull" ""
             fi
+            record=
             return
         fi
         greeted="$greeted$key=$address|$cacert|$inside "
@@ -36,6 +40,7 @@ try() {
         kind=
         case $reply in *[Cc]ontent-[Tt]ype:\ text/html*) kind=text/html ;; esac
         emit registry "$1" "$label" "$code" "HTTP $code" "" "\"status\":$code,\"api_version\":\"$api\",\"content_type\":\"$kind\",\"errors\":[]"
+        record=
         ;;
     esac
     manifest "$1" "$2" "$3" "$4" "$5" "$8" "$9" "$address"

@@ -17,7 +17,7 @@ from kubectl_imagepull.node.bundle import script
 from kubectl_imagepull.verdict import judge
 from tests.probes.site import Answer, Repository, Request, Server, error, free_port, http, page, serve
 from tests.probes.test_matrix import HERE, context_of, leaf_without_its_intermediate
-from tests.probes.walking import NONCE, Walked, case_of, observations_of
+from tests.probes.walking import NONCE, Walked, case_of, every_frame_is_taken, observations_of
 
 SHELL = Vantage("node", "host", "host", "host", "unknown", "shell", "node-1")
 OTHER = "127.0.0.2"
@@ -51,6 +51,7 @@ class Sheller:
         words += [NONCE, "20", str(self.root), "", "p1", scheme, host, str(port), "team/app", asked]
         ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
         assert ran.returncode == 0 and f'imagepull/1 {NONCE} {{"kind":"end","complete":true}}' in ran.stdout, ran
+        every_frame_is_taken(ran.stdout, SHELL)
         node = NodeFacts("node-1", os="linux", arch="amd64", runtime="containerd://2.2.1")
         case = case_of(observations_of(ran.stdout, SHELL), host, port, asked, scheme, node)
         verdict = judge(case)

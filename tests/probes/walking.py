@@ -24,6 +24,7 @@ from kubectl_imagepull.model import (
     Vantage,
     Verdict,
 )
+from kubectl_imagepull.model.vocabulary import UNDECLARED, outcome
 from kubectl_imagepull.node.frames import FrameReader
 from kubectl_imagepull.verdict import judge
 from probes import dns_lookup
@@ -104,6 +105,7 @@ class Walker:
             Walk(place, frames.emit, frames.learn, Deadline(budget)).run([*before, pull], **more)
         seconds = time.monotonic() - started
         log = written.getvalue()
+        every_frame_is_taken(log)
         case = case_of(observations_of(log), host, port, asked, scheme, node, said)
         verdict = judge(case)
         return Walked(case, log, seconds, verdict, verdict.findings)
@@ -114,6 +116,20 @@ def observations_of(log: str, vantage: Vantage = HOST_PYTHON) -> list[Observatio
     reader = FrameReader(NONCE, vantage)
     frames = [reader.read(line) for line in log.encode().split(b"\n")]
     return [f.observation for f in frames if f is not None and f.observation is not None]
+
+
+def every_frame_is_taken(log: str, vantage: Vantage = HOST_PYTHON) -> None:
+    """What a probe says has a declared word and the declared fields, and names the image that it is about."""
+    reader = FrameReader(NONCE, vantage)
+    for line in log.splitlines():
+        frame = reader.read(line.encode())
+        assert frame is not None, f"refused: {line}"
+        seen = frame.observation
+        if seen is not None:
+            assert outcome(seen.hop, seen.outcome) is not UNDECLARED, (
+                f"nobody declared {seen.outcome} of {seen.hop}: {line}"
+            )
+            assert seen.pull or seen.subject.role == "node", f"about no image: {line}"
 
 
 def case_of(
