@@ -18,7 +18,8 @@ from ..redaction import hide
 
 PROTOCOL = "imagepull/1"
 MOST_LINE = 64 << 10
-MOST_FRAMES = 2000
+MOST_FRAMES = 6000
+"""A dozen for each image and endpoint, of at most some hundred images."""
 MOST_TEXT = 4000
 MOST_ITEMS = 200
 CUT = {"cut": True}
