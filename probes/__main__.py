@@ -17,7 +17,6 @@ import threading
 import time
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from .answer import Deadline, Seen
 from .challenge import CONTAINERD, CRIO
 from .dns_lookup import beside, lookup, system_lookup
 from .host.endpoints import Endpoint
@@ -25,9 +24,11 @@ from .host.files import below, needed, read, room_beside, show_only
 from .host.resolver import STUB, hosts_addresses, resolv_conf, stub_behind, stub_listens
 from .host.runtime import Configuration
 from .host.units import proxy_for
+from .observation import Observation
 from .plan import Node, Pull
 from .reach import Place
 from .redaction import Secrets
+from .timing import Deadline
 from .tls_handshake import trusting
 from .token_host import Login
 from .walk import Walk
@@ -82,7 +83,7 @@ class Frames:
             if frame["kind"] == "seen":
                 self._short.append([frame[k] for k in ("hop", "role", "host", "outcome", "pull")])
 
-    def emit(self, hop: str, role: str, host: str, seen: Seen, pull: str = "") -> None:
+    def emit(self, hop: str, role: str, host: str, seen: Observation, pull: str = "") -> None:
         """One observation."""
         about = {"hop": hop, "role": role, "host": host, "pull": pull}
         self.write(

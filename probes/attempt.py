@@ -13,12 +13,13 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from . import content
 from . import manifest as manifests
-from .answer import Deadline, Seen, printable
 from .challenge import CRIO, BadRealm, TokenRequest, answered_by, parse_challenges, token_requests
 from .host.endpoints import Endpoint
 from .http_request import ERROR_BODY, MOST_VALUE, Reply, ask
+from .observation import Observation, printable
 from .plan import Pull
 from .reach import WITHHELD, Emit, Host, Hosts, Place, Turn, Way
+from .timing import Deadline
 from .token_host import Login, granted, may_have_credentials, token_in
 
 REDIRECTS = 4
@@ -85,7 +86,7 @@ class Attempt:
         """
         if self.host.address is None:
             if self.turn.attempt:
-                self.tell("manifest", Seen("not-reached", f"{self.endpoint.label} cannot be spoken to"))
+                self.tell("manifest", Observation("not-reached", f"{self.endpoint.label} cannot be spoken to"))
             return False
         self._greet()
         readable = self._anonymous(read)
@@ -94,7 +95,7 @@ class Attempt:
                 break
         return readable
 
-    def tell(self, hop: str, seen: Seen, via: str = "", subject: Optional[Tuple[str, str]] = None) -> None:
+    def tell(self, hop: str, seen: Observation, via: str = "", subject: Optional[Tuple[str, str]] = None) -> None:
         """One observation, about the endpoint unless another (role, host) is given. via: the secret that was shown there."""
         role, host = subject or (self.endpoint.role, self.endpoint.label)
         if self.way.withheld and seen.outcome in (*REFUSALS, *BROKEN_OFF):
@@ -133,7 +134,7 @@ class Attempt:
             auth = {"Authorization": f"Bearer {token}"}
             answered = self.manifest(auth)
         elif answered.reply.status in (200, 404):  # any other answer may come before the question
-            self.tell("auth", Seen("not-needed", "no credentials asked for"))
+            self.tell("auth", Observation("not-needed", "no credentials asked for"))
         self._report(answered, auth, "")
         if answered.reply.status == 200 and not read:
             content.look(self, answered.reply, auth, "")
@@ -158,7 +159,7 @@ class Attempt:
             return answered.reply.status == 200
         if answer.scheme == "basic" and self.host.context is not None:
             return self._basic(login, readable)
-        self.tell("auth", Seen("not-tried", "no way to send the credential safely", _about(login)), login.secret)
+        self.tell("auth", Observation("not-tried", "no way to send the credential safely", _about(login)), login.secret)
         return False
 
     def _challenges(self, reply: Reply) -> Sequence[str]:
@@ -176,7 +177,7 @@ class Attempt:
         if before is not None and before.status != 200:
             word = "rejected" if before.status == 401 else "not-tried"
             said = f"{who}: {before.said} for another image of this host, not sent again"
-            self.tell("auth", Seen(word, said, {**_about(login), "status": before.status}), login.secret)
+            self.tell("auth", Observation(word, said, {**_about(login), "status": before.status}), login.secret)
             return False
         auth = {"Authorization": login.basic}
         answered = self.manifest(auth, "GET", most=content.MANIFEST_BODY)
@@ -187,13 +188,13 @@ class Attempt:
         if answered.moved:
             there = answered.elsewhere or "another place of the registry"
             said = f"{who}: redirected to {there}, where the credential is not sent: {reply.said}"
-            self.tell("auth", Seen("not-verified", said, data, reply.ms), login.secret)
+            self.tell("auth", Observation("not-verified", said, data, reply.ms), login.secret)
         else:
             word = "rejected" if reply.status == 401 else "accepted" if reply.status else reply.trouble
             # a 403 comes after the login, and may be about it all the same: a password that has run out
             taken = "accepted" if reply.status in (200, 404) else "asks for no credentials any more"
             said = f"{who}: {taken if word == 'accepted' else reply.said}"
-            self.tell("auth", Seen(word, said, data, reply.ms), login.secret)
+            self.tell("auth", Observation(word, said, data, reply.ms), login.secret)
         if reply.status != 401:
             self._report(answered, auth, login.secret, ask_more=False)
         if reply.status == 200 and not readable:
@@ -211,14 +212,14 @@ class Attempt:
         answer = answered_by(lines, runtime, login is not None)
         if answer.scheme == "bearer" and len(answer.params.get("realm", "")) > MOST_VALUE:
             said = f"the realm has {len(answer.params['realm'])} characters, too long to follow"
-            self.tell("auth", Seen("not-verified", said, data, reply.ms), via)
+            self.tell("auth", Observation("not-verified", said, data, reply.ms), via)
             return None
         if answer.scheme == "bearer":
             user = login.username if login is not None else ""
             try:
                 requests = token_requests(answer.params, runtime, self.pull.repository, user, login is not None)
             except BadRealm as error:
-                self.tell("auth", Seen("bad-realm", printable(error), data, reply.ms), via)
+                self.tell("auth", Observation("bad-realm", printable(error), data, reply.ms), via)
                 return None
             return self._token(requests, login, data)
         asked = [scheme for scheme, _ in parse_challenges(lines)]
@@ -227,7 +228,7 @@ class Attempt:
         said = f"credentials asked for ({schemes})" if schemes else "HTTP 401 without a challenge that can be answered"
         if schemes and outcome == "no-challenge":
             said += f", of which {runtime} answers none"
-        self.tell("auth", Seen(outcome, said, data, reply.ms), via)
+        self.tell("auth", Observation(outcome, said, data, reply.ms), via)
         return None
 
     def _token(self, requests: Sequence[TokenRequest], login: Optional[Login], data: Dict[str, Any]) -> Optional[str]:
@@ -243,12 +244,12 @@ class Attempt:
             subject = ("token", name if port == 443 else f"{name}:{port}")
             if login is not None and not may_have_credentials(self.pull.host, parts.scheme, name):
                 said = f"secret {login.secret} not tried: {subject[1]} is not plainly a host of {self.pull.host}"
-                self.tell("auth", Seen("not-tried", said, data), via, subject)
+                self.tell("auth", Observation("not-tried", said, data), via, subject)
                 return None
             way = dataclasses.replace(self.way, plain=False)
             host = self.run.hosts.meet(self.turn, "token", name, port, parts.scheme, way, self.host.inside)
             if host.address is None:
-                self.tell("auth", Seen("not-reached", f"{subject[1]} cannot be spoken to", data), via, subject)
+                self.tell("auth", Observation("not-reached", f"{subject[1]} cannot be spoken to", data), via, subject)
                 return None
             reply = self._token_request(request, login, host, parts.path or "/", parts.query)
             for secret in granted(reply):
@@ -257,7 +258,7 @@ class Attempt:
         outcome = "token" if token else "no-token" if reply.status == 200 else str(reply.status or reply.trouble)
         said = f"token granted {who}" if token else f"no token {who}: {reply.said}"
         data.update(token_status=reply.status, errors=reply.errors or data["errors"], detail=reply.detail)
-        self.tell("auth", Seen(outcome, said, data, reply.ms), via, subject)
+        self.tell("auth", Observation(outcome, said, data, reply.ms), via, subject)
         return token
 
     def _token_request(self, request: TokenRequest, login: Optional[Login], host: Host, path: str, query: str) -> Reply:
@@ -368,7 +369,7 @@ class Attempt:
             elif tags.status == 404 and tags.errors:  # any web server says 404
                 said += "; the repository does not exist"
         other = ("registry", answered.elsewhere) if answered.elsewhere and head.status == 401 else None
-        self.tell("manifest", Seen(str(head.status or head.trouble), said, data, head.ms), via, other)
+        self.tell("manifest", Observation(str(head.status or head.trouble), said, data, head.ms), via, other)
         rate = manifests.rate_data(head) or manifests.rate_data(reply)
         if rate or head.status == 429:
             bare = "throttled" if head.status == 429 else "asks to wait before the next try"
@@ -376,7 +377,7 @@ class Attempt:
             source = f" for {rate['source']}" if rate.get("source") else ""
             limited = head.status == 429 or rate.get("remaining") == 0
             rate.update(status=head.status, errors=reply.errors)
-            self.tell("rate", Seen("limited" if limited else "ok", left + source, rate), via)
+            self.tell("rate", Observation("limited" if limited else "ok", left + source, rate), via)
 
 
 def mark_of(endpoint: Endpoint) -> str:
@@ -389,7 +390,7 @@ def _about(login: Login) -> Dict[str, Any]:
     return {"username": login.username, "registry_key": login.registry_key}
 
 
-def _greeting(reply: Reply) -> Seen:
+def _greeting(reply: Reply) -> Observation:
     """What the answer to GET /v2/ says. outcome: the status, or what happened instead of one."""
     data: Dict[str, Any] = {
         "status": reply.status,
@@ -408,7 +409,7 @@ def _greeting(reply: Reply) -> Seen:
     if reply.status == 401:
         schemes = ", ".join(scheme.capitalize() for scheme, _ in parse_challenges(reply.challenges))
         said = f"HTTP 401, asks for {schemes}" if schemes else "HTTP 401 without a challenge"
-    return Seen(str(reply.status or reply.trouble), said, data, reply.ms)
+    return Observation(str(reply.status or reply.trouble), said, data, reply.ms)
 
 
 def _shown(challenges: Sequence[str]) -> List[str]:

@@ -40,9 +40,13 @@ class Challenge(NamedTuple):
     """
 
     scheme: str
+    """Lower case."""
     params: Dict[str, str]
+    """Name in lower case -> value; of a repeated one the first."""
     token68: str = ""
+    """In place of parameters."""
     malformed: str = ""
+    """The whole line; then scheme is empty."""
 
 
 class Answer(NamedTuple):
@@ -53,8 +57,11 @@ class Answer(NamedTuple):
     """
 
     scheme: Optional[str]
+    """bearer | basic, None where it answers none."""
     params: Dict[str, str]
+    """Of that challenge."""
     error: Optional[str] = None
+    """The runtime's own reason where it gives up here."""
 
 
 class TokenRequest(NamedTuple):
@@ -66,11 +73,17 @@ class TokenRequest(NamedTuple):
     """
 
     method: str
+    """GET | POST."""
     url: str
+    """With its query."""
     form: Optional[Tuple[Tuple[str, str], ...]] = None
+    """Fields of a POST, None for a GET."""
     secret_field: str = ""
+    """The form's field that the password belongs in, "" for none."""
     basic: bool = False
+    """User name and password go into an Authorization header."""
     after: Tuple[int, ...] = ()
+    """The statuses of the request before that lead to this one, () for the first."""
 
     def body(self, secret: str) -> bytes:
         """The form as application/x-www-form-urlencoded, with the secret in its place; empty for a GET."""

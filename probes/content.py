@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 from urllib.parse import quote
 
-from .answer import Seen, Stopwatch, printable
 from .http_request import Reply
 from .manifest import rate_data
+from .observation import Observation, printable
+from .timing import Stopwatch
 
 if TYPE_CHECKING:
     from .attempt import Attempt
@@ -33,15 +34,22 @@ _DIGEST = re.compile(r"(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\Z")
 
 @dataclass(frozen=True)
 class Document:
-    """A manifest as it was read. kind: index | manifest | schema1 | other; why: what is odd about an "other"."""
+    """A manifest as it was read."""
 
     kind: str
+    """index | manifest | schema1 | other."""
     entries: List[Dict[str, Any]]
+    """The descriptors of an index, as they stand."""
     config: str = ""
+    """The configuration's digest, "" where it is no image."""
     layers: int = 0
+    """How many layers it names."""
     first_layer: str = ""
+    """The digest of the first layer that lies in the registry, "" for none."""
     size: int = 0
+    """Bytes of all layers as they are sent."""
     why: str = ""
+    """What is odd about an "other"."""
 
 
 def blob_path(prefix: str, repository: str, digest: str) -> str:
@@ -143,7 +151,7 @@ def look(one: Attempt, head: Reply, auth: Dict[str, str], via: str) -> None:
             if reply.trouble:
                 said = f"the manifest breaks off after {len(reply.body)} bytes: {reply.detail or reply.trouble}"
             data = {"status": reply.status, "errors": reply.errors, "method": "GET", "digest": digest}
-            one.tell("manifest", Seen(outcome, said, data, reply.ms), via)
+            one.tell("manifest", Observation(outcome, said, data, reply.ms), via)
             return
         document = read_manifest(reply)
         if document.kind != "index":
@@ -166,10 +174,10 @@ def platforms(one: Attempt, document: Document, reply: Reply, via: str) -> None:
     said = "an index with " + (", ".join(w for w in words[:6] if w != "unknown/unknown") or "nothing in it")
     data: Dict[str, Any] = {"platforms": listed, "entries": len(document.entries)}
     if document.kind == "index" and document.entries:
-        one.tell("platform", Seen("index", said, data, reply.ms), via)
+        one.tell("platform", Observation("index", said, data, reply.ms), via)
     elif document.kind != "manifest":
         data = {"media_type": reply.headers.get("content-type", ""), "kind": document.kind}
-        one.tell("platform", Seen("no-image", document.why or "an index of indexes", data), via)
+        one.tell("platform", Observation("no-image", document.why or "an index of indexes", data), via)
 
 
 def _blobs(
@@ -197,7 +205,7 @@ def _blobs(
                 found = platform_of(reply.document)
                 data = {"platforms": [found], "single": True}
                 said = f"one image, for {_platform_word(found)}"
-                one.tell("platform", Seen("single", said, data, reply.ms), via)
+                one.tell("platform", Observation("single", said, data, reply.ms), via)
         subject = ("blob", elsewhere) if elsewhere else (one.endpoint.role, one.endpoint.label)
         if outcome != "ok":
             data = {
@@ -209,11 +217,11 @@ def _blobs(
                 "detail": reply.detail,
             }
             said = f"{kind} {digest[:19]}…: {_blob_words(outcome, reply)}"
-            one.tell("blobs", Seen(outcome, said, data, watch.ms), via, subject)
+            one.tell("blobs", Observation(outcome, said, data, watch.ms), via, subject)
             return
         got.append(f"{len(reply.body)} bytes of the {kind}")
     data = {"layers": document.layers, "size": document.size}
-    one.tell("blobs", Seen("ok", " and ".join(got), data, watch.ms), via, subject)
+    one.tell("blobs", Observation("ok", " and ".join(got), data, watch.ms), via, subject)
 
 
 def _platform_word(platform: Dict[str, Any]) -> str:

@@ -13,8 +13,10 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
-from .answer import Deadline, Seen, Stopwatch, network_outcome, printable
+from .address import network_outcome
 from .host.resolver import ResolvConf
+from .observation import Observation, printable
+from .timing import Deadline, Stopwatch
 
 PORT = 53
 PATIENCE = 2.0
@@ -32,7 +34,7 @@ def is_address(host: str) -> bool:
 
 def lookup(
     host: str, conf: Optional[ResolvConf], hosts: Sequence[str], deadline: Deadline, label: str = "host"
-) -> Seen:
+) -> Observation:
     """Resolve host as a Go program with this resolv.conf and these hosts-file addresses would.
 
     -> outcome ok | literal | hosts-file | nxdomain | server-failure | timeout | no-data | no-usable-address |
@@ -41,11 +43,11 @@ def lookup(
     """
     watch = Stopwatch()
     if is_address(host):
-        return Seen("literal", "an address, nothing to resolve", {"addresses": [host]}, watch.ms)
+        return Observation("literal", "an address, nothing to resolve", {"addresses": [host]}, watch.ms)
     if hosts:
         return _with_routes("hosts-file", list(hosts), f"{', '.join(hosts)} from /etc/hosts", {}, watch)
     if conf is None:
-        return Seen("no-resolver", "the resolver configuration cannot be read", {}, watch.ms)
+        return Observation("no-resolver", "the resolver configuration cannot be read", {}, watch.ms)
     tries: List[Dict[str, Any]] = []
     for name in conf.candidates(host):
         with ThreadPoolExecutor(max_workers=max(1, len(conf.servers))) as pool:
@@ -66,10 +68,10 @@ def lookup(
         if deadline.over:
             break
     outcome, summary = _why_not(host, tries)
-    return Seen(outcome, summary, {"servers": tries, "resolver": label, "addresses": []}, watch.ms)
+    return Observation(outcome, summary, {"servers": tries, "resolver": label, "addresses": []}, watch.ms)
 
 
-def beside(host: str, seen: Seen, conf: ResolvConf, deadline: Deadline) -> Optional[Seen]:
+def beside(host: str, seen: Observation, conf: ResolvConf, deadline: Deadline) -> Optional[Observation]:
     """What a second resolver says of a name that was asked for already; None where it says the same or nobody was asked.
 
     -> outcome differs: one of them resolves the name and the other does not, or one gives addresses of a private network and
@@ -83,7 +85,7 @@ def beside(host: str, seen: Seen, conf: ResolvConf, deadline: Deadline) -> Optio
         return None
     data = {"server": ", ".join(conf.servers), "name": host, "other_outcome": other.outcome, "addresses": theirs}
     said = f"the kubelet's resolver, which pods get, says otherwise of {host}: {other.summary}"
-    return Seen("differs", said, data, other.ms)
+    return Observation("differs", said, data, other.ms)
 
 
 def _blocking(ip: str) -> bool:
@@ -158,14 +160,14 @@ def _exchange(server: str, query: Any, seconds: float) -> Any:
     return answer
 
 
-def system_lookup(host: str, deadline: Deadline) -> Seen:
+def system_lookup(host: str, deadline: Deadline) -> Observation:
     """Resolve host as this machine's own programs do (getaddrinfo): hosts file, VPN and split DNS included.
 
     -> outcome ok | literal | nxdomain | server-failure | timeout | no-usable-address.
     """
     watch = Stopwatch()
     if is_address(host):
-        return Seen("literal", "an address, nothing to resolve", {"addresses": [host]}, watch.ms)
+        return Observation("literal", "an address, nothing to resolve", {"addresses": [host]}, watch.ms)
     pool = ThreadPoolExecutor(max_workers=1)
     future = pool.submit(socket.getaddrinfo, host, None, 0, socket.SOCK_STREAM)
     try:
@@ -173,23 +175,23 @@ def system_lookup(host: str, deadline: Deadline) -> Seen:
     except socket.gaierror as error:
         gone = error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
         outcome = "nxdomain" if gone else "server-failure"
-        return Seen(outcome, printable(error.strerror or error), {"addresses": []}, watch.ms)
+        return Observation(outcome, printable(error.strerror or error), {"addresses": []}, watch.ms)
     except Exception:
-        return Seen("timeout", "the resolver of this machine does not answer", {"addresses": []}, watch.ms)
+        return Observation("timeout", "the resolver of this machine does not answer", {"addresses": []}, watch.ms)
     finally:
         pool.shutdown(wait=False)
     addresses = list(dict.fromkeys(str(entry[4][0]).split("%")[0] for entry in found))
     return _with_routes("ok", addresses, ", ".join(addresses[:3]), {}, watch)
 
 
-def _with_routes(outcome: str, addresses: List[str], said: str, data: Dict[str, Any], watch: Stopwatch) -> Seen:
+def _with_routes(outcome: str, addresses: List[str], said: str, data: Dict[str, Any], watch: Stopwatch) -> Observation:
     """The same, or no-usable-address where there is no route for the family of any address."""
     usable = [ip for ip in addresses if has_route(ip)]
     data = {**data, "addresses": addresses, "usable": usable}
     if usable:
-        return Seen(outcome, said, data, watch.ms)
+        return Observation(outcome, said, data, watch.ms)
     family = "IPv6" if all(":" in ip for ip in addresses) else "these"
-    return Seen("no-usable-address", f"{said}, but there is no route for {family} addresses", data, watch.ms)
+    return Observation("no-usable-address", f"{said}, but there is no route for {family} addresses", data, watch.ms)
 
 
 def has_route(ip: str) -> bool:

@@ -12,8 +12,10 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 import urllib3
 import urllib3.exceptions
 
-from .answer import Address, Deadline, Stopwatch, Watchdog, network_outcome, printable
+from .address import Address, network_outcome
+from .observation import printable
 from .tcp_connect import dial
+from .timing import Deadline, Stopwatch, Watchdog
 
 # unverified connections are made knowingly; a warning would be one more line in the pod's log
 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -29,22 +31,26 @@ USER_AGENT = "kubectl-imagepull"
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back. status 0: nothing did, and trouble says what happened (timeout, slow, reset, closed, garbage, …).
-
-    With a status, trouble says how the body ended before its end: "" (it did not, or cut says that we stopped reading).
-    headers: as they may be shown, each cut at 2,000 characters; challenges, location: as they were sent, to be used. Of more than
-    MOST_VALUE characters nothing can be made: too_long.
-    """
+    """What came back."""
 
     status: int
+    """The HTTP status, 0 where nothing came."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    """Lower case -> as they may be shown, each cut at 2,000 characters."""
     challenges: Tuple[str, ...] = ()
+    """The WWW-Authenticate lines as they were sent, to be used."""
     location: str = ""
+    """The Location header as it was sent, to be used; see too_long."""
     body: bytes = b""
+    """As much of it as was asked for."""
     cut: bool = False
+    """There is more of it."""
     trouble: str = ""
+    """Without a status, what happened (timeout, slow, reset, closed, garbage, …); with one, how the body ended before its end."""
     detail: str = ""
+    """The same in the system's words."""
     ms: float = 0.0
+    """Milliseconds that it took."""
 
     @property
     def too_long(self) -> bool:

@@ -15,19 +15,26 @@ HUB_HOST = "registry-1.docker.io"
 
 @dataclass(frozen=True)
 class Pull:
-    """One image to ask for. short: its name as it is written, where no registry stands in front; logins: credentials in the
-    kubelet's order, only ever set on the workstation; named: the registry as the reference
-    spells it, "" where that is not known."""
+    """One image to ask for."""
 
     id: str
+    """Short, unique in a run."""
     host: str
+    """Where the registry is really asked."""
     port: int
+    """Its port."""
     scheme: str
+    """https | http."""
     repository: str
+    """The path, without host."""
     asked: str
+    """A tag or a digest."""
     short: str = ""
+    """The name as it is written, where no registry stands in front; else ""."""
     logins: Tuple[Login, ...] = ()
+    """Credentials in the kubelet's order, only ever set on the workstation."""
     named: str = ""
+    """The registry as the reference spells it, "" where that is not known."""
 
     @property
     def by_digest(self) -> bool:
@@ -50,10 +57,12 @@ class Pull:
 
 @dataclass(frozen=True)
 class Node:
-    """runtime, kubelet: as the node's status says, e.g. cri-o://1.34.1 and v1.34.2+k3s1; "" where it is not known."""
+    """What the node's status says of it."""
 
     runtime: str = ""
+    """cri-o://1.34.1; "" where it is not known."""
     kubelet: str = ""
+    """v1.34.2+k3s1; "" where it is not known."""
 
     @property
     def family(self) -> str:

@@ -9,19 +9,21 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Callable, Dict, List, Mapping, Optional, Set, Tuple
 
-from .answer import Address, Deadline, Seen, printable
+from .address import Address
 from .challenge import CONTAINERD
 from .host.endpoints import Endpoint, Found
 from .host.units import Proxy
 from .http_request import ask
 from .inward import all_inward, first_forbidden, inward
+from .observation import Observation, printable
 from .plan import Pull
 from .tcp_connect import connect, tunnel
+from .timing import Deadline
 from .tls_handshake import handshake, unchecked
 
-Emit = Callable[[str, str, str, Seen, str], None]
+Emit = Callable[[str, str, str, Observation, str], None]
 """(hop, role, host, what was seen, the id of the image for which it was asked; "" for what is about the node)."""
-Note = Callable[[str, str, str, Seen], None]
+Note = Callable[[str, str, str, Observation], None]
 """The same for the host and turn at hand."""
 WITHHELD = "the runtime shows a client certificate there, whose key the probe cannot read"
 
@@ -38,33 +40,40 @@ class Turn:
 
 @dataclass(frozen=True)
 class Way:
-    """How a host is spoken to. trust: the words for what is trusted, "" for the place's own; plain: plain HTTP is taken where
-    the port speaks no TLS; withheld: the runtime shows a certificate there that the probe does not have."""
+    """How a host is spoken to."""
 
     context: ssl.SSLContext
+    """What is trusted."""
     trust: str = ""
+    """The same in words, "" for the place's own."""
     plain: bool = False
+    """Plain HTTP is taken where the port speaks no TLS."""
     withheld: bool = False
+    """The runtime shows a certificate there that the probe does not have."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """What differs between the places a walk can start from: how a name is resolved, what is trusted, what stands between.
+    """What differs between the places a walk can start from: how a name is resolved, what is trusted, what stands between."""
 
-    any_platform: this machine's architecture is not the node's, so any image of an index will do to try its blobs.
-    beside: called once for a host's name, with how it was resolved: what another resolver of the place says of it, or None.
-    says: what the place is less sure of than its kind promises (resolver: kubelet; trust: image).
-    """
-
-    resolve: Callable[[str, Deadline], Seen]
+    resolve: Callable[[str, Deadline], Observation]
+    """Name, deadline -> the dns observation."""
     context: ssl.SSLContext
+    """What is trusted there."""
     trust: str
+    """The same in words."""
     any_platform: bool = False
+    """This machine's architecture is not the node's, so any image of an index will do to try its blobs."""
     endpoints: Callable[[Pull], Optional[Found]] = lambda pull: None
+    """Image -> what the runtime's configuration says of it, None where there is none to read."""
     own_trust: Optional[Callable[[Endpoint], Tuple[ssl.SSLContext, bool]]] = None
+    """Endpoint -> (its own context, whether all of its client certificates could be loaded)."""
     proxy: Callable[[str, str, int], Optional[Proxy]] = lambda scheme, host, port: None
-    beside: Callable[[str, Seen, Deadline], Optional[Seen]] = lambda name, seen, deadline: None
+    """Scheme, host, port -> the proxy that stands between, None for none."""
+    beside: Callable[[str, Observation, Deadline], Optional[Observation]] = lambda name, seen, deadline: None
+    """Called once for a name, with how it was resolved: what another resolver of the place says of it, or None."""
     says: Mapping[str, str] = field(default_factory=dict)
+    """What the place is less sure of than its kind promises (resolver: kubelet; trust: image)."""
     runtime: str = CONTAINERD
     """Whose reading of a challenge counts: challenge.CONTAINERD or CRIO."""
 
@@ -88,15 +97,15 @@ class Host:
     """How TLS is spoken there, None for plain HTTP."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Held while somebody walks there."""
-    name: Optional[Seen] = None
+    name: Optional[Observation] = None
     """How its name was resolved: once, so that the addresses that are checked are those that are asked."""
     reached: bool = False
     """Whether anybody has walked there."""
-    told: List[Tuple[str, str, str, Seen]] = field(default_factory=list)
+    told: List[Tuple[str, str, str, Observation]] = field(default_factory=list)
     """(hop, role, host, answer) of that walk, to be told again to whoever comes here next."""
     met: Set[Tuple[str, Turn, bool]] = field(default_factory=set)
     """(role, turn, whether it was refused as inward) for which it was told already."""
-    greetings: Dict[str, Seen] = field(default_factory=dict)
+    greetings: Dict[str, Observation] = field(default_factory=dict)
     """Prefix -> the answer to GET prefix/."""
     challenges: Dict[str, Tuple[str, ...]] = field(default_factory=dict)
     """Prefix -> the challenges of that answer, as they were sent."""
@@ -121,7 +130,7 @@ class Hosts:
         self._hosts: Dict[Tuple[str, int, str, str, bool], Host] = {}
         self._lock = threading.Lock()
         self._resolvers = ThreadPoolExecutor(max_workers=4)
-        self._beside: Dict[str, "Future[Optional[Seen]]"] = {}
+        self._beside: Dict[str, "Future[Optional[Observation]]"] = {}
         self._telling: Dict[Tuple[str, str], "Future[None]"] = {}
 
     def finish(self) -> None:
@@ -150,7 +159,7 @@ class Hosts:
         way = way or Way(self._place.context)
         label = name if port == 443 else f"{name}:{port}"
 
-        def tell(hop: str, role: str, host: str, seen: Seen) -> None:
+        def tell(hop: str, role: str, host: str, seen: Observation) -> None:
             self._emit(hop, role, host, dataclasses.replace(seen, attempt=turn.attempt), turn.pull)
 
         with self._lock:
@@ -170,7 +179,7 @@ class Hosts:
                         tell("dns", role, label, host.name)
                     # a hostile registry could make us knock at the node's own doors
                     said = f"{label} is {forbidden}, this machine's own, a link-local or a metadata address: not asked"
-                    tell("connect", role, label, Seen("not-asked", said))
+                    tell("connect", role, label, Observation("not-asked", said))
                 return Host()
             if host.reached:
                 for hop, first, about, seen in [] if known else host.told:
@@ -180,7 +189,7 @@ class Hosts:
                 return host
             host.reached = True
 
-            def note(hop: str, role: str, about: str, seen: Seen) -> None:
+            def note(hop: str, role: str, about: str, seen: Observation) -> None:
                 host.told.append((hop, role, about, seen))
                 tell(hop, role, about, seen)
 
@@ -205,7 +214,7 @@ class Hosts:
         note("connect", role, label, seen)
         return address
 
-    def _ask_beside(self, turn: Turn, name: str, seen: Seen) -> None:
+    def _ask_beside(self, turn: Turn, name: str, seen: Observation) -> None:
         """What another resolver of the place says of the name: asked once, told for each image, and held against nobody's
         time."""
 
@@ -226,31 +235,41 @@ class Hosts:
     ) -> Optional[Address]:
         """The way through a proxy, which resolves the name itself. -> the address that leads there, if any."""
         if inward(to.host):
-            note("connect", role, label, Seen("not-asked", f"{label} is a link-local address: not asked"))
+            note("connect", role, label, Observation("not-asked", f"{label} is a link-local address: not asked"))
             return None
-        note("dns", role, label, Seen("by-proxy", f"left to the proxy {proxy.label}"))
+        note("dns", role, label, Observation("by-proxy", f"left to the proxy {proxy.label}"))
         if proxy.scheme != "http":
             said = (
                 f"the runtime goes through a proxy that speaks {printable(proxy.scheme, 20)}, which the probe does not"
             )
-            note("connect", role, label, Seen("not-verified", said, {"proxy": proxy.label}))
+            note("connect", role, label, Observation("not-verified", said, {"proxy": proxy.label}))
             return None
         there = self.meet(turn, "proxy", proxy.host, proxy.port, "http")
         if there.address is None:
             said = f"the proxy {proxy.label} cannot be spoken to{self._without_it(to)}"
-            note("connect", role, label, Seen("not-reached", said, {"proxy": proxy.label}))
+            note("connect", role, label, Observation("not-reached", said, {"proxy": proxy.label}))
             return None
         led = dataclasses.replace(to, ip=there.address.ip, via=proxy.port)
-        seen = tunnel(led, self._deadline) if scheme == "https" else Seen("tunnel", f"through proxy {proxy.label}")
+        seen = (
+            tunnel(led, self._deadline) if scheme == "https" else Observation("tunnel", f"through proxy {proxy.label}")
+        )
         if seen.outcome == "tunnel":
             note(
-                "connect", role, label, Seen("tunnel", f"through proxy {proxy.label}", {"proxy": proxy.label}, seen.ms)
+                "connect",
+                role,
+                label,
+                Observation("tunnel", f"through proxy {proxy.label}", {"proxy": proxy.label}, seen.ms),
             )
             return led
         data = {**seen.data, "proxy_for": label, "login": proxy.login}
-        note("connect", "proxy", proxy.label, Seen(seen.outcome, seen.summary + self._without_it(to), data, seen.ms))
+        note(
+            "connect",
+            "proxy",
+            proxy.label,
+            Observation(seen.outcome, seen.summary + self._without_it(to), data, seen.ms),
+        )
         said = f"the proxy {proxy.label} does not lead there"
-        note("connect", role, label, Seen("not-reached", said, {"proxy": proxy.label}))
+        note("connect", role, label, Observation("not-reached", said, {"proxy": proxy.label}))
         return None
 
     def _without_it(self, to: Address) -> str:
@@ -275,9 +294,9 @@ class Hosts:
             data = {**seen.data, **({} if skew is None else {"skew": skew})}
             seen = dataclasses.replace(seen, data=data)
         elif seen.outcome == "plain-http" and way.plain:
-            seen = Seen("plain", "plain HTTP, which the node's configuration allows", seen.data, seen.ms)
+            seen = Observation("plain", "plain HTTP, which the node's configuration allows", seen.data, seen.ms)
         elif way.withheld and seen.outcome in ("handshake-failed", "closed", "reset"):
-            seen = Seen("not-verified", f"{seen.summary}; {WITHHELD}", seen.data, seen.ms)
+            seen = Observation("not-verified", f"{seen.summary}; {WITHHELD}", seen.data, seen.ms)
         note("tls", role, label, seen)
         if seen.outcome in ("ok", "plain"):
             host.address, host.context = address, way.context if seen.outcome == "ok" else None

@@ -7,7 +7,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from .answer import Address, Deadline, Seen, Stopwatch, network_outcome, printable
+from .address import Address, network_outcome
+from .observation import Observation, printable
+from .timing import Deadline, Stopwatch
 
 PATIENCE = 5.0
 """Seconds for one connection: a second lost SYN is sent again after 1 s and 3 s, so 5 s covers two losses."""
@@ -15,7 +17,7 @@ MOST = 8
 MOST_HEAD = 4096
 
 
-def connect(addresses: Sequence[Address], deadline: Deadline) -> Tuple[Seen, Optional[Address]]:
+def connect(addresses: Sequence[Address], deadline: Deadline) -> Tuple[Observation, Optional[Address]]:
     """Open one TCP connection to each address at once. -> what was seen, and the first address that is open.
 
     outcome open (at least one) | refused | timeout | no-route | reset | error (all the same) | mixed. data.tried: one entry
@@ -34,9 +36,9 @@ def connect(addresses: Sequence[Address], deadline: Deadline) -> Tuple[Seen, Opt
         bad = [t for t in tried if t["outcome"] != "open"]
         if bad:
             summary += f"; {len(bad)} of {len(tried)} addresses do not answer"
-        return Seen(outcome, summary, {"tried": tried}, watch.ms), address
+        return Observation(outcome, summary, {"tried": tried}, watch.ms), address
     summary = "; ".join(f"{t['ip']}:{t['port']} {SAID.get(t['outcome'], t['outcome'])}" for t in tried[:3])
-    return Seen(outcome, summary, {"tried": tried}, watch.ms), None
+    return Observation(outcome, summary, {"tried": tried}, watch.ms), None
 
 
 SAID = {
@@ -103,7 +105,7 @@ def _read_head(sock: socket.socket, end: float) -> None:
         raise NoTunnel(words[1], f"it answers {printable(' '.join(words[1:]), 80)}")
 
 
-def tunnel(address: Address, deadline: Deadline) -> Seen:
+def tunnel(address: Address, deadline: Deadline) -> Observation:
     """Ask the proxy of an address to lead to it.
 
     -> outcome tunnel | the proxy's status | timeout | reset | closed | garbage | error.
@@ -113,7 +115,7 @@ def tunnel(address: Address, deadline: Deadline) -> Seen:
     try:
         dial(address, deadline.left(PATIENCE)).close()
     except NoTunnel as error:
-        return Seen(error.outcome, f"{asked}, {error}", {}, watch.ms)
+        return Observation(error.outcome, f"{asked}, {error}", {}, watch.ms)
     except (OSError, UnicodeError) as error:
-        return Seen(network_outcome(error), printable(f"{asked}: {error}"), {}, watch.ms)
-    return Seen("tunnel", f"lets through to {address.host}:{address.port}", {}, watch.ms)
+        return Observation(network_outcome(error), printable(f"{asked}: {error}"), {}, watch.ms)
+    return Observation("tunnel", f"lets through to {address.host}:{address.port}", {}, watch.ms)

@@ -9,8 +9,10 @@ import ssl
 import time
 from typing import Any, Dict, List, Tuple
 
-from .answer import Address, Deadline, Seen, Stopwatch, Watchdog, network_outcome, printable
+from .address import Address, network_outcome
+from .observation import Observation, printable
 from .tcp_connect import dial
+from .timing import Deadline, Stopwatch, Watchdog
 
 PATIENCE = 10.0
 """Seconds for the handshake: Go's TLSHandshakeTimeout, as containerd sets it."""
@@ -49,7 +51,7 @@ def unchecked() -> ssl.SSLContext:
     return context
 
 
-def handshake(address: Address, context: ssl.SSLContext, deadline: Deadline, trust: str = "") -> Seen:
+def handshake(address: Address, context: ssl.SSLContext, deadline: Deadline, trust: str = "") -> Observation:
     """Shake hands with verification; where that fails, once more without it to see what certificate is served.
 
     -> outcome ok | unknown-authority | expired | not-yet-valid | hostname-mismatch | plain-http | handshake-failed |
@@ -65,7 +67,7 @@ def handshake(address: Address, context: ssl.SSLContext, deadline: Deadline, tru
             data.update(version=sock.version(), chain=chain)
         until = f", valid until {chain[0]['not_after']}" if chain and chain[0].get("not_after") else ""
         issuer = f", issued by {chain[0]['issuer']}" if chain and chain[0].get("issuer") else ""
-        return Seen("ok", f"{data['version']}{issuer}{until}", data, watch.ms)
+        return Observation("ok", f"{data['version']}{issuer}{until}", data, watch.ms)
     except ssl.SSLCertVerificationError as error:
         return _refused_certificate(address, error, data, deadline, watch)
     except (OSError, ValueError) as error:
@@ -95,7 +97,7 @@ def _wrapped(address: Address, context: ssl.SSLContext, deadline: Deadline) -> s
 
 def _refused_certificate(
     address: Address, error: ssl.SSLCertVerificationError, data: Dict[str, Any], deadline: Deadline, watch: Stopwatch
-) -> Seen:
+) -> Observation:
     chain: List[Dict[str, Any]] = []
     try:
         with _wrapped(address, unchecked(), deadline) as sock:
@@ -133,27 +135,29 @@ def _refused_certificate(
     }.get(outcome, printable(error.verify_message))
     if outcome == "unknown-authority" and missing:
         said = f"the server sends no certificate but its own, issued by {leaf.get('issuer')}: an intermediate that it should send"
-    return Seen(outcome, said, data, watch.ms)
+    return Observation(outcome, said, data, watch.ms)
 
 
-def _broken(address: Address, error: Exception, data: Dict[str, Any], deadline: Deadline, watch: Stopwatch) -> Seen:
+def _broken(
+    address: Address, error: Exception, data: Dict[str, Any], deadline: Deadline, watch: Stopwatch
+) -> Observation:
     reason = getattr(error, "reason", "") or ""
     data["detail"] = printable(error)
     if isinstance(error, ssl.SSLError) and any(word in str(reason) for word in NOT_TLS):
         answer = _speak_http(address, deadline)
         if answer:
             data["answer"] = answer
-            return Seen("plain-http", f"the port answers plain HTTP: {answer}", data, watch.ms)
-        return Seen("handshake-failed", "the port answers, but not with TLS", data, watch.ms)
+            return Observation("plain-http", f"the port answers plain HTTP: {answer}", data, watch.ms)
+        return Observation("handshake-failed", "the port answers, but not with TLS", data, watch.ms)
     outcome = network_outcome(error)
     if isinstance(error, ssl.SSLError) and outcome == "error":
-        return Seen("handshake-failed", printable(reason or error), data, watch.ms)
+        return Observation("handshake-failed", printable(reason or error), data, watch.ms)
     said = {
         "timeout": f"silence during the handshake for {PATIENCE:.0f} s",
         "reset": "connection reset during the handshake",
         "closed": "connection closed during the handshake",
     }
-    return Seen(outcome, said.get(outcome, printable(error)), data, watch.ms)
+    return Observation(outcome, said.get(outcome, printable(error)), data, watch.ms)
 
 
 def _speak_http(address: Address, deadline: Deadline) -> str:

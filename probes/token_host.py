@@ -14,9 +14,13 @@ class Login:
     """A credential in memory. It is sent to its registry and to that registry's token host, nowhere else."""
 
     username: str
+    """As the secret has it."""
     password: str
+    """Never shown: repr leaves it out."""
     secret: str
+    """The pull secret's name."""
     registry_key: str
+    """The key of its entry."""
 
     @property
     def basic(self) -> str:

@@ -6,11 +6,12 @@ import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, Dict, List, Sequence, Tuple
 
-from .answer import Deadline, Seen, printable
 from .attempt import Attempt, Run
 from .host.endpoints import Endpoint, of_registry
+from .observation import Observation, printable
 from .plan import Pull
 from .reach import Emit, Hosts, Place
+from .timing import Deadline
 
 
 class Walk:
@@ -38,7 +39,7 @@ class Walk:
                 self._pull(pull)
             except Exception as error:  # what one host or file makes of us must not cost the other images
                 said = f"the probe failed: {type(error).__name__} {printable(error, 100)}"
-                self._emit("registry", "registry", pull.domain, Seen("error", said), pull.id)
+                self._emit("registry", "registry", pull.domain, Observation("error", said), pull.id)
 
     def _pull(self, pull: Pull) -> None:
         """Every endpoint that the runtime would ask, in its order; what an image is made of only from the first that has it."""

@@ -13,7 +13,7 @@ import re
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .. import bounded
-from ..answer import printable
+from ..observation import printable
 from ..plan import Node, Pull
 from .endpoints import MOST_ENDPOINTS, Endpoint, Found, of_registry, problem, split_url, unusable_files
 from .files import config, files_in, hidden, is_folder, need, searchable

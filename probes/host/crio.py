@@ -11,7 +11,7 @@ import re
 from typing import Any, Dict, List, Optional, Tuple
 
 from .. import bounded
-from ..answer import printable
+from ..observation import printable
 from ..plan import HUB, HUB_HOST, Node, Pull
 from .endpoints import MOST_ENDPOINTS, Endpoint, Found, good_host, problem
 from .files import booted_at, changed_at, config, files_in, is_folder, need, searchable
@@ -39,14 +39,20 @@ class _Unreadable(Exception):
 
 @dataclasses.dataclass
 class _Files:
-    """All files together. registries: tables by their prefix, with "file" beside; changed: the newest change of any."""
+    """All files together."""
 
     registries: Dict[str, Dict[str, Any]] = dataclasses.field(default_factory=dict)
+    """Tables by their prefix, with "file" beside."""
     search: Optional[List[str]] = None
+    """unqualified-search-registries, None where no file sets them."""
     mode: str = ""
+    """short-name-mode, "" where no file sets it."""
     aliases: Dict[str, str] = dataclasses.field(default_factory=dict)
+    """Short name -> full name."""
     changed: float = 0.0
+    """The newest change of any, seconds since the epoch."""
     seen: int = 0
+    """How many there are."""
 
 
 def look(root: str, pull: Pull, node: Node) -> Found:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
-from ..answer import Seen, printable
 from ..bounded import without_logins
+from ..observation import Observation, printable
 from ..plan import Pull
 from .files import below, config, is_folder, need
 
@@ -23,29 +23,38 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:.
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One place that the runtime asks.
-
-    prefix: the path before the repository; ns: the registry that a mirror is told it stands in for; ca: files on the host, ()
-    for the system's bundle; resolve, pull: whether it is asked for tags, digests; repository: where it has another name there;
-    plain: plain HTTP is taken where the port speaks no TLS; client: pairs of certificate and key ("": in one file); headers:
-    names of headers that the runtime adds; login: the node has credentials of its own for it.
-    """
+    """One place that the runtime asks."""
 
     role: str
+    """registry | mirror."""
     scheme: str
+    """https | http."""
     host: str
+    """A name or an address."""
     port: int
+    """Its port."""
     prefix: str = "/v2"
+    """The path before the repository."""
     ns: str = ""
+    """The registry that a mirror is told it stands in for; "" where it is told nothing."""
     ca: Tuple[str, ...] = ()
+    """Files on the host that are trusted; () for the system's bundle."""
     skip_verify: bool = False
+    """Certificates are not checked."""
     resolve: bool = True
+    """It is asked for tags."""
     pull: bool = True
+    """It is asked for digests."""
     repository: str = ""
+    """The repository's name there, "" where it is the same."""
     plain: bool = False
+    """Plain HTTP is taken where the port speaks no TLS."""
     client: Tuple[Tuple[str, str], ...] = ()
+    """Pairs of certificate and key ("": in one file)."""
     headers: Tuple[str, ...] = ()
+    """Names of headers that the runtime adds."""
     login: bool = False
+    """The node has credentials of its own for it."""
 
     @property
     def label(self) -> str:
@@ -59,18 +68,22 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Found:
-    """What was found for one image. endpoints: in the runtime's order, the registry itself among them unless another stands
-    for it. outcome: default | configured | invalid | unreadable | unknown | blocked | short-name; problems: what cannot be used
-    or is refused, by file, with "fatal" where it breaks every pull; note: what a reader has to know beside it."""
+    """What was found for one image."""
 
     outcome: str
+    """default | configured | invalid | unreadable | unknown | blocked | short-name."""
     endpoints: Tuple[Endpoint, ...]
+    """In the runtime's order, the registry itself among them unless another stands for it."""
     source: str = ""
+    """The file that says so."""
     problems: Tuple[Dict[str, Any], ...] = ()
+    """What cannot be used or is refused, by file, with "fatal" where it breaks every pull."""
     note: str = ""
+    """What a reader has to know beside it."""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of the hop's detail."""
 
-    def seen(self) -> Seen:
+    def seen(self) -> Observation:
         """The same as an observation."""
         listed = [
             {
@@ -101,7 +114,7 @@ class Found:
         if self.note:
             said = f"{said}; {self.note}" if said else self.note
         data = {"endpoints": listed, "source": self.source, "problems": list(self.problems), **self.facts}
-        return Seen(self.outcome, printable(said, 500), data)
+        return Observation(self.outcome, printable(said, 500), data)
 
 
 def _words(endpoint: Endpoint) -> str:

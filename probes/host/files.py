@@ -11,7 +11,7 @@ import stat
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
 
-from ..answer import Seen
+from ..observation import Observation
 
 MAX_FILE = 4 << 20
 MAX_CONFIG = 1 << 20
@@ -81,11 +81,12 @@ def read(root: str, path: str) -> Optional[str]:
 
 @dataclass(frozen=True)
 class Config:
-    """A configuration file. text: None where it cannot be used, and why: absent | hidden (not mounted) | unreadable | not a
-    file | too large."""
+    """A configuration file."""
 
     text: Optional[str]
+    """None where it cannot be used."""
     why: str = ""
+    """Why not: absent | hidden (not mounted) | unreadable | not a file | too large."""
 
 
 def config(root: str, path: str, most: int = MAX_CONFIG) -> Config:
@@ -152,7 +153,7 @@ LOW_SHARE, LOW_BYTES = 0.05, 1 << 30
 GIB = float(1 << 30)
 
 
-def room_beside(root: str) -> Optional[Seen]:
+def room_beside(root: str) -> Optional[Observation]:
     """Where the file system of the host's /etc has hardly any room: mostly it is that of the images as well, which lies where
     nothing is mounted from. None where there is room, or nothing to be seen. outcome: low."""
     seen = next((root + path for path in (*_SHOWN, "/etc") if os.path.isdir(root + path)), f"{root}/etc")
@@ -168,7 +169,7 @@ def room_beside(root: str) -> Optional[Seen]:
         f"{free / GIB:.1f} of {size / GIB:.1f} GiB are free on the file system of /etc, which may be that of the images"
     )
     data = {"free_bytes": free, "capacity_bytes": size, "inodes_free": inodes, "path": "/etc"}
-    return Seen("low", said + (", no inode is left" if inodes == 0 else ""), data)
+    return Observation("low", said + (", no inode is left" if inodes == 0 else ""), data)
 
 
 def booted_at() -> float:

@@ -10,7 +10,7 @@ import re
 from typing import Any, Dict, List, Optional, Tuple
 
 from .. import bounded
-from ..answer import printable
+from ..observation import printable
 from ..plan import HUB, HUB_HOST, Node, Pull
 from .containerd import itself, with_tls
 from .endpoints import MOST_ENDPOINTS, Endpoint, Found, problem, split_url, surely_absent, unusable_files

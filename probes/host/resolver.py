@@ -9,11 +9,14 @@ from typing import List, Optional, Tuple
 
 @dataclass(frozen=True)
 class ResolvConf:
-    """What resolv.conf(5) says. ndots defaults to 1, servers to the local host as glibc and Go do."""
+    """What resolv.conf(5) says."""
 
     servers: Tuple[str, ...]
+    """Addresses; the local host where none is named, as for glibc and Go."""
     search: Tuple[str, ...] = ()
+    """Domains that complete a name."""
     ndots: int = 1
+    """From how many dots on a name is asked for as it is first."""
 
     def candidates(self, name: str) -> Tuple[str, ...]:
         """The absolute names that are asked for name, in Go's order (go: src/net/dnsclient_unix.go nameList)."""

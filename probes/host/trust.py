@@ -24,10 +24,12 @@ CA_FOLDERS = ("/etc/ssl/certs", "/etc/pki/tls/certs")
 
 @dataclass(frozen=True)
 class Bundle:
-    """What a Go runtime on a host trusts. name: the file on the host; files: (path on the host, path to open here)."""
+    """What a Go runtime on a host trusts."""
 
     name: str
+    """The file on the host."""
     files: Tuple[Tuple[str, str], ...]
+    """(path on the host, path to open here) of each."""
 
     def newest(self, root: str) -> Tuple[str, float]:
         """(file, when it was changed) of the one that was changed last."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 from urllib.parse import urlsplit
 
-from ..answer import printable
+from ..observation import printable
 from ..plan import Node
 from .endpoints import good_host
 from .files import config, files_in, need
@@ -42,16 +42,22 @@ _NAMED = re.compile(r"""(?:https?_proxy|acquire::https?::proxy|^\s*proxy)(?:\s*=
 
 @dataclass
 class Unit:
-    """The service as its files describe it. name: "" where none was found; unread: files of it that could not be read;
-    sources: variable -> the file that sets it; start: the words of ExecStart."""
+    """The service as its files describe it."""
 
     name: str = ""
+    """"" where none was found."""
     environment: Dict[str, str] = field(default_factory=dict, repr=False)
+    """Its variables."""
     sources: Dict[str, str] = field(default_factory=dict)
+    """Variable -> the file that sets it."""
     unread: List[str] = field(default_factory=list)
+    """Files of it that could not be read."""
     start: List[str] = field(default_factory=list)
+    """The words of ExecStart."""
     _files: List[Tuple[bool, str, str]] = field(default_factory=list)
+    """Environment files: (optional, path, the file that names it)."""
     _left: int = MOST_WORDS
+    """Characters that may still be split into words."""
 
     def words(self, value: str, file: str) -> List[str]:
         """The words of a setting; none of one that is too long, then the file counts as unread."""
@@ -231,17 +237,22 @@ def _environment_file(host: Host, unit: Unit, path: str, optional: bool) -> None
 
 @dataclass(frozen=True)
 class Proxies:
-    """What is known of the runtime's proxies. state: set | none | unknown. urls: scheme -> URL without a login; logins: the
-    schemes whose URL has one; spared: NO_PROXY; source: the file; unread: files that could not be read; elsewhere: a proxy that
-    programs of the node use and its runtime does not, and the file that says so."""
+    """What is known of the runtime's proxies."""
 
     state: str = "unknown"
+    """set | none | unknown."""
     urls: Dict[str, str] = field(default_factory=dict)
+    """Scheme -> URL without a login."""
     logins: Tuple[str, ...] = ()
+    """The schemes whose URL has a login."""
     spared: str = ""
+    """NO_PROXY."""
     source: str = ""
+    """The file that sets them."""
     unread: Tuple[str, ...] = ()
+    """Files that could not be read."""
     elsewhere: Tuple[str, str] = ("", "")
+    """(a proxy that programs of the node use and its runtime does not, the file that says so)."""
 
     def told(self) -> Dict[str, Any]:
         """As JSON values."""
@@ -314,12 +325,16 @@ def _elsewhere(host: Host) -> Tuple[str, str]:
 
 @dataclass(frozen=True)
 class Proxy:
-    """One proxy as it is asked. login: the runtime has credentials for it, the probe does not."""
+    """One proxy as it is asked."""
 
     host: str
+    """Its name or address."""
     port: int
+    """Its port."""
     scheme: str = "http"
+    """What it speaks: http, https, socks5, …"""
     login: bool = False
+    """The runtime has credentials for it, the probe does not."""
 
     @property
     def label(self) -> str:

@@ -11,7 +11,7 @@ import trustme
 
 from kubectl_imagepull.model import Auth, Manifest
 from probes import inward as guard
-from probes.answer import Seen
+from probes.observation import Observation
 from probes.plan import Pull
 from probes.reach import Place
 from probes.token_host import Login, may_have_credentials
@@ -162,9 +162,9 @@ class TestTwoQuestions:
         """A name that resolves outward first and inward the second time."""
         answers = [[OTHER], [HERE], [HERE]]
 
-        def resolve(name: str, deadline: object) -> Seen:
+        def resolve(name: str, deadline: object) -> Observation:
             found = [elsewhere] if name == "registry.test" else answers.pop(0)
-            return Seen("ok", ", ".join(found), {"addresses": found, "usable": found})
+            return Observation("ok", ", ".join(found), {"addresses": found, "usable": found})
 
         with Server(lambda r: http(200, {"token": "abc"}), good, OTHER) as tokens:
             with Server(bearer(f"https://token.test:{tokens.port}/t"), good, elsewhere) as server:

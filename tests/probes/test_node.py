@@ -113,7 +113,7 @@ class TestResolvers:
 
     def test_private_or_public(self, monkeypatch: pytest.MonkeyPatch, walker: Walker) -> None:
         """A name that is private to one of them alone."""
-        seen = dns_lookup.Seen("ok", "", {"addresses": ["203.0.113.5"]})
+        seen = dns_lookup.Observation("ok", "", {"addresses": ["203.0.113.5"]})
         monkeypatch.setattr(dns_lookup, "_private", lambda ips: ips[0].startswith("10."))
         with self.resolvers(monkeypatch, "NXDOMAIN", ["10.0.0.7"]):
             other = dns_lookup.beside("registry.test", seen, ResolvConf(("127.0.0.2",)), dns_lookup.Deadline(3))

@@ -37,7 +37,7 @@ HOPS = {
     "rancher": {"runtime"},
     "runtime": {"runtime"},
 }
-SAYING = {"Seen", "Found", "NoTunnel"}
+SAYING = {"Observation", "Found", "NoTunnel"}
 """Classes whose first argument is an outcome."""
 NETWORK = ("refused", "timeout", "no-route", "reset", "closed", "error")
 """What `network_outcome` returns."""

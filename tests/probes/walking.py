@@ -29,10 +29,10 @@ from kubectl_imagepull.node.frames import FrameReader
 from kubectl_imagepull.verdict import judge
 from probes import dns_lookup
 from probes.__main__ import Frames
-from probes.answer import Deadline
 from probes.host.resolver import ResolvConf
 from probes.plan import Pull
 from probes.reach import Place
+from probes.timing import Deadline
 from probes.tls_handshake import trusting
 from probes.token_host import Login
 from probes.walk import Walk

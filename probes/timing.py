@@ -1,0 +1,72 @@
+"""The time that questions may take."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import List, Optional, Type
+
+
+class Deadline:
+    """A point in time that several steps share."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self, at_most: Optional[float] = None) -> float:
+        """Seconds left, never less than 0.05 (a time-out of 0 would mean non-blocking), never more than at_most."""
+        left = max(0.05, self._end - time.monotonic())
+        return left if at_most is None else min(left, at_most)
+
+    @property
+    def over(self) -> bool:
+        return time.monotonic() >= self._end
+
+
+class Watchdog:
+    """Ends a conversation after some seconds however slowly the other side goes on: a socket's own time-out begins anew with
+    every byte. fired: it did."""
+
+    def __init__(self, seconds: float) -> None:
+        self.fired = False
+        self._socks: List[socket.socket] = []
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._bite)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Watchdog:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self._timer.cancel()
+
+    def watch(self, sock: socket.socket) -> None:
+        """This socket belongs to the conversation."""
+        with self._lock:
+            self._socks.append(sock)
+
+    def _bite(self) -> None:
+        self.fired = True
+        with self._lock:
+            for sock in self._socks:
+                with contextlib.suppress(OSError, ValueError):
+                    socket.socket.shutdown(
+                        sock, socket.SHUT_RDWR
+                    )  # not SSLSocket's own, which another thread may be in
+
+
+class Stopwatch:
+    """Milliseconds since it was made."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    @property
+    def ms(self) -> float:
+        return round((time.monotonic() - self._start) * 1000, 1)
