@@ -7,17 +7,24 @@ cri-o: internal/storage/image.go, pkg/config; containers-registries.conf(5).
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
+import os
 import re
 from typing import Any, Dict, List, Optional, Tuple
 
 from .. import bounded
 from ..observation import printable
 from ..plan import HUB, HUB_HOST, Node, Pull
-from .endpoints import MOST_ENDPOINTS, Endpoint, Found, good_host, problem
-from .files import booted_at, changed_at, config, files_in, is_folder, need, searchable
+from .endpoints import MOST_ENDPOINTS, Endpoint, Found, good_host, problem, unusable_pair
+from .files import below, booted_at, changed_at, config, files_in, is_folder, need, searchable
+from .settings import effect
 
 CONFIG = "/etc/containers/registries.conf"
 DROP_INS = "/etc/containers/registries.conf.d"
+OWN = "/root/.config/containers/registries.conf"
+"""Root's own file takes the place of the system's and of its drop-ins; the drop-ins beside it are always read."""
+RECORDED_ALIASES = "/var/cache/containers/short-name-aliases.conf"
+"""Aliases that a person confirmed before; they come first (sysregistriesv2/shortnames.go, for root)."""
 CRIO = "/etc/crio/crio.conf"
 CRIO_DROP_INS = "/etc/crio/crio.conf.d"
 CERTIFICATES = ("/etc/containers/certs.d", "/etc/docker/certs.d")
@@ -59,7 +66,7 @@ def look(root: str, pull: Pull, node: Node) -> Found:
     """The endpoints of an image, or why there are none."""
     own = Endpoint("registry", pull.scheme, pull.host, pull.port)
     try:
-        files = _read(root)
+        files = _read(root, node)
         image = _crio_table(root)
     except _Invalid as error:
         return Found("invalid", (own,), error.file, (problem(error.file, error.why, fatal=True),))
@@ -75,30 +82,59 @@ def look(root: str, pull: Pull, node: Node) -> Found:
     names = [f"{pull.domain}/{pull.repository}"]
     how = ""
     if pull.short:
-        names, how = _candidates(pull.short, files, _mode(image, node, files))
+        names, how = _candidates(pull.short, files, _mode(image, node))
         if not names:
             return Found("short-name", (), CONFIG, (problem(CONFIG, how),), note, facts)
     ends: List[Endpoint] = []
+    problems: List[Dict[str, Any]] = []
+    blocked = False
     for name in names[:4]:
-        table = _longest(files.registries, f"{name}{'@' if pull.by_digest else ':'}{pull.asked}")
-        if table is not None and table.get("blocked") is True:
-            said = problem(str(table["file"]), f"{table['prefix']} is blocked")
-            return Found("blocked", (), str(table["file"]), (said,), note, facts)
-        ends += _sources(root, name, table, pull, image)
-    usable = tuple(dict.fromkeys(ends[:MOST_ENDPOINTS])) or (own,)
-    problems = _certificate_problems(root, usable)
-    plain = Endpoint("registry", pull.scheme, pull.host, pull.port)
-    outcome = "invalid" if problems else "default" if usable == (plain,) else "configured"
-    return Found(outcome, usable, CONFIG, problems, "; ".join(filter(None, (how, note))), facts)
+        try:
+            sources = _sources(name, _longest(files.registries, name), pull.by_digest)
+        except _Invalid as error:
+            problems.append(problem(error.file, error.why))
+            continue
+        for where, insecure, tags, digests in sources:
+            refused = _longest(files.registries, where)
+            if refused is not None and refused.get("blocked") is True:
+                problems.append(problem(str(refused["file"]), f"{refused['prefix']} is blocked"))
+                blocked = True
+                continue
+            end = _endpoint(root, where, pull, insecure or _listed_insecure(image, node, where.partition("/")[0]))
+            trouble = _certificate_problems(root, where.partition("/")[0])
+            problems += trouble
+            if end is not None and not trouble:
+                ends.append(dataclasses.replace(end, resolve=tags, pull=digests))
+    usable = tuple(dict.fromkeys(ends[:MOST_ENDPOINTS]))
+    note = "; ".join(filter(None, (how, note)))
+    if not usable and blocked and all(p["problem"].endswith(" is blocked") for p in problems):
+        return Found("blocked", (), problems[-1]["file"], tuple(problems), note, facts)
+    if not usable:
+        told = problems or [problem(CONFIG, "no place is left to ask")]
+        return Found("invalid", (own,), CONFIG, tuple({**p, "fatal": True} for p in told), note, facts)
+    outcome = "default" if usable == (own,) and not problems else "configured"
+    return Found(outcome, usable, CONFIG, tuple(problems), note, facts)
 
 
 # ---- the files ----------------------------------------------------------------------------------------------------------
 
 
-def _read(root: str) -> _Files:
+def _listed(root: str, node: Node) -> List[str]:
+    """The files that are read, in their order (sysregistriesv2: newConfigWrapper, dropInConfigs)."""
+    own = files_in(root, f"{OWN}.d", ".conf")
+    if config(root, OWN).why not in ("absent", "hidden"):
+        return [OWN, *own]
+    folder = below(root, "/etc/containers")
+    linked = folder is not None and os.path.islink(f"{folder}/registries.conf.d")
+    followed = not linked or effect("cri-o", "linked drop-in folder", node.release) == "followed"
+    listed = files_in(root, DROP_INS, ".conf") if followed else []
+    return [CONFIG, *(file for file in listed if not is_folder(root, file)), *own]
+
+
+def _read(root: str, node: Node) -> _Files:
     """registries.conf, then the drop-ins by name: a later file replaces what has the same prefix."""
     files = _Files()
-    for file in (CONFIG, *files_in(root, DROP_INS, ".conf")):
+    for file in _listed(root, node):
         read = config(root, file)
         if read.text is None and read.why in ("absent", "hidden"):
             continue
@@ -107,7 +143,9 @@ def _read(root: str) -> _Files:
         document = _parsed(file, read.text)
         old = document.get("registries")
         if isinstance(old, dict) and any(k in old for k in ("search", "insecure", "block")):
-            if file != CONFIG:
+            if effect("cri-o", "version 1 files", node.release) == "refused":
+                raise _Invalid(file, "is in the old format, which this version does not take")
+            if file not in (CONFIG, OWN):
                 raise _Invalid(file, "is in the old format, which a drop-in must not be")
             if any(k in document for k in ("registry", "unqualified-search-registries")):
                 raise _Invalid(file, "mixes the old format with the new one")
@@ -122,11 +160,20 @@ def _read(root: str) -> _Files:
 
 def _parsed(file: str, text: str) -> Dict[str, Any]:
     try:
-        return bounded.toml(text)
+        return _folded(bounded.toml(text.lstrip("\ufeff")))
     except bounded.TooMuch:
         raise _Unreadable(file) from None
     except ValueError as error:
         raise _Invalid(file, f"does not parse: {printable(error, 120)}") from None
+
+
+def _folded(table: Dict[str, Any]) -> Dict[str, Any]:
+    """The table with its keys in lower case: a key matches its field in any (BurntSushi/toml, decode.go)."""
+    found: Dict[str, Any] = {}
+    for key, value in table.items():
+        name, old = key.lower(), found.get(key.lower())
+        found[name] = [*old, *value] if isinstance(old, list) and isinstance(value, list) else value
+    return found
 
 
 def _from_old(old: Dict[str, Any]) -> Dict[str, Any]:
@@ -151,7 +198,8 @@ def _add(files: _Files, file: str, document: Dict[str, Any]) -> None:
     if not isinstance(listed, list) or not all(isinstance(t, dict) for t in listed):
         raise _Invalid(file, "registry is not an array of tables: [[registry]]")
     mine: Dict[str, Dict[str, Any]] = {}
-    for table in listed[:500]:
+    alike: Dict[str, Tuple[bool, bool]] = {}
+    for table in map(_folded, listed[:500]):
         location, prefix = _place(file, table, "location"), _place(file, table, "prefix")
         if not location and not prefix.startswith("*."):
             raise _Invalid(file, f"a registry without location ({prefix or 'and without prefix'})")
@@ -166,25 +214,81 @@ def _add(files: _Files, file: str, document: Dict[str, Any]) -> None:
         mirrors = table.get("mirror", [])
         if not isinstance(mirrors, list) or not all(isinstance(m, dict) for m in mirrors):
             raise _Invalid(file, f"mirror of {prefix} is not an array of tables: [[registry.mirror]]")
+        mirrors = [_folded(mirror) for mirror in mirrors]
         for mirror in mirrors:
             where, only = _place(file, mirror, "location"), mirror.get("pull-from-mirror", "")
             if not where:
                 raise _Invalid(file, f"a mirror of {prefix} without location")
             if not isinstance(only, str) or only not in ONLY or (only and table.get("mirror-by-digest-only")):
                 raise _Invalid(file, f"pull-from-mirror of {where} cannot be {printable(only, 40)}")
-        mine.setdefault(prefix, {**table, "location": location, "prefix": prefix, "file": file})
+            if not isinstance(mirror.get("insecure", False), bool):
+                raise _Invalid(file, f"insecure of {where} is true or false")
+            mirror["location"] = where
+        flags = (table.get("insecure", False), table.get("blocked", False))
+        if alike.setdefault(location or prefix, flags) != flags:
+            raise _Invalid(file, f"{location or prefix} is there several times, and differs in insecure or blocked")
+        mine.setdefault(prefix, {**table, "mirror": mirrors, "location": location, "prefix": prefix, "file": file})
     files.registries.update(mine)
     search = document.get("unqualified-search-registries")
-    if isinstance(search, list):
-        files.search = [s.rstrip("/") for s in search if isinstance(s, str)]
+    if search is not None:
+        files.search = _search(file, search)
     mode = document.get("short-name-mode", "")
     if mode not in ("", "disabled", "permissive", "enforcing"):
         raise _Invalid(file, f"short-name-mode cannot be {printable(mode, 40)}")
     files.mode = mode or files.mode
-    aliases = document.get("aliases")
-    for short, name in aliases.items() if isinstance(aliases, dict) else ():
-        if isinstance(name, str):
-            files.aliases[short] = name
+    _add_aliases(files, file, document.get("aliases", {}))
+
+
+def _search(file: str, listed: Any) -> List[str]:
+    """unqualified-search-registries. Raises _Invalid: one bad entry stops every pull, whatever its image."""
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise _Invalid(file, "unqualified-search-registries is a list of registries")
+    names = [name.rstrip("/") for name in listed]
+    for name in names:
+        if not _DOMAIN.fullmatch(name):
+            raise _Invalid(
+                file, f"unqualified-search-registries: {printable(name, 80) or 'an empty entry'} is no registry"
+            )
+    return names
+
+
+def _add_aliases(files: _Files, file: str, aliases: Any) -> None:
+    """Raises _Invalid: one bad alias stops every pull, whatever its image (newShortNameAliasCache)."""
+    if not isinstance(aliases, dict):
+        raise _Invalid(file, "aliases is a table")
+    for short, name in aliases.items():
+        if not isinstance(name, str):
+            raise _Invalid(file, f"alias {printable(short, 80)} is a text")
+        first = short.partition("/")[0]
+        if not _NAME.fullmatch(short) or ("/" in short and ("." in first or ":" in first or first == "localhost")):
+            raise _Invalid(file, f"alias {printable(short, 80)} is no short name without tag")
+        if name and not (_named(name) and _bare(name)):
+            raise _Invalid(
+                file, f"alias {printable(short, 80)}: {printable(name, 80)} is no registry and repository alone"
+            )
+        files.aliases[short] = name
+
+
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?")
+_NAME = re.compile(rf"(?:{_DOMAIN.pattern}/)?{_COMPONENT}(?:/{_COMPONENT})*")
+"""The grammar of names (distribution/reference: regexp.go)."""
+
+
+def _bare(name: str) -> bool:
+    """Whether a name has neither tag nor digest."""
+    return "@" not in name and ":" not in name.rpartition("/")[2]
+
+
+def _named(name: str) -> bool:
+    """Whether a name without tag has a registry in front (distribution/reference: splitDockerDomain)."""
+    first, slash, rest = name.partition("/")
+    registry = "." in first or ":" in first or first == "localhost"
+    return bool(slash) and registry and bool(_DOMAIN.fullmatch(first)) and bool(re.fullmatch(_PATH, rest))
+
+
+_PATH = rf"{_COMPONENT}(?:/{_COMPONENT})*"
 
 
 def _place(file: str, table: Dict[str, Any], key: str) -> str:
@@ -213,13 +317,13 @@ def _crio_table(root: str) -> Dict[str, Any]:
 # ---- names --------------------------------------------------------------------------------------------------------------
 
 
-def _mode(image: Dict[str, Any], node: Node, files: _Files) -> str:
+def _mode(image: Dict[str, Any], node: Node) -> str:
     """CRI-O's own setting stands above that of registries.conf; from 1.34 on it enforces unless it is told otherwise, before
-    it took every candidate."""
+    it had no such setting and took every candidate."""
+    if effect("cri-o", "short_name_mode", node.release) == "unknown":
+        return "disabled"
     said = image.get("short_name_mode")
-    if said in ("enforcing", "disabled"):
-        return str(said)
-    return "enforcing" if node.version >= (1, 34) else "disabled"
+    return str(said) if said in ("enforcing", "disabled") else "enforcing"
 
 
 def _candidates(short: str, files: _Files, mode: str) -> Tuple[List[str], str]:
@@ -242,9 +346,9 @@ def _normal(name: str) -> str:
     return f"{domain}/library/{path}" if domain == HUB and "/" not in path else name
 
 
-def _longest(registries: Dict[str, Dict[str, Any]], reference: str) -> Optional[Dict[str, Any]]:
-    """The table whose prefix is the longest that matches."""
-    matching = [p for p in registries if _matched(reference, p) >= 0]
+def _longest(registries: Dict[str, Dict[str, Any]], name: str) -> Optional[Dict[str, Any]]:
+    """The table whose prefix is the longest that matches a name without tag: a prefix with one never does (FindRegistry)."""
+    matching = [p for p in registries if _matched(name, p) >= 0]
     return registries[max(matching, key=len)] if matching else None
 
 
@@ -265,26 +369,29 @@ def _matched(reference: str, prefix: str) -> int:
 # ---- endpoints ----------------------------------------------------------------------------------------------------------
 
 
-def _sources(
-    root: str, name: str, table: Optional[Dict[str, Any]], pull: Pull, image: Dict[str, Any]
-) -> List[Endpoint]:
-    """Mirrors, then the registry itself, each with the name that the image has there (PullSourcesFromReference)."""
-    found: List[Endpoint] = []
-    if table is not None:
-        matched = _matched(name, str(table["prefix"]))
-        matched = len(name) if matched < 0 else matched
-        for mirror in table.get("mirror", []):
-            tags, digests = ONLY[mirror.get("pull-from-mirror", "")]
-            tags = tags and table.get("mirror-by-digest-only") is not True
-            where = mirror["location"].rstrip("/") + name[matched:]
-            end = _endpoint(root, where, pull, mirror.get("insecure") is True)
-            if end is not None:
-                found.append(dataclasses.replace(end, resolve=tags, pull=digests))
-        if table["location"]:
-            name = str(table["location"]) + name[matched:]
-    insecure = table is not None and table.get("insecure") is True
-    end = _endpoint(root, name, pull, insecure or _listed_insecure(image, name.partition("/")[0]))
-    return [*found, end] if end is not None else found
+def _sources(name: str, table: Optional[Dict[str, Any]], by_digest: bool) -> List[Tuple[str, bool, bool, bool]]:
+    """(name asked for, whether certificates go unchecked, whether for tags, for digests): mirrors, then the registry itself.
+
+    Raises _Invalid where one of the names comes out as none: then no place at all is asked (PullSourcesFromReference,
+    rewriteReference).
+    """
+    if table is None:
+        return [(name, False, True, True)]
+    matched = _matched(name, str(table["prefix"]))
+    found = []
+    for mirror in table["mirror"]:
+        tags, digests = ONLY[mirror.get("pull-from-mirror", "")]
+        tags = tags and table.get("mirror-by-digest-only") is not True
+        found.append((mirror["location"] + name[matched:], mirror.get("insecure") is True, tags, digests))
+    location = str(table["location"])
+    found.append((location + name[matched:] if location else name, table.get("insecure") is True, True, True))
+    for where, _, tags, digests in found:
+        if not (digests if by_digest else tags):
+            continue
+        if not _named(where) or not _bare(where) or where.startswith("index.docker.io/") or _normal(where) != where:
+            why = f"{table['prefix']} makes {printable(where, 120)} of {printable(name, 120)}, which is no name"
+            raise _Invalid(str(table["file"]), f"{why}: rewriting reference fails")
+    return found
 
 
 def _endpoint(root: str, name: str, pull: Pull, insecure: bool) -> Optional[Endpoint]:
@@ -292,7 +399,7 @@ def _endpoint(root: str, name: str, pull: Pull, insecure: bool) -> Optional[Endp
     host, port = _split(domain)
     if not path or not good_host(host):
         return None
-    host = HUB_HOST if host == HUB else host
+    host = HUB_HOST if domain == HUB else host
     same = (host, port) == (pull.host, pull.port)
     ca, client = _certificates(root, domain)
     return Endpoint(
@@ -314,10 +421,19 @@ def _split(domain: str) -> Tuple[str, int]:
     return (found[1], port) if found and port < 65536 else (domain, 443)
 
 
-def _listed_insecure(image: Dict[str, Any], domain: str) -> bool:
-    """insecure_registries of crio.conf: deprecated, still read."""
+def _listed_insecure(image: Dict[str, Any], node: Node, domain: str) -> bool:
+    """insecure_registries of crio.conf, names and networks, as long as they have an effect."""
     listed = image.get("insecure_registries")
-    return isinstance(listed, list) and domain in listed
+    if not isinstance(listed, list) or effect("cri-o", "insecure_registries", node.release) == "ignored":
+        return False
+    host = _split(domain)[0]
+    for entry in listed:
+        try:
+            if entry == domain or ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False):
+                return True
+        except (ValueError, TypeError):
+            continue  # a name, or no network
+    return False
 
 
 def _certificates(root: str, domain: str) -> Tuple[Tuple[str, ...], Tuple[Tuple[str, str], ...]]:
@@ -331,12 +447,25 @@ def _certificates(root: str, domain: str) -> Tuple[Tuple[str, ...], Tuple[Tuple[
     return (), ()
 
 
-def _certificate_problems(root: str, ends: Tuple[Endpoint, ...]) -> Tuple[Dict[str, str], ...]:
-    """A certificate without its key, or a key without its certificate, breaks every pull from that host."""
-    found = []
-    for end in ends:
-        for certificate, key in end.client:
-            folder = certificate.rpartition("/")[0]
-            if key not in files_in(root, folder, ".key"):
-                found.append(problem(certificate, f"its key {key} does not exist", fatal=True))
-    return tuple(found)
+def _certificate_problems(root: str, domain: str) -> List[Dict[str, Any]]:
+    """What stops every pull from this host, and from no other (tlsclientconfig.go SetupCertificates): a certificate without its
+    key, a key without its certificate, a pair that does not load, an authority that is a folder."""
+    for base in CERTIFICATES:
+        folder = f"{base}/{domain}"
+        if not is_folder(root, folder):
+            continue
+        found = []
+        keys, certificates = files_in(root, folder, ".key"), files_in(root, folder, ".cert", 20)
+        for path in files_in(root, folder, ".crt", 20):
+            if is_folder(root, path):
+                found.append(problem(path, "is a folder"))
+        for certificate in certificates:
+            key = f"{certificate[:-5]}.key"
+            why = unusable_pair(root, certificate, key) if key in keys else f"its key {key} does not exist"
+            if why:
+                found.append(problem(certificate, why))
+        for key in keys:
+            if f"{key[:-4]}.cert" not in certificates:
+                found.append(problem(key, f"its certificate {key[:-4]}.cert does not exist"))
+        return found
+    return []

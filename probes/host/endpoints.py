@@ -163,7 +163,7 @@ def unusable_files(root: str, file: str, endpoints: Sequence[Endpoint]) -> Tuple
         if why:
             found.append(problem(file, f"ca {path} {why}", fatal=True))
     for certificate, key in dict.fromkeys(pair for e in endpoints for pair in e.client):
-        why = _unusable_pair(root, certificate, key or certificate)
+        why = unusable_pair(root, certificate, key or certificate)
         if why:
             found.append(problem(file, f"client {why}", fatal=True))
     return tuple(found)
@@ -178,7 +178,8 @@ def _unusable_authority(root: str, path: str) -> str:
     return "" if text is None or _certificates(text) else "holds no certificate"
 
 
-def _unusable_pair(root: str, certificate: str, key: str) -> str:
+def unusable_pair(root: str, certificate: str, key: str) -> str:
+    """Why a client's certificate and key surely do not load, "" where they may; files as the host names them."""
     for path in dict.fromkeys((certificate, key)):
         if surely_absent(root, path):
             return f"{path} does not exist"

@@ -242,8 +242,6 @@ def crio(pick: Pick) -> dict[str, Any]:
         files["etc/containers/registries.conf"] = _registries(pick, first=True)
     for name in ("10-a.conf", "20-b.conf")[: pick.one([0, 0, 0, 1, 2])]:
         files[f"etc/containers/registries.conf.d/{name}"] = _registries(pick, first=False)
-    if _chance(pick, 25):
-        files["root/.config/containers/registries.conf"] = _registries(pick, first=True)
     for _ in range(pick.one([0, 0, 0, 1, 2])):
         base = pick.one(["etc/containers/certs.d", "etc/docker/certs.d"])
         host = pick.one(["reg.test", "reg.test:5000", "mirror.test", "mirror.test:5000", "docker.io", "quay.io"])
@@ -251,7 +249,7 @@ def crio(pick: Pick) -> dict[str, Any]:
             pick.one(["ca.crt", "ca.crt", "client.cert", "client.key", "client.crt", "readme"]) for _ in range(2)
         }:
             files[f"{base}/{host}/{name}"] = "nothing"
-    return {"Files": files, "Image": pick.one(_IMAGES), "Mode": pick.one(["", "enforcing", "disabled"])}
+    return {"Files": files, "Image": pick.one(_IMAGES), "Mode": pick.one(["enforcing", "disabled"])}
 
 
 def _registries(pick: Pick, first: bool) -> str:
@@ -288,7 +286,11 @@ def _registries(pick: Pick, first: bool) -> str:
         )
         lines.append(f'"{key}" = "{value}"')
     text = "\n".join(lines) + "\n"
-    return damaged(pick, text) if _chance(pick, 25) else text
+    if not _chance(pick, 25):
+        return text
+    odd = damaged(pick, text)
+    # of two keys that differ in case alone the library takes the one that Go's map gives last: another one in each run
+    return text if odd.lower().count("[[registry]]") != odd.count("[[registry]]") else odd
 
 
 def _registry(pick: Pick) -> list[str]:
@@ -307,9 +309,11 @@ def _registry(pick: Pick) -> list[str]:
             lines.append(f"{key} = {pick.one(['true', 'true', 'false'])}")
     if _chance(pick, 40):
         lines.append('pull-from-mirror = "all"')
-    for _ in range(pick.one([0, 0, 1, 1, 2])):
+    mirrors = [pick.one(_ELSEWHERE) for _ in range(pick.one([0, 0, 1, 1, 2]))]
+    # the oracle tells requests apart by their place: each mirror once
+    for mirror in {m.strip("/"): m for m in mirrors}.values():
         lines.append("[[registry.mirror]]")
-        lines.append(f'location = "{pick.one(_ELSEWHERE)}"')
+        lines.append(f'location = "{mirror}"')
         if _chance(pick, 5):
             lines.append(f"insecure = {pick.one(['true', 'false'])}")
         if _chance(pick, 6):
