@@ -132,7 +132,7 @@ class Api:
         finally:
             with self._lock:
                 self._streams.discard(response)
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
                 response.close()
 
     def _json(

@@ -16,15 +16,25 @@ from .objects import controller_of, labels_of, managers_of, now, time_of, uid_of
 from .paths import RESOURCES, fields, is_name, path_of
 
 SHORT: Mapping[str, str] = {
-    "Pod": "po pod pods",
-    "Deployment": "deploy deployment deployments deployment.apps deployments.apps",
-    "StatefulSet": "sts statefulset statefulsets statefulset.apps statefulsets.apps",
-    "DaemonSet": "ds daemonset daemonsets daemonset.apps daemonsets.apps",
-    "ReplicaSet": "rs replicaset replicasets replicaset.apps replicasets.apps",
-    "Job": "job jobs job.batch jobs.batch",
-    "CronJob": "cj cronjob cronjobs cronjob.batch cronjobs.batch",
+    "Pod": "po",
+    "Deployment": "deploy",
+    "StatefulSet": "sts",
+    "DaemonSet": "ds",
+    "ReplicaSet": "rs",
+    "Job": "job",
+    "CronJob": "cj",
 }
-KINDS: Mapping[str, str] = {word: kind for kind, words in SHORT.items() for word in words.split()}
+"""Kinds that can be asked about -> kubectl's short name (`kubectl api-resources`)."""
+
+
+def _words(kind: str) -> tuple[str, ...]:
+    base, plural = RESOURCES[kind]
+    names = (kind.lower(), plural)
+    group = base.split("/")[2] if base.startswith("/apis/") else ""
+    return (SHORT[kind], *names, *(f"{name}.{group}" for name in names if group))
+
+
+KINDS: Mapping[str, str] = {word: kind for kind in SHORT for word in _words(kind)}
 """What kubectl takes for a kind -> the kind."""
 CHILDREN = {"Deployment": "ReplicaSet", "CronJob": "Job"}
 KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")

@@ -21,7 +21,6 @@ from ..kube.pods import has_image
 from ..kube.workloads import owner_of, template_of
 from ..model import Case, Finding, Verdict
 from ..verdict.fixes import job_anew, works_now
-from ..verdict.names import RESOURCES
 from ..verdict.other_image import better_image, existing_tags
 
 GITOPS = ("Argo CD", "Flux")
@@ -111,7 +110,7 @@ def plan(api: Api, case: Case, verdict: Verdict, tag: str) -> Change:
         raise Refused(f"pod {target.pod} belongs to no workload: deleting it would lose it, so it is left alone")
     if owner.kind == "Node":
         raise Refused(f"pod {target.pod} is a static pod: its manifest is on node {owner.name}")
-    if owner.kind not in RESOURCES:
+    if owner.kind not in KINDS:
         raise Refused(f"the pod belongs to {owner.slash}, whose operator would revert the change: change it there")
     _refuse_gitops(owner.slash, owner.managed_by)
     if not owner.uid:

@@ -172,6 +172,10 @@ def test_workloads_of_a_name(filled: FakeCluster) -> None:
 
 
 def test_what_kubectl_takes_for_a_kind() -> None:
+    words = ("deploy", "deployment", "deployments", "deployment.apps", "deployments.apps")
+    assert {w for w, kind in KINDS.items() if kind == "Deployment"} == set(words)
+    assert {w for w, kind in KINDS.items() if kind == "Pod"} == {"po", "pod", "pods"}
+    assert {w for w, kind in KINDS.items() if kind == "Job"} == {"job", "jobs", "job.batch", "jobs.batch"}
     assert (KINDS["po"], KINDS["deploy"], KINDS["sts"], KINDS["ds"], KINDS["rs"], KINDS["job"], KINDS["cj"]) == (
         *("Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"),
     )
