@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.cluster import Cluster, pod
-from tests.e2e.test_apply import NEAR, mend, together
+from tests.e2e.test_apply import NEAR, fix, together
 from tests.e2e.test_targets import workload
 
 pytestmark = pytest.mark.lab
@@ -82,7 +82,7 @@ def test_an_owner_that_leads_elsewhere(cluster: Cluster, attacked: str, answer: 
     """With --yes, and asked: neither the other namespace's workload is changed nor the own one that has the name."""
     before = versions(cluster, attacked)
     flags = [] if answer else ["--yes"]
-    ran = together(partial(mend, cluster, attacked, f"pod/{name}", *flags, answer=answer) for name in owners())
+    ran = together(partial(fix, cluster, attacked, f"pod/{name}", *flags, answer=answer) for name in owners())
     for name, one in zip(owners(), ran, strict=True):
         assert "applied\n" not in one.stderr + one.stdout, (name, one.stderr)
         assert one.returncode in (0, 1, 2, 3), (name, one.stdout, one.stderr)
