@@ -239,3 +239,15 @@ def test_pods_in_trouble_by_their_events(filled: FakeCluster) -> None:
     objects.event(filled, "s2", "FailedCreatePodSandBox", "no network", uid="network")
     objects.event(filled, "s3", "Failed", "Error: ErrImagePull", uid="said-again")
     assert troubled_pods(DirectApi(filled), "shop") == {"uid-pod-web-x-1", "sandbox"}
+
+
+def test_whose_an_event_is(filled: FakeCluster) -> None:
+    """That of the container in its path; without one, that of the image it names, or everybody's."""
+    space = "/api/v1/namespaces/shop/events"
+    for name, message in (("v", 'Pulling image "registry.example/model:3"'), ("s", f'Pulling image "{objects.SIDE}"')):
+        objects.event(filled, name, "Pulling", message, fieldPath="")
+    found = {c.target.container: {e.message for e in c.facts.events} for c in read(filled).containers}
+    of_all = filled.objects[f"{space}/e4"]["message"]
+    assert found["model"] == {of_all, 'Pulling image "registry.example/model:3"'}
+    assert found["first"] == found["side"] == {of_all, f'Pulling image "{objects.SIDE}"'}
+    assert found["app"] == {of_all, f'Pulling image "{objects.IMAGE}"', objects.FAILED}
