@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -57,7 +57,7 @@ Challenges = Callable[[Pull], Sequence[str] | None]
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, the hop that its answer is about, the pulls (none: the whole host), and the role of the host."""
+    """A question, the hop that its answer is about, the pulls for which it is put, and the role of the host."""
 
     question: Question
     hop: str
@@ -71,8 +71,13 @@ class Asked:
 
 def greetings(plan: Plan) -> list[Asked]:
     """`/v2/` of each host, once."""
-    servers = dict.fromkeys((p.host, p.port, p.scheme) for p in plan.pulls)
-    return [Asked(Question(f"v2-{number}", *server, "/v2/"), "registry") for number, server in enumerate(servers)]
+    servers: dict[Server, list[str]] = {}
+    for pull in plan.pulls:
+        servers.setdefault((pull.host, pull.port, pull.scheme), []).append(pull.id)
+    return [
+        Asked(Question(f"v2-{number}", *server, "/v2/"), "registry", tuple(ids))
+        for number, (server, ids) in enumerate(servers.items())
+    ]
 
 
 def manifests(plan: Plan, servers: Iterable[Server]) -> list[Asked]:
@@ -285,11 +290,11 @@ def observations(text: str, asked: Asked, vantage: Vantage, patience: int = PATI
     several.
     """
     hops = list(_hops(text, asked, vantage, patience))
-    yield from hops
     if asked.role == "token" and hops[-1].hop != "auth":
-        for pull in asked.pulls:
-            subject = hops[-1].subject
-            yield Observation(Auth(), subject, vantage, "not-reached", f"{subject.host} cannot be spoken to", pull=pull)
+        subject = hops[-1].subject
+        hops.append(Observation(Auth(), subject, vantage, "not-reached", f"{subject.host} cannot be spoken to"))
+    for pull in asked.pulls or ("",):
+        yield from (replace(hop, pull=pull) for hop in hops)
 
 
 def _hops(text: str, asked: Asked, vantage: Vantage, patience: int) -> Iterator[Observation]:
@@ -297,8 +302,8 @@ def _hops(text: str, asked: Asked, vantage: Vantage, patience: int) -> Iterator[
     authority = question.host if question.port == 443 else f"{question.host}:{question.port}"
     subject = Subject(asked.role, authority)
 
-    def at(detail: Detail, outcome: str, summary: str, about: str = "") -> Observation:
-        return Observation(detail, subject, vantage, outcome, summary, pull=about)
+    def at(detail: Detail, outcome: str, summary: str) -> Observation:
+        return Observation(detail, subject, vantage, outcome, summary)
 
     status = _STATUS.search(text)
     lookup = _LOOKUP.search(text)
@@ -349,5 +354,4 @@ def _hops(text: str, asked: Asked, vantage: Vantage, patience: int) -> Iterator[
     outcome = "token" if asked.hop == "auth" and code == "200" else code
     if asked.hop == "auth":
         words += " for the token of an anonymous pull"
-    for pull in asked.pulls or ("",):
-        yield at(details[asked.hop], outcome, words, pull)
+    yield at(details[asked.hop], outcome, words)

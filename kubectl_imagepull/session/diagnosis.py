@@ -18,7 +18,6 @@ from .collect import Collected, KubeletApi, NodeRung, PeerNode, Source, Workstat
 from .group import Group, Key, groups_of, key_of, share_credential_answers
 from .observer import Diagnosis, Observer
 from .observer import Plan as What
-from .on_path import on_path
 from .options import USUAL, Options
 from .targets import Found, Target
 
@@ -141,11 +140,12 @@ def _with_history(api: Api, read: PodRead, container: ContainerRead) -> Containe
 
 
 def _case(container: ContainerRead, read: PodRead, group: Group, seen: Collected) -> Case:
-    """The Case of one container: of all observations, those that concern its image and the hosts on its path."""
+    """The Case of one container: of all observations, those that were made for its image, and those about the node."""
     pull = container.pull
     observations: tuple[Observation, ...] = ()
     if pull is not None:
-        observations = on_path(seen.observations, pull, group.alias[pull.id])
+        # what is about no image is about the node
+        observations = tuple(o for o in seen.observations if o.pull in ("", group.alias[pull.id]))
     return Case(
         target=container.target,
         facts=container.facts if container.target.pod else _after_trial_pull(container.facts, observations),

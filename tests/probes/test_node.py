@@ -16,6 +16,7 @@ from probes import dns_lookup
 from probes.__main__ import on_node
 from probes.host import files, resolver
 from probes.host.resolver import ResolvConf, stub_behind
+from probes.plan import Pull
 from tests.probes.hosts import CONTAINERD, Write
 from tests.probes.site import Repository, Resolver, Server
 from tests.probes.test_matrix import context_of
@@ -198,3 +199,29 @@ class TestBundle:
 
     def test_only_where_the_runtime_says_so(self, walker: Walker, host: Write, authority: trustme.CA) -> None:
         assert self.walk(walker, host, authority, time.time() - 60, said=False).named == []
+
+
+def test_each_image_is_told_of_its_hosts(walker: Walker, authority: trustme.CA) -> None:
+    """Two images of one registry behind one resolver: walked to once, told for each."""
+    resolver = Resolver({"registry.test": ["127.0.0.1"]})
+    walker.use_resolver(resolver.address, resolver.port)
+    try:
+        with Server(Repository(), context_of(authority.issue_cert("registry.test"))) as server:
+            other = Pull("p0", "registry.test", server.port, "https", "team/other", "1.0")
+            walked = walker.walk(server.port, "registry.test", before=[other])
+            assert len([r for r in server.requests if r.path == "/v2/"]) == 1
+    finally:
+        resolver.close()
+    assert sorted(resolver.asked) == ["registry.test"] * 2  # A and AAAA
+    told = {pull: [(o.hop, o.subject) for o in walked.case.observations if o.pull == pull] for pull in ("p0", "p1")}
+    assert [hop for hop, _ in told["p0"]] == [
+        "dns",
+        "connect",
+        "tls",
+        "registry",
+        "auth",
+        "manifest",
+        "platform",
+        "blobs",
+    ]
+    assert told["p0"] == told["p1"], walked.log

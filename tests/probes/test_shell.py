@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -45,10 +45,12 @@ class Sheller:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def walk(self, port: int, host: str = HERE, asked: str = "1.0", scheme: str = "https") -> Walked:
-        """Walk to team/app at host:port and judge what was seen."""
+    def walk(
+        self, port: int, host: str = HERE, asked: str = "1.0", scheme: str = "https", before: Sequence[str] = ()
+    ) -> Walked:
+        """Walk to team/app at host:port and judge what was seen. before: the words of another image of the same run."""
         words = [self.shell, *(["sh"] if self.shell == "busybox" else []), str(self.root / "probe.sh")]
-        words += [NONCE, "20", str(self.root), "", "p1", scheme, host, str(port), "team/app", asked]
+        words += [NONCE, "20", str(self.root), "", *before, "p1", scheme, host, str(port), "team/app", asked]
         ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
         assert ran.returncode == 0 and f'imagepull/1 {NONCE} {{"kind":"end","complete":true}}' in ran.stdout, ran
         every_frame_is_taken(ran.stdout, SHELL)
@@ -308,3 +310,14 @@ class TestConfiguration:
             walked = sheller.walk(server.port)
         seen = walked.case.seen(RuntimeConfig, "node")[0].detail.proxy
         assert "secret" not in walked.log and seen is not None and seen.https_proxy.endswith(host), walked.log
+
+
+@pytest.mark.parametrize("sheller", WAYS[:2], indirect=True, ids="-".join)
+def test_each_image_is_told_of_its_hosts(sheller: Sheller, good: ssl.SSLContext) -> None:
+    """Two images behind one registry and one token host: walked to once, told for each."""
+    tokens = Server(lambda r: http(200, {"token": "t0ken"}), good, OTHER)
+    with tokens, Server(with_token(Repository(), lambda: f"https://{OTHER}:{tokens.port}/t"), good) as server:
+        walked = sheller.walk(server.port, before=("p0", "https", HERE, str(server.port), "team/other", "1.0"))
+        assert len([r for r in server.requests if r.path == "/v2/"]) == 1
+    told = {pull: [(o.hop, o.subject) for o in walked.case.observations if o.pull == pull] for pull in ("p0", "p1")}
+    assert told["p0"] == told["p1"] and len(told["p0"]) > 8, walked.log
