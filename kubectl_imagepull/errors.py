@@ -1,4 +1,4 @@
-"""What can go wrong between here and the API server, in kubectl's words."""
+"""What can go wrong on the way to the API server, in kubectl's words: at the bottom, so that every room can name it."""
 
 from __future__ import annotations
 

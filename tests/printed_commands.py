@@ -68,8 +68,36 @@ OF_TARGET = (
 """Where the fields are that are tried with each kind of owner as well."""
 PROGRAMS = (
     *("kubectl", "oc", "aws", "az", "gcloud", "jq", "base64", "grep", "cat", "mkdir", "cp", "systemctl", "journalctl"),
-    *("crane", "docker", "minikube", "kind", "ctr", "crictl", "dig", "curl", "openssl", "ip", "chronyc", "cosign", "ls", "df"),
-    *("dmesg", "mount", "tail", "ausearch", "resolvectl", "nc", "printf", "true", "k3s", "microk8s", "podman", "skopeo"),
+    *(
+        "crane",
+        "docker",
+        "minikube",
+        "kind",
+        "ctr",
+        "crictl",
+        "dig",
+        "curl",
+        "openssl",
+        "ip",
+        "chronyc",
+        "cosign",
+        "ls",
+        "df",
+    ),
+    *(
+        "dmesg",
+        "mount",
+        "tail",
+        "ausearch",
+        "resolvectl",
+        "nc",
+        "printf",
+        "true",
+        "k3s",
+        "microk8s",
+        "podman",
+        "skopeo",
+    ),
 )
 OPERATORS = re.compile(r"\|\||&&|[|<>;&\n]")
 
@@ -110,7 +138,9 @@ def bases() -> Iterator[tuple[str, Any, bool]]:
             del value["version"]
             # a probe that was kept has a command that removes it
             value["probe"] = to_json(
-                ProbeRun("host-python", "node1", "shop", "imagepull-ab12-x7k2p", created=True, owner="job/imagepull-ab12")
+                ProbeRun(
+                    "host-python", "node1", "shop", "imagepull-ab12-x7k2p", created=True, owner="job/imagepull-ab12"
+                )
             )
             yield f"{file.stem}[{number}]", value, False
             for kind in (*KINDS, ""):

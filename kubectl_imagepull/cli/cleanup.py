@@ -10,7 +10,7 @@ import argparse
 import time
 from typing import TextIO
 
-from ..node.trail import leftovers, remove
+from ..node.created_objects import leftovers, remove
 from .options import api_of
 
 

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..kube.config import Flags
-from ..node.ladder import VIA, Wanted
+from ..model.vocabulary import API_ONLY, RUNG_ALIASES, RUNGS
+from ..node.ladder import Wanted
 from ..session.options import SECONDS, Options
 from ..text import printable
 
@@ -149,7 +150,14 @@ def add_way_out(parser: argparse.ArgumentParser) -> None:
     """The flags that say how a node is reached; `wanted_of` reads them."""
     group = parser.add_argument_group("way out of the node")
     add = group.add_argument
-    add("--via", choices=VIA, default="", metavar="RUNG", help=f"take this way out, no other: {', '.join(VIA)}")
+    add(
+        "--via",
+        type=lambda text: RUNG_ALIASES.get(text, text),
+        choices=tuple(RUNGS),
+        default="",
+        metavar="RUNG",
+        help=f"take this way out, no other: {', '.join(RUNGS)}",
+    )
     add("--probe-image", default="", metavar="IMAGE", help="image for the probe pod; pulled if it is not on the node")
     add("--probe-namespace", default="", metavar="NAME", help="make the probe pod here, not in the pod's namespace")
     add("--probe-secret", default="", metavar="NAME", help="pull secret for --probe-image, in the probe's namespace")
@@ -187,7 +195,7 @@ def wanted_of(args: argparse.Namespace) -> Wanted:
     """What `add_way_out` has parsed. Raises UsageError for flags that contradict each other."""
     if args.probe_secret and not args.probe_image:
         raise UsageError("error: --probe-secret is for --probe-image, which is not given")
-    if args.via == "api-only" and args.try_pull:
+    if args.via == API_ONLY and args.try_pull:
         raise UsageError("error: --try-pull starts a pod, --via api-only starts none")
     for flag, name in (("--probe-namespace", args.probe_namespace), ("--probe-secret", args.probe_secret)):
         if name and (len(name) > 253 or not all(c.isalnum() or c in "-." for c in name)):

@@ -41,9 +41,9 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         raise UsageError(f"error: {flag} {error}") from None
     if args.image:
         options = dataclasses.replace(options, way_out=dataclasses.replace(options.way_out, try_pull=True))
-    elif args.pull_secret or options.way_out.rehearses:
+    elif args.pull_secret or options.way_out.tries_pull:
         raise UsageError(
-            "error: --pull-secret, --try-pull and --via rehearsal need --image: which image is to be pulled?"
+            "error: --pull-secret, --try-pull and --via trial-pull need --image: which image is to be pulled?"
         )
     waiting = _Waiting(target.node, err if args.output == "text" and err.isatty() else None)
     report = probe_node(api_of(args), target, options, waiting)

@@ -52,6 +52,24 @@ ROLES: Mapping[str, str] = MappingProxyType(
 """What a host or object is on the path of a pull. A probe says all but `pod`, which is the API's."""
 PROBED_ROLES = frozenset(ROLES) - {"pod"}
 
+HOST_PYTHON, IMAGE_PYTHON, SHELL, KUBELET = "host-python", "image-python", "shell", "kubelet"
+TRIAL_PULL, API_ONLY = "trial-pull", "api-only"
+RUNGS: Mapping[str, str] = MappingProxyType(
+    {
+        HOST_PYTHON: "the probes with the node's own Python, over an image that is there",
+        IMAGE_PYTHON: "the probes with the Python of an image",
+        SHELL: "the same questions in a shell, with the tools of the node or of an image",
+        KUBELET: "the kubelet's own HTTP probes, from a pause container",
+        TRIAL_PULL: "the kubelet pulls the image again; nothing of it runs",
+        API_ONLY: "no pod: what the API server knows",
+    }
+)
+"""Ways out of a node, best first. The trial pull is taken on request only."""
+RUNG_ALIASES: Mapping[str, str] = MappingProxyType({"rehearsal": TRIAL_PULL})
+"""Other names that `--via` takes."""
+LOOKS_OUT = frozenset({HOST_PYTHON, IMAGE_PYTHON, SHELL, KUBELET})
+"""Rungs that ask each host by themselves; the others repeat what somebody else saw."""
+
 CONTAINER_ROLES: Mapping[str, str] = MappingProxyType(
     {
         "container": "a container of the pod",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..model import UNDETERMINED, Case, Finding, Fix, HopLine, ReadError, Subject, Verdict
+from ..model.vocabulary import API_ONLY, HOST_PYTHON
 from ..verdict.names import title_of
 
 ACTORS = {
@@ -195,11 +196,11 @@ def means(case: Case, errors: Sequence[ReadError] = ()) -> list[str]:
         lines.append(
             f"probe pod {probe.pod} ({probe.rung}) made in {probe.namespace} {gone}, {probe.seconds:.1f} s{how}"
         )
-    elif probe.rung == "api-only":
+    elif probe.rung == API_ONLY:
         lines.append("nothing was asked from the node itself")
     elif case.pull is not None and not case.observations:
         lines.append("no probe was run: this is what the API server alone knows")
-    if probe.rung not in ("", "host-python"):
+    if probe.rung not in ("", HOST_PYTHON):
         lines += [f"not possible: {why}" for why in probe.why_not]
         lines += [f"not seen: {what}" for what in probe.cannot_see]
     lines += [f"not looked at: {error.message}" for error in (*case.errors, *errors)]

@@ -13,11 +13,11 @@ from typing import Protocol
 from ..errors import KubeError
 from ..kube.client import Api
 from ..model import Http, Observation, Place, ProbeRun, Pull, ReadError, of_kind
-from ..node import stats
-from ..node.here import Here
+from ..node import kubelet_api
+from ..node.created_objects import CreatedObjects, Interrupted
 from ..node.ladder import NodeAsked, Wanted, climb
 from ..node.plan import Plan
-from ..node.trail import Interrupted, Trail
+from ..node.workstation import LocalProbes
 from ..redaction import Secrets, clean
 
 SIDE_BY_SIDE = 4
@@ -67,18 +67,18 @@ class NodeRung:
 
     def __init__(self, api: Api, node: NodeAsked, plan: Plan, wanted: Wanted, place: Place = "node") -> None:
         self._api, self._node, self._plan, self._wanted, self._place = api, node, plan, wanted, place
-        self._trail = Trail(api)
+        self._created = CreatedObjects(api)
 
     def run(self, emit: Emit) -> Outcome:
         """-> the way that was taken; deleted says whether its objects are gone."""
-        probe, errors = climb(self._api, self._trail, self._node, self._plan, emit, self._wanted, self._place)
-        left = self._trail.clear()
+        probe, errors = climb(self._api, self._created, self._node, self._plan, emit, self._wanted, self._place)
+        left = self._created.clear()
         gone = probe.created and not left and not self._wanted.kept
         return Outcome(replace(probe, deleted=gone), errors=(*errors, *left))
 
     def stop(self) -> None:
         """Nothing can be created any more, and what was is gone."""
-        self._trail.clear(close=True)
+        self._created.clear(close=True)
 
 
 class PeerNode:
@@ -106,7 +106,7 @@ class Workstation:
     """This machine: the same probes as a child process, and the only place where credentials are tried."""
 
     def __init__(self, plan: Plan) -> None:
-        self._plan, self._here = plan, Here()
+        self._plan, self._local = plan, LocalProbes()
         self._challenges: dict[str, tuple[str, ...]] = {}
 
     def run(self, emit: Emit) -> Outcome:
@@ -118,7 +118,7 @@ class Workstation:
             emit(seen)
 
         try:
-            trouble = self._here.run(self._plan, learn)
+            trouble = self._local.run(self._plan, learn)
         except OSError as error:
             trouble = f"the probes could not be started on this machine: {error}"
         return Outcome(errors=(ReadError("workstation", trouble),) if trouble else ())
@@ -129,7 +129,7 @@ class Workstation:
 
     def stop(self) -> None:
         """Ends the child at once."""
-        self._here.stop()
+        self._local.stop()
 
 
 class KubeletApi:
@@ -141,7 +141,7 @@ class KubeletApi:
 
     def run(self, emit: Emit) -> Outcome:
         """Two requests."""
-        errors = stats.ask(self._api, self._node, emit)
+        errors = kubelet_api.ask(self._api, self._node, emit)
         return Outcome(errors=tuple(errors) if self._needed else ())
 
     def stop(self) -> None:

@@ -10,6 +10,7 @@ from ..kube.nodes import read_peer
 from ..kube.pods import ContainerRead, PodRead
 from ..kube.workloads import what_changed
 from ..model import Case, Facts, NodeFacts, NodeImages, Observation, ReadError, TrialPull, of_kind
+from ..model.vocabulary import API_ONLY
 from ..node.ladder import NodeAsked
 from ..node.plan import Plan
 from ..redaction import Secrets
@@ -97,10 +98,10 @@ def _sources(api: Api, read: PodRead, group: Group, options: Options, tried: set
         return _Prepared((workstation,))
     wanted = replace(options.way_out, challenges=workstation.challenges)
     plan = Plan(group.pulls, budget, runtime=node.runtime, kubelet=node.kubelet)
-    asked = replace(_asked(read.namespace, node, read.images), rehearsal=group.trial_pull())
+    asked = replace(_asked(read.namespace, node, read.images), trial_pull=group.trial_pull())
     sources: list[Source] = [NodeRung(api, asked, plan, wanted), workstation]
     if node.found:
-        sources.append(KubeletApi(api, node.name, needed=wanted.via == "api-only"))
+        sources.append(KubeletApi(api, node.name, needed=wanted.via == API_ONLY))
     if not options.compare_node:
         return _Prepared(tuple(sources))
     peer = read_peer(api, options.compare_node, group.containers[0].target.image, node.name, read.namespace)

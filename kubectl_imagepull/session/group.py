@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from ..image.messages import classify
 from ..kube.pods import ContainerRead
 from ..model import Case, Facts, Observation, Pull
+from ..node.attempt import TrialPullOf
 from ..node.plan import Login
-from ..node.rehearsal import Rehearsal
 
 Key = tuple[object, ...]
 
@@ -35,12 +35,12 @@ class Group:
     alias: Mapping[str, str]
     """Pull id of a container -> id of the pull that is probed in its place."""
 
-    def trial_pull(self) -> Rehearsal:
+    def trial_pull(self) -> TrialPullOf:
         """The pulls of these containers, each once, as the kubelet would make them for their pod."""
         mine = [c for c in self.containers if c.target.image]
         images = {c.pull.id: c.target.image for c in mine if c.pull is not None and self.alias[c.pull.id] == c.pull.id}
         facts = mine[0].facts if mine else Facts()
-        return Rehearsal(images, facts.pull_secret_names, facts.service_account)
+        return TrialPullOf(images, facts.pull_secret_names, facts.service_account)
 
     def logins(self, tried: set[tuple[str, str, str]]) -> dict[str, tuple[Login, ...]]:
         """Credentials for the workstation by pull id, each once for a host in a run: accounts get locked.

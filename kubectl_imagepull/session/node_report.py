@@ -13,6 +13,7 @@ from ..kube.client import Api
 from ..kube.nodes import read_node
 from ..kube.pods import ContainerRead, PodRead
 from ..model import Case, Facts, HopLine, NodeFacts, Observation, Pull, PullSecret, Target, TrialPull, Verdict, of_kind
+from ..model.vocabulary import TRIAL_PULL
 from ..verdict.hop_status import line_of
 from .diagnosis import diagnose
 from .observer import Diagnosis, Observer
@@ -135,7 +136,7 @@ def probe_node(api: Api, target: NodeTarget, options: Options, observer: Observe
         probe=first.probe,
         errors=first.errors,
     )
-    only_pulled = options.way_out.via == "rehearsal"
+    only_pulled = options.way_out.via == TRIAL_PULL
     blind = pulled is None if only_pulled else not all(one.lines for one in registries)
     broken = any(line.status == "fail" for one in registries for line in one.lines)
     failed = pulled is not None and pulled.verdict is not None

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..model import CONFIDENCES, Confidence, Finding, Level, Observation, Subject
+from ..model.vocabulary import KUBELET
 from .evidence import NETWORK
 from .trial_pull import STANDS, trial_pull
 from .view import CaseView
@@ -73,7 +74,7 @@ def found(
 def _proven(case: CaseView, seen: Observation) -> Confidence:
     """What an observation proves in this case: the kubelet's probes go by no proxy, so what they meet on the way is sure only
     where the runtime's own words show that it goes the same way."""
-    if seen.vantage.rung == "kubelet" and seen.hop in ("dns", "connect", "tls") and not case.message.direct:
+    if seen.vantage.rung == KUBELET and seen.hop in ("dns", "connect", "tls") and not case.message.direct:
         return weakest((proof(seen), "likely"))
     return proof(seen)
 

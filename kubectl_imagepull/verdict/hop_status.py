@@ -16,7 +16,7 @@ from ..model import (
     Tls,
     TrialPull,
 )
-from ..model.vocabulary import outcome
+from ..model.vocabulary import LOOKS_OUT, outcome
 from .evidence import errors_of
 from .platform_choice import mismatch
 from .pull_secrets import registry_subject, sent
@@ -126,7 +126,7 @@ def hop_lines(case: Case) -> tuple[HopLine, ...]:
     for group in (node, rest):
         lines += [line_of(case, o) for o in sorted(group, key=_order)]
     # what no vantage that counts has reached
-    place = case.target.node if case.probe.rung not in ("", "api-only", "rehearsal") else ""
+    place = case.target.node if case.probe.rung in LOOKS_OUT else ""
     basis = [o for o in node if o.by_probe] or [o for o in rest if o.vantage.place == "workstation"]
     seen_hops = {o.hop for o in basis if o.subject == subject} | {o.hop for o in basis if o.hop in ("auth", "manifest")}
     if basis and any(status_of(case, o) == "fail" for o in basis):

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from kubectl_imagepull.node import follow
+from kubectl_imagepull.node import run_pod
+from kubectl_imagepull.node.failures import Missing
+from kubectl_imagepull.node.job import Run, Shape, job, probe_spec
 from kubectl_imagepull.node.mounts import FILE, HostPath
-from kubectl_imagepull.node.pod import Run, Shape, job, probe_spec
 from tests.e2e.cluster import Cluster, pod, wait_for
 from tests.lab import faults
 from tests.lab.settings import NODES
@@ -289,7 +290,7 @@ def test_node_without_python(cluster: Cluster, guarded: str) -> None:
 
 
 class Reader:
-    """What `follow` needs of a client, with the lab's own."""
+    """What `run_pod` needs of a client, with the lab's own."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._api = cluster.lab.api
@@ -310,8 +311,8 @@ def test_node_without_a_folder(cluster: Cluster, cached: str) -> None:
     run = replace(run, owner=cluster.get("-n", cached, "job", run.name)["metadata"]["uid"])
     reader: Any = Reader(cluster)
     try:
-        with pytest.raises(follow.Missing) as raised:
-            follow.wait_started(reader, run)
+        with pytest.raises(Missing) as raised:
+            run_pod.wait_started(reader, run)
         assert set(raised.value.paths) == {missing, f"{missing}.conf"}
     finally:
         cluster.run("-n", cached, "delete", "job", run.name)

@@ -14,9 +14,9 @@ import pytest
 
 from kubectl_imagepull.case import parse
 from kubectl_imagepull.model import Case, Verdict
-from kubectl_imagepull.node import sight
 from kubectl_imagepull.report.document import schema
 from kubectl_imagepull.verdict import judge
+from tests import limits
 from tests.e2e.cluster import Cluster, Witness, pod, wait_for
 from tests.lab import faults
 from tests.lab.settings import NODES
@@ -54,7 +54,7 @@ IMAGES = {
     "own-ca": "own-ca.lab.test/team/app:1.0",
     "hosts-file": "broken-file.lab.test/team/app:1.0",
 }
-"""By the fault of `sight.FAULTS`: an image whose pull meets it on the lab."""
+"""By the fault of `limits.FAULTS`: an image whose pull meets it on the lab."""
 HEALTHY = {"healthy": "registry.lab.test/team/app:1.0", "healthy-token": "bearer.lab.test/public/app:1.0"}
 """The same for those that meet none, as containers of one pod that runs."""
 FILES = {
@@ -71,7 +71,7 @@ WAYS = {
     "shell with busybox alone": ("node2", ["--probe-image", BUSYBOX]),
     "kubelet": ("node2", []),
 }
-"""By the column of `sight.FAULTS`: on which node all faults are put to it, and flags. The healthy paths are on both."""
+"""By the column of `limits.FAULTS`: on which node all faults are put to it, and flags. The healthy paths are on both."""
 
 
 @pytest.fixture(scope="module")
@@ -147,13 +147,13 @@ def alone(case: Case) -> Case:
 @pytest.mark.parametrize("way", WAYS)
 def test_faults(told: dict[tuple[str, str], Told], way: str) -> None:
     """Each fault is named as the table of docs/limits.md says, and a path in order gives no finding at all."""
-    assert {*IMAGES, *HEALTHY} == set(sight.FAULTS)
+    assert {*IMAGES, *HEALTHY} == set(limits.FAULTS)
     wrong = []
     for node in NODES:
         cases = told[way, node]
         assert set(cases) >= set(HEALTHY)
         for name, (case, verdict) in cases.items():
-            probe, fault = case.probe, sight.FAULTS[name]
+            probe, fault = case.probe, limits.FAULTS[name]
             assert (probe.rung, probe.node, probe.deleted, case.errors) == (way.split()[0], node, True, ()), case.probe
             assert probe.cannot_see, probe
             broken = [f for f in verdict.findings if f.level == "error"]
@@ -166,7 +166,7 @@ def test_faults(told: dict[tuple[str, str], Told], way: str) -> None:
                 right = right and not verdict.findings
             if not right:
                 wrong.append((node, name, said, "and not", fault.expected(way), verdict.findings, verdict.hops))
-    assert set(told[way, WAYS[way][0]]) == set(sight.FAULTS)
+    assert set(told[way, WAYS[way][0]]) == set(limits.FAULTS)
     assert not wrong, "\n".join(map(str, wrong))
 
 
@@ -204,7 +204,7 @@ def test_confidence(cluster: Cluster, cached: str) -> None:
     assert list(sure.values()) == [("net.refused", sure_of) for sure_of in ("confirmed", "likely", "likely")], sure
 
 
-def test_rehearsal(cluster: Cluster, cached: str) -> None:
+def test_trial_pull(cluster: Cluster, cached: str) -> None:
     """The kubelet's own answer, for a pod that fails, one that would work by now, and an image not deployed yet."""
     cluster.make_secret(cached, "good", "private.lab.test")
     cluster.make_secret(cached, "wrong", "private.lab.test", "not-it")
@@ -213,9 +213,9 @@ def test_rehearsal(cluster: Cluster, cached: str) -> None:
         pod(cached, "early", "node1", "private.lab.test/team/app:1.0"),
     )
     cluster.wait_failing(cached, ["refused", "early"])
-    code, found = cluster.why("refused", "-n", cached, "--via", "rehearsal", "--no-credentials")
+    code, found = cluster.why("refused", "-n", cached, "--via", "trial-pull", "--no-credentials")
     runtime = [h for h in found["hops"] if h["hop"] == "runtime" and h["vantage"] == "node2"]
-    assert (code, found["probe"]["rung"], runtime[0]["status"]) == (1, "rehearsal", "fail"), found
+    assert (code, found["probe"]["rung"], runtime[0]["status"]) == (1, "trial-pull", "fail"), found
     assert found["verdict"]["cause"].startswith("auth."), found["verdict"]
     patch = '{"imagePullSecrets":[{"name":"good"}]}'
     cluster.run("-n", cached, "patch", "serviceaccount", "default", "-p", patch)
@@ -227,7 +227,7 @@ def test_rehearsal(cluster: Cluster, cached: str) -> None:
     verdict = found["verdict"]
     assert (code, verdict["cause"], verdict["confidence"]) == (1, "auth.secret_added_late", "confirmed"), verdict
     assert any("cost one pull" in h["summary"] for h in found["hops"] if h["hop"] == "runtime")
-    words = ["imagepull", "probe-node", "node1", "-n", cached, "--via", "rehearsal"]
+    words = ["imagepull", "probe-node", "node1", "-n", cached, "--via", "trial-pull"]
     image = ["--image", "private.lab.test/team/app:1.0"]
     ran = cluster.run(*words, *image, "--pull-secret", "good", "-o", "json", check=False)
     jsonschema.validate(json.loads(ran.stdout), schema())
@@ -273,7 +273,7 @@ def test_without_any_pod(cluster: Cluster, cached: str) -> None:
     assert (found["probe"]["rung"], found["probe"]["created"]) == ("api-only", False)
 
 
-@pytest.mark.parametrize("rung", ["host-python", "image-python", "shell", "kubelet", "rehearsal"])
+@pytest.mark.parametrize("rung", ["host-python", "image-python", "shell", "kubelet", "trial-pull"])
 def test_node_unchanged(cluster: Cluster, cached: str, rung: str) -> None:
     """No file or folder of the node appears or goes, and what a run stores is small beside its one ConfigMap."""
     node = cluster.lab.machine("node2")

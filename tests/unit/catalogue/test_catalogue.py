@@ -188,7 +188,12 @@ GOOD: dict[str, Any] = {
     "fixes": [
         {
             "text": "try {host}",
-            "actions": [{"command": "nc {host} {port}"}, {"command": "echo '{{}}'"}, {"set-image": "{image}"}, "restart"],
+            "actions": [
+                {"command": "nc {host} {port}"},
+                {"command": "echo '{{}}'"},
+                {"set-image": "{image}"},
+                "restart",
+            ],
             "applicability": "safe",
         }
     ],

@@ -22,7 +22,9 @@ from kubectl_imagepull.command import (
 )
 from kubectl_imagepull.model import ProbeRun
 
-TEXT = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"], include_characters="$`'\"\\;|&<>(){}#!*?~ "), min_size=1)
+TEXT = st.text(
+    st.characters(exclude_categories=["C", "Zl", "Zp"], include_characters="$`'\"\\;|&<>(){}#!*?~ "), min_size=1
+)
 
 
 @given(st.lists(TEXT, min_size=1))
@@ -43,7 +45,7 @@ def test_a_value_stays_one_word(value: str) -> None:
         ("a {x}", {"x": "b"}, "a b"),
         ("a -n {x}", {"x": "b c"}, "a -n 'b c'"),
         ("a --to={x}", {"x": "-b"}, "a --to=-b"),
-        ("a '{{\"k\":\"{x}\"}}'", {"x": "v"}, "a '{\"k\":\"v\"}'"),
+        ('a \'{{"k":"{x}"}}\'', {"x": "v"}, 'a \'{"k":"v"}\''),
         ("a {x}=<host>:<port>/b", {"x": "c"}, "a c=<host>:<port>/b"),
         ("a {x}=<host>/b", {"x": "c d"}, "a 'c d=<host>/b'"),
         ('a --p="$TOKEN"', {}, 'a --p="$TOKEN"'),

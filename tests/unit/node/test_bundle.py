@@ -19,8 +19,8 @@ from kubectl_imagepull.node.bundle import (
     script,
     shell_command,
 )
+from kubectl_imagepull.node.job import CLEAN
 from kubectl_imagepull.node.plan import Plan
-from kubectl_imagepull.node.pod import CLEAN
 
 TIME = 60
 FOREIGN = "FOREIGN CODE"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.model import NodeImages, Pull, RunningImage
+from kubectl_imagepull.node.created_objects import CreatedObjects
 from kubectl_imagepull.node.harmless import EKS_ACCOUNTS, GUESSES, PUBLISHED, guesses, harmless, is_pause, pauses
 from kubectl_imagepull.node.ladder import NodeAsked, Wanted, climb
 from kubectl_imagepull.node.plan import Plan
-from kubectl_imagepull.node.trail import Trail
 from tests.unit.node.fake import Cluster, Object, Ran, waiting
 
 PAUSE = "registry.k8s.io/pause:3.9"
@@ -85,7 +85,7 @@ def used(images: NodeImages, wanted: Wanted = ANY, namespace: str = "ns") -> tup
     cluster = Cluster(nothing_there)
     made: Any = cluster
     asked = NodeAsked("n1", namespace, os_image="Debian GNU/Linux 12", images=images)
-    done, _ = climb(made, Trail(made), asked, Plan((PULL,), 5.0), lambda _: None, wanted)
+    done, _ = climb(made, CreatedObjects(made), asked, Plan((PULL,), 5.0), lambda _: None, wanted)
     pods = [
         o["spec"]["template"]["spec"] if o["kind"] == "Job" else o["spec"]
         for o in cluster.made

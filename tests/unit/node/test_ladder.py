@@ -1,4 +1,4 @@
-"""The ways out of a node without a cluster: what they say of themselves, how the probes travel, and what a rehearsal settles."""
+"""The ways out of a node without a cluster: what they say of themselves, how the probes travel, and what a trial pull settles."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ from typing import Any
 
 import pytest
 
+from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.model import Case, Facts, NodeImages, Observation, Pull, Subject, Target, Vantage
-from kubectl_imagepull.node import follow, kubelet_asks, sight
+from kubectl_imagepull.model.vocabulary import RUNGS, TRIAL_PULL
+from kubectl_imagepull.node import rungs
 from kubectl_imagepull.node.bundle import MOST_ARGUMENT, as_arguments, script
+from kubectl_imagepull.node.created_objects import CreatedObjects
+from kubectl_imagepull.node.failures import Refused, refusal
 from kubectl_imagepull.node.frames import FrameReader
-from kubectl_imagepull.node.ladder import RUNGS, VIA, NodeAsked, Wanted, climb
-from kubectl_imagepull.node.ladder import _borrowed_from as borrowed_from
+from kubectl_imagepull.node.job import Run, Shape, literal, probe_spec
+from kubectl_imagepull.node.ladder import NodeAsked, Wanted, climb
 from kubectl_imagepull.node.ladder import _merged as merged
 from kubectl_imagepull.node.plan import Plan
-from kubectl_imagepull.node.pod import Run, Shape, literal, probe_spec
-from kubectl_imagepull.node.trail import Trail
+from kubectl_imagepull.node.run_pod import try_dry
+from kubectl_imagepull.node.rungs import kubelet as kubelet_asks
 from kubectl_imagepull.verdict import judge
 from kubectl_imagepull.verdict.confidence import proof
+from tests import limits
 from tests.build import observed
 from tests.unit.node.fake import Cluster, Object, Ran, ended, waiting
 
@@ -33,10 +38,10 @@ NODE = Vantage("node", "host", "host", "host", "unknown", "shell", "n1")
 def test_limits_are_written_down() -> None:
     """docs/limits.md has the table that the code has; every rung has its words."""
     written = (DOCS / "limits.md").read_text()
-    assert sight.table() in written and sight.faults() in written
-    assert set(sight.SEES) == set(VIA)
-    assert {*RUNGS, "shell of an image", "rehearsal", ""} == set(sight.CANNOT_SEE)
-    assert {column.split()[0] for column in sight.COLUMNS} == set(RUNGS)
+    assert limits.table() in written and limits.faults() in written
+    assert list(limits.SEES) == list(RUNGS)
+    assert all(rung.cannot_see and rung.sees for rung in (*rungs.ALL, rungs.TRIAL_PULL))
+    assert {column.split()[0] for column in limits.COLUMNS} == {rung.name for rung in rungs.ALL}
 
 
 def test_arguments_carry_the_probes() -> None:
@@ -127,8 +132,7 @@ class Refusing:
     """An API server whose answer to a dry run is this."""
 
     def __init__(self, status: int, message: str) -> None:
-        self.error = Exception(message)
-        self.error.status, self.error.message = status, message  # type: ignore[attr-defined]
+        self.error = ApiError(status, "", message)
 
     def post(self, path: str, body: Any, **query: Any) -> dict[str, Any]:
         assert query == {"dryRun": "All"}
@@ -155,14 +159,14 @@ def test_dry_run(status: int, message: str, refuses: bool) -> None:
     run = Run("imagepull-x", "ns", "n1", 40)
     api: Any = Refusing(status, message)
     if refuses:
-        with pytest.raises(follow.Refused):
-            follow.try_dry(api, run, {})
+        with pytest.raises(Refused):
+            try_dry(api, run, {})
     else:
-        follow.try_dry(api, run, {})
+        try_dry(api, run, {})
 
 
-def rehearsed(outcome: str, message: str = "", **facts: Any) -> Case:
-    vantage = Vantage("node", "host", "host", "host", "known", "rehearsal", "n1")
+def tried(outcome: str, message: str = "", **facts: Any) -> Case:
+    vantage = Vantage("node", "host", "host", "host", "known", TRIAL_PULL, "n1")
     again = observed("runtime", Subject("node", "n1"), vantage, outcome, outcome, pull="p0", message=message)
     said = 'failed to do request: Head "https://r.test/v2/": dial tcp 10.0.0.1:443: connect: connection refused'
     return Case(
@@ -173,17 +177,17 @@ def rehearsed(outcome: str, message: str = "", **facts: Any) -> Case:
     )
 
 
-def test_rehearsal_settles() -> None:
+def test_a_trial_pull_settles() -> None:
     """A fresh failure is confirmed, one that has passed is not, and secrets that came late are found out."""
     fresh = 'failed to do request: Head "https://r.test/v2/": dial tcp: lookup r.test on 10.0.0.2:53: no such host'
-    found = judge(rehearsed("failed", fresh))
+    found = judge(tried("failed", fresh))
     assert (found.cause, found.confidence) == ("dns.nxdomain", "confirmed")
-    found = judge(rehearsed("pulled"))
+    found = judge(tried("pulled"))
     assert (found.cause, found.confidence) == ("net.refused", "possible")
     assert any("has passed" in line for line in found.explanation)
-    found = judge(rehearsed("pulled", account_secrets=("late",), service_account="default"))
+    found = judge(tried("pulled", account_secrets=("late",), service_account="default"))
     assert (found.cause, found.confidence) == ("auth.secret_added_late", "confirmed")
-    found = judge(rehearsed("unfinished"))
+    found = judge(tried("unfinished"))
     assert (found.cause, found.confidence) == ("net.refused", "likely")
 
 
@@ -197,7 +201,7 @@ def test_rehearsal_settles() -> None:
 def test_nodes_that_take_no_pod(asked: NodeAsked, said: str) -> None:
     """Said plainly, and the API server is not asked to make anything."""
     api: Any = None
-    done, errors = climb(api, Trail(api), asked, Plan((), 5.0), lambda _: None)
+    done, errors = climb(api, CreatedObjects(api), asked, Plan((), 5.0), lambda _: None)
     assert (done.rung, done.created, errors) == ("api-only", False, [])
     assert any(why.startswith(said) for why in done.why_not), done.why_not
 
@@ -315,14 +319,16 @@ def test_one_reason_is_said_once() -> None:
     ],
 )
 def test_refusals_in_a_line(message: str, said: str) -> None:
-    assert follow.refused(Exception(message)) == said
+    assert refusal(message).words == said
 
 
 def test_hosts_without_tools() -> None:
-    """A host that is known to have none is not mounted."""
-    assert borrowed_from(NodeAsked("n1", "ns", os_image="Debian GNU/Linux 12")) == "Debian GNU/Linux 12"
-    with pytest.raises(follow.RungFailed):
-        borrowed_from(NodeAsked("n1", "ns", os_image="Bottlerocket OS 1.20"))
+    """A host that is known to have none is not mounted, and no pod is made for that."""
+    cluster: Any = Cluster()
+    asked = NodeAsked("n1", "ns", os_image="Bottlerocket OS 1.20")
+    done, _ = climb(cluster, CreatedObjects(cluster), asked, Plan((), 5.0), lambda _: None, Wanted(via="host-python"))
+    assert done.rung == "api-only" and not cluster.made
+    assert done.why_not == ("host-python: Bottlerocket OS 1.20 has no tools of its own that could be borrowed",)
 
 
 class Host:
@@ -358,8 +364,9 @@ def climbed(host: Host) -> Any:
     cluster: Any = Cluster(host)
     asked = NodeAsked("n1", "ns", os_image="Debian GNU/Linux 12", images=NodeImages(("registry.k8s.io/pause:3.9",)))
     plan = Plan((Pull("p0", "r.test", 443, "a", "1"),), 5.0, nonce="n", runtime="containerd://2.0.0")
-    done, errors = climb(cluster, Trail(cluster), asked, plan, lambda _: None)
+    done, errors = climb(cluster, CreatedObjects(cluster), asked, plan, lambda _: None)
     assert errors == [] and done.created, done
+    assert done.owner == f"job/{done.pod.rpartition('-')[0]}"
     return done
 
 
@@ -393,5 +400,5 @@ def test_a_host_without_usr_is_another_rungs() -> None:
     cluster: Any = Cluster(host)
     asked = NodeAsked("n1", "ns", images=NodeImages(("registry.k8s.io/pause:3.9",)))
     plan = Plan((Pull("p0", "r.test", 443, "a", "1"),), 5.0, nonce="n")
-    done, _ = climb(cluster, Trail(cluster), asked, plan, lambda _: None, Wanted(via="host-python"))
+    done, _ = climb(cluster, CreatedObjects(cluster), asked, plan, lambda _: None, Wanted(via="host-python"))
     assert done.rung == "api-only" and len(host.mounted) < 6

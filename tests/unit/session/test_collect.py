@@ -12,9 +12,9 @@ import pytest
 from kubectl_imagepull.errors import Unreachable
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.model import NodeFacts, Observation, ProbeRun, Pull, ReadError, Subject, Vantage
+from kubectl_imagepull.node.created_objects import Interrupted
 from kubectl_imagepull.node.ladder import NodeAsked, Wanted
 from kubectl_imagepull.node.plan import Plan
-from kubectl_imagepull.node.trail import Interrupted
 from kubectl_imagepull.redaction import Secrets
 from kubectl_imagepull.session import collect as collecting
 from kubectl_imagepull.session.collect import (
@@ -200,7 +200,7 @@ def test_a_second_interruption_does_not_keep_a_source_from_being_stopped() -> No
 # ---- the sources ---------------------------------------------------------------------------------------------------
 
 
-class Trail:
+class CreatedObjects:
     """Remembers how it was cleared."""
 
     left: list[ReadError] = []  # noqa: RUF012
@@ -223,9 +223,9 @@ def climbing(monkeypatch: pytest.MonkeyPatch, probe: ProbeRun, left: list[ReadEr
         given[4](seen("dns"))
         return probe, [ReadError("node", "late")]
 
-    trail = type("Trail", (Trail,), {"left": left or []})
+    trail = type("CreatedObjects", (CreatedObjects,), {"left": left or []})
     monkeypatch.setattr(collecting, "climb", climb)
-    monkeypatch.setattr(collecting, "Trail", trail)
+    monkeypatch.setattr(collecting, "CreatedObjects", trail)
     return calls
 
 
@@ -255,11 +255,11 @@ def test_node_rung(
     assert [o.hop for o in heard] == ["dns"] and calls[0][-1] == "node"
 
 
-def test_stopping_a_node_closes_its_trail(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_node_creates_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     climbing(monkeypatch, MADE)
     rung = NodeRung(API, ASKED, PLAN, Wanted())
     rung.stop()
-    assert rung._trail.cleared == [True]  # type: ignore[attr-defined]
+    assert rung._created.cleared == [True]  # type: ignore[attr-defined]
 
 
 def test_a_peer_node_pulls_nothing_and_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +287,7 @@ def workstation(monkeypatch: pytest.MonkeyPatch, run: Callable[..., str]) -> tup
         def stop(self) -> None:
             stopped.append("stopped")
 
-    monkeypatch.setattr(collecting, "Here", Here)
+    monkeypatch.setattr(collecting, "LocalProbes", Here)
     return Workstation(PLAN), stopped
 
 
@@ -327,7 +327,7 @@ def test_the_kubelet_is_an_extra_beside_a_probe_pod(monkeypatch: pytest.MonkeyPa
         emit(seen("storage", "api"))
         return [trouble]
 
-    monkeypatch.setattr(collecting.stats, "ask", ask)
+    monkeypatch.setattr(collecting.kubelet_api, "ask", ask)
     heard: list[Observation] = []
     source = KubeletApi(API, NodeFacts("node-1").name, needed)
     assert source.run(heard.append).errors == ((trouble,) if needed else ())

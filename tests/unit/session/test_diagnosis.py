@@ -195,7 +195,7 @@ def test_credentials_are_for_the_workstation_alone(shop: Api, vantages: Vantages
 
 def test_what_a_trial_pull_would_pull(shop: Api, vantages: Vantages) -> None:
     diagnose(shop, DB, Options())
-    trial = vantages.rungs[0][0].rehearsal
+    trial = vantages.rungs[0][0].trial_pull
     assert list(trial.images.values()) == ["private.lab.test/team/app:1.0"] and trial.secrets == ("wrong",)
 
 

@@ -100,7 +100,7 @@ UNAUTHORIZED = f"failed to resolve image: unexpected status from HEAD request to
 
 
 def trial(pull: Pull, outcome: str, message: str = "") -> Observation:
-    vantage = Vantage("node", "host", "host", "host", "known", "rehearsal", "node1")
+    vantage = Vantage("node", "host", "host", "host", "known", "trial-pull", "node1")
     subject = Subject("node", "node1")
     return observed("runtime", subject, vantage, outcome, "tried", message=message, image=IMAGE, pull=pull.id)
 
@@ -121,7 +121,7 @@ def test_an_image_that_can_be_pulled(shop: Api, vantages: Vantages) -> None:
     # its registry is asked once, for the image
     assert [one.host for one in report.registries] == ["other.test", REG]
     asked, plan, _ = vantages.rungs[0]
-    assert list(asked.rehearsal.images.values()) == [IMAGE] and asked.rehearsal.secrets == ("login",)
+    assert list(asked.trial_pull.images.values()) == [IMAGE] and asked.trial_pull.secrets == ("login",)
     assert [pull.repository for pull in plan.pulls if pull.host == REG] == ["team/app"]
 
 
@@ -135,7 +135,7 @@ def test_an_image_that_cannot_be_pulled_has_a_verdict(shop: Api, vantages: Vanta
 def test_an_image_that_was_not_tried(shop: Api, vantages: Vantages) -> None:
     vantages.say = healthy
     assert probed(shop, vantages, image=IMAGE).pulled is None
-    only = Options(way_out=Wanted(via="rehearsal", try_pull=True))
+    only = Options(way_out=Wanted(via="trial-pull", try_pull=True))
     for say, code in ((healthy, 3), (with_trial("pulled"), 0)):
         vantages.say = say  # type: ignore[assignment]
         report = probe_node(shop, NodeTarget("node1", image=IMAGE), only)

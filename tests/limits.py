@@ -1,97 +1,22 @@
-"""What each way out of a node can and cannot see, written down once: reports and docs/limits.md say it from here."""
+"""What each rung is to make of each fault by itself, and the tables of docs/limits.md that say so."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..model import HOPS
+from kubectl_imagepull.model import HOPS
+from kubectl_imagepull.model.vocabulary import API_ONLY
+from kubectl_imagepull.node import rungs
 
-CANNOT_SEE: Mapping[str, tuple[str, ...]] = {
-    "host-python": ("the environment of the runtime's process: its unit's files are read",),
-    "image-python": (
-        "the node's own CA bundle, hosts file, proxy settings and mirrors",
-        "the host's resolver (the kubelet's is asked)",
-    ),
-    "shell": (
-        "the environment of the runtime's process, and mirrors of CRI-O and k3s",
-        "more than the tools that were found can tell",
-    ),
-    "shell of an image": (
-        "the node's own CA bundle, hosts file, proxy settings and mirrors",
-        "the host's resolver (the kubelet's is asked)",
-        "more than the tools that were found can tell",
-    ),
-    "kubelet": (
-        "certificates (the kubelet does not verify them)",
-        "proxies (the kubelet ignores them)",
-        "headers and bodies, so neither tokens nor the registry's own words",
-    ),
-    "rehearsal": ("anything beyond the runtime's own words",),
-    "": ("the network as the node sees it",),
-}
-"""By rung; "" is api-only. Sentences that a report shows."""
-
-YES, NO = "yes", "no"
 SEES: Mapping[str, Mapping[str, str]] = {
-    "host-python": {
-        "dns": YES,
-        "connect": YES,
-        "tls": YES,
-        "registry": YES,
-        "auth": "anonymously",
-        "rate": YES,
-        "manifest": "anonymously",
-        "platform": "anonymously",
-        "blobs": "anonymously",
-        "storage": "little room beside /etc",
-        "runtime": "the files of containerd, k3s, RKE2, CRI-O",
-    },
-    "image-python": {
-        "dns": "kubelet's resolver",
-        "connect": YES,
-        "tls": "image's CAs",
-        "registry": YES,
-        "auth": "anonymously",
-        "rate": YES,
-        "manifest": "anonymously",
-        "platform": "anonymously",
-        "blobs": "anonymously",
-        "runtime": NO,
-    },
-    "shell": {
-        "dns": "with nslookup; else found or not",
-        "connect": YES,
-        "tls": "with curl, GNU wget or openssl",
-        "registry": YES,
-        "auth": "anonymously, with curl or GNU wget",
-        "rate": "with curl or GNU wget",
-        "manifest": "open ones; others with curl or GNU wget",
-        "platform": "anonymously",
-        "blobs": "anonymously",
-        "runtime": "containerd's plain files",
-    },
-    "kubelet": {
-        "dns": "unless a proxy may be set",
-        "connect": "unless a proxy may be set",
-        "tls": "handshake only",
-        "registry": "status",
-        "auth": "status",
-        "rate": "status 429",
-        "manifest": "status, of open registries",
-        "runtime": NO,
-    },
-    "rehearsal": dict.fromkeys(
-        ("dns", "connect", "tls", "registry", "auth", "rate", "manifest", "platform", "blobs", "storage", "runtime"),
-        "in the runtime's words",
-    ),
-    "api-only": {"storage": "with nodes/proxy", "runtime": "kubelet's limits, with nodes/proxy"},
+    **{rung.name: rung.sees for rung in (*rungs.ALL, rungs.TRIAL_PULL)},
+    API_ONLY: {"storage": "with nodes/proxy", "runtime": "kubelet's limits, with nodes/proxy"},
 }
-"""What a rung sees of a hop: yes, no, or what limits it; a hop that is not named is not seen."""
+"""By rung and hop."""
+NO = "no"
 EVERYWHERE = ("reference", "policy", "credentials")
 """Hops that the API server answers, whichever rung is taken."""
-
-
 CONFIRMED, LIKELY, POSSIBLE, UNSEEN = "confirmed", "likely", "possible", ""
 COLUMNS = ("host-python", "image-python", "shell", "shell with busybox alone", "kubelet")
 """The rungs that look out by themselves, in the order in which a `Fault` lists them."""

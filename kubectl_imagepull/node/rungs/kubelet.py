@@ -6,32 +6,27 @@ says what happened. It verifies no certificate, ignores proxies and shows no hea
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from ..image.registries import kind_of
-from ..model import Auth, Connect, Detail, Dns, Http, Manifest, NameAnswer, Observation, Pull, Subject, Tls, Vantage
-from ..redaction import HIDDEN
-from .follow import (
-    POLL,
-    STARTUP_SECONDS,
-    Refused,
-    RungFailed,
-    Taken,
-    pod_events,
-    pod_of,
-    start,
-    statuses,
-    try_dry,
-    why_hopeless,
-)
-from .plan import Plan
-from .pod import Question, Run, kubelet_spec, named_spec
-from .trail import Client, Trail
+from ...image.registries import kind_of
+from ...model import Auth, Connect, Detail, Dns, Http, Manifest, NameAnswer, Observation, Pull, Subject, Tls, Vantage
+from ...model.vocabulary import KUBELET
+from ...redaction import HIDDEN
+from ..attempt import Attempt, Challenges
+from ..created_objects import Client
+from ..failures import Refused, RungFailed
+from ..harmless import guesses, pauses
+from ..job import Question, Run, kubelet_spec, named_spec
+from ..plan import Plan
+from ..probe_log import Taken
+from ..run_pod import POLL, STARTUP_SECONDS, pod_events, pod_of, start, statuses, try_dry, why_hopeless
+from .rung import NO
 
 PATIENCE = 12
 """Seconds that the kubelet waits for one answer: Go gives up on one silent resolver after ten, and says so."""
@@ -46,13 +41,13 @@ _STATUS = re.compile(r"HTTP probe failed with statuscode: (\d{3})")
 _LOOKUP = re.compile(r"lookup ([^ ]+)(?: on ([^ ]+?)(?::53)?)?: ")
 _PARAMETER = re.compile(r'(realm|service)="([^"]*)"')
 _REALM = re.compile(r"https://([a-z0-9.-]+)(?::(\d{1,5}))?(/[A-Za-z0-9._~/%?&=+:-]*)?", re.I)
-_INWARD = re.compile(r"(127|169\.254|0)\.|localhost$|\[")
+_NUMBER = re.compile(r"(?:0x[0-9a-f]*|\d+)", re.I)
+METADATA = frozenset({"100.100.100.200", "168.63.129.16"})
+"""Addresses of a cloud's own services that are not link-local (Alibaba, Azure: their docs, 2026-11-28)."""
 REALM_SECONDS = 2.0
 """How long to wait for what this machine learns of a registry's token host."""
 Server = tuple[str, int, str]
 """host, port, scheme"""
-Challenges = Callable[[Pull], Sequence[str] | None]
-"""The WWW-Authenticate lines of a registry as another vantage has seen them, None while it has seen nothing."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +107,26 @@ def _realm(pull: Pull, lines: Sequence[str] | None) -> tuple[str, int, str] | No
         host = "docker.io" if pull.host == "registry-1.docker.io" else pull.host
         url = kind_of(host).token_realm
     found = _REALM.fullmatch(url)
-    if found is None or HIDDEN in url or _INWARD.match(found.group(1)):
+    if found is None or HIDDEN in url or _inward(found.group(1).lower()):
         return None
     path = found.group(3) or "/"
     query = {"service": said.get("service", ""), "scope": f"repository:{pull.repository}:pull"}
     path += ("&" if "?" in path else "?") + urlencode({k: v for k, v in query.items() if v})
     return found.group(1).lower(), int(found.group(2) or 443), path
+
+
+def _inward(host: str) -> bool:
+    """Whether a host's name is an address of the node's own, of its link or of its cloud, or a number that may stand for one."""
+    name = host.rstrip(".")
+    if name == "localhost" or name.endswith((".localhost", ".internal")):
+        return True
+    if not _NUMBER.fullmatch(name.rpartition(".")[2]):
+        return False
+    try:
+        address = ipaddress.IPv4Address(name)
+    except ValueError:
+        return True  # octal, hexadecimal, or fewer parts than four
+    return address.is_loopback or address.is_link_local or address.is_unspecified or name in METADATA
 
 
 def _path(pull: Pull) -> str:
@@ -136,12 +145,9 @@ class _Pod:
 
 @dataclass
 class _Asking:
-    api: Client
-    trail: Trail
-    fresh: Callable[[], Run]
+    way: Attempt
     image: str
     vantage: Vantage
-    seen: Callable[[Observation], None]
     patience: int
     resources: bool = False
     open_hosts: list[Server] = field(default_factory=list)
@@ -164,22 +170,22 @@ class _Asking:
         return not groups and not waiting
 
     def _start(self, asked: Sequence[Asked]) -> _Pod:
-        run = self.fresh()
+        run = self.way.run()
         questions = [a.question for a in asked]
         spec = kubelet_spec(run, self.image, questions, self.patience, self.resources)
         if not self._pods:
             try:
-                try_dry(self.api, run, spec)
+                try_dry(self.way.api, run, spec)
             except Refused:  # where there is a quota, every container has to say what it needs
                 self.resources = True
                 spec = kubelet_spec(run, self.image, questions, self.patience, True)
-                try_dry(self.api, run, spec)
-        run, _ = start(self.trail, run, spec)
+                try_dry(self.way.api, run, spec)
+        run, _ = start(self.way.created, run, spec)
         self._pods.append(_Pod(run, {a.question.id: a for a in asked}, time.monotonic()))
         return self._pods[-1]
 
     def _look(self, mine: _Pod) -> None:
-        pod = pod_of(self.api, mine.run)
+        pod = pod_of(self.way.api, mine.run)
         if pod is None:
             if time.monotonic() > mine.began + STARTUP_SECONDS:
                 raise RungFailed("no pod was made for the kubelet's probes")
@@ -187,7 +193,7 @@ class _Asking:
         hopeless = why_hopeless(pod)
         if hopeless:
             raise RungFailed(f"no pause image is on the node under a known name ({hopeless[:120]})")
-        answers = _answers(self.api, mine.run, pod)
+        answers = _answers(self.way.api, mine.run, pod)
         for entry in statuses(pod):
             if (entry.get("state") or {}).get("running"):
                 mine.running = True
@@ -206,45 +212,63 @@ class _Asking:
             key = (observation.hop, observation.subject.host, observation.outcome, observation.pull)
             if key not in self._told:
                 self._told.add(key)
-                self.seen(observation)
+                self.way.seen(observation)
 
     @property
     def pod(self) -> str:
         """The name of the first pod."""
-        found = pod_of(self.api, self._pods[0].run)
+        found = pod_of(self.way.api, self._pods[0].run)
         return found["metadata"]["name"] if found else self._pods[0].run.name
 
 
-def ask(
-    api: Client,
-    trail: Trail,
-    fresh: Callable[[], Run],
-    plan: Plan,
-    images: Sequence[str],
-    vantage: Vantage,
-    seen: Callable[[Observation], None],
-    challenges: Challenges = lambda _: None,
-) -> Taken:
-    """Put every question to the kubelet; complete where all were answered. Raises RungFailed.
+@dataclass(frozen=True)
+class Kubelet:
+    """A rung (`rungs.rung.Rung`)."""
 
-    fresh: names a new run; images: names that a pause image may have on the node. A manifest of a registry that wants
-    credentials is not asked for, since the kubelet sends none and gets the same answer for every image: its token host is.
-    """
-    until = time.monotonic() + plan.budget
-    image = images[0] if len(images) == 1 else _there(api, trail, fresh(), images)
-    asking = _Asking(api, trail, fresh, image, vantage, seen, min(PATIENCE, max(5, int(plan.budget) - 8)))
-    first = greetings(plan)
-    if len(plan.pulls) == 1:
-        _await(challenges, plan.pulls)
-        # in one pod: what is behind the door is known or nearly so
-        then = tokens(plan.pulls, challenges) or manifests(plan, [first[0].server])
-        complete = asking.put([*first, *then], until)
-    else:
-        complete = asking.put(first, until)
-        closed = [p for p in plan.pulls if (p.host, p.port, p.scheme) in asking.closed_hosts]
-        then = [*manifests(plan, asking.open_hosts), *tokens(closed, challenges)]
-        complete = asking.put(then, until) and complete
-    return Taken(image, asking.pod, complete)
+    name: str = KUBELET
+    cannot_see: tuple[str, ...] = (
+        "certificates (the kubelet does not verify them)",
+        "proxies (the kubelet ignores them)",
+        "headers and bodies, so neither tokens nor the registry's own words",
+    )
+
+    @property
+    def sees(self) -> Mapping[str, str]:
+        """By hop."""
+        return {
+            **dict.fromkeys(("dns", "connect"), "unless a proxy may be set"),
+            "tls": "handshake only",
+            **dict.fromkeys(("registry", "auth"), "status"),
+            "rate": "status 429",
+            "manifest": "status, of open registries",
+            "runtime": NO,
+        }
+
+    def attempt(self, way: Attempt) -> Taken:
+        """Put every question to the kubelet; complete where all were answered. Raises RungFailed, KubeError.
+
+        A manifest of a registry that wants credentials is not asked for, since the kubelet sends none and gets the same answer
+        for every image: its token host is.
+        """
+        plan, challenges = way.plan, way.wanted.challenges
+        until = time.monotonic() + plan.budget
+        # what such an image starts runs: only one that does nothing will do
+        images = pauses(way.node.images)[:1] or guesses(way.node.images)
+        image = images[0] if len(images) == 1 else _there(way, images)
+        vantage = Vantage(way.place, "host", "host", "none", "unknown", self.name, way.node.name)
+        asking = _Asking(way, image, vantage, min(PATIENCE, max(5, int(plan.budget) - 8)))
+        first = greetings(plan)
+        if len(plan.pulls) == 1:
+            _await(challenges, plan.pulls)
+            # in one pod: what is behind the door is known or nearly so
+            then = tokens(plan.pulls, challenges) or manifests(plan, [first[0].server])
+            complete = asking.put([*first, *then], until)
+        else:
+            complete = asking.put(first, until)
+            closed = [p for p in plan.pulls if (p.host, p.port, p.scheme) in asking.closed_hosts]
+            then = [*manifests(plan, asking.open_hosts), *tokens(closed, challenges)]
+            complete = asking.put(then, until) and complete
+        return Taken(image, asking.pod, complete, self.cannot_see)
 
 
 def _await(challenges: Challenges, pulls: Sequence[Pull]) -> None:
@@ -254,11 +278,12 @@ def _await(challenges: Challenges, pulls: Sequence[Pull]) -> None:
         time.sleep(POLL)
 
 
-def _there(api: Client, trail: Trail, run: Run, images: Sequence[str]) -> str:
+def _there(way: Attempt, images: Sequence[str]) -> str:
     """Which of these names is a pause image on the node: the first that runs in a pod of all of them. Raises RungFailed."""
+    api, run = way.api, way.run()
     spec = named_spec(run, images)
     try_dry(api, run, spec)
-    run, _ = start(trail, run, spec)
+    run, _ = start(way.created, run, spec)
     deadline = time.monotonic() + STARTUP_SECONDS
     while time.monotonic() < deadline:
         pod = pod_of(api, run)

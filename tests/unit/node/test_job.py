@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from kubectl_imagepull.node.job import CLEAR, HOST, NO_HOST, Run, Shape, probe_spec, trial_pull_spec
 from kubectl_imagepull.node.mounts import FILE, FOLDER, HostPath, added, family, mounted
-from kubectl_imagepull.node.pod import CLEAR, HOST, NO_HOST, Run, Shape, probe_spec, rehearsal_spec
 
 RUN = Run("imagepull-n1-0a1b2c", "ns", "n1", 60)
 DEBIAN = mounted("Debian GNU/Linux 12 (bookworm)", "containerd://2.4.2", "v1.37.2")
@@ -60,7 +60,7 @@ def test_an_image_with_tools_of_its_own_gets_nothing_of_the_host() -> None:
 
 
 def test_the_trial_pull_runs_nothing() -> None:
-    spec = rehearsal_spec(RUN, {"pull-0": "a", "pull-1": "b"}, ["s"], "")
+    spec = trial_pull_spec(RUN, {"pull-0": "a", "pull-1": "b"}, ["s"], "")
     commands = {container["command"][0] for container in spec["containers"]}
     assert len(commands) == 2 and all(len(command) > 60 for command in commands)
 

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..errors import ApiError, KubeError
 from ..model import ReadError
-from .pod import MANAGED_BY, RUN_LABEL, TTL_SECONDS, Run
+from .job import MANAGED_BY, RUN_LABEL, TTL_SECONDS, Run
 
 
 class Client(Protocol):
-    """What this room needs of `kube.client.Api`; errors carry .status where the API server refused."""
+    """What this room needs of `kube.client.Api`; all raise KubeError, which is an ApiError where the API server refuses."""
 
     def get(self, path: str, **query: Any) -> dict[str, Any]: ...
     def post(self, path: str, body: Any, **query: Any) -> dict[str, Any]: ...
@@ -49,7 +50,7 @@ class Interrupted(Exception):
     """The run is being cleared up: nothing more may be created."""
 
 
-class Trail:
+class CreatedObjects:
     """Creates objects and remembers each before it is asked for.
 
     Creating and clearing exclude each other, so that an interruption between a request and its answer leaves nothing.
@@ -75,8 +76,8 @@ class Trail:
                 self._runs.append(run)
             try:
                 made = self._api.post(path, body)
-            except Exception as error:
-                if 400 <= getattr(error, "status", 0) < 500:
+            except ApiError as error:
+                if 400 <= error.status < 500:
                     del self._paths[f"{path}/{run.name}"]  # a plain refusal: there is nothing to delete
                 raise
             uid = str((made.get("metadata") or {}).get("uid") or "")
@@ -108,11 +109,10 @@ class Trail:
         for path, kind in sorted(paths.items(), key=lambda item: item[1] != "job"):
             try:
                 self._api.delete(path, deletion(self._uids.get(path, "")))
-            except Exception as error:
+            except KubeError as error:
+                status = error.status if isinstance(error, ApiError) else 0
                 # 409: another one has that name by now
-                if getattr(error, "status", 0) not in (404, 409) and not (
-                    kind == "configmap" and getattr(error, "status", 0) == 403
-                ):
+                if status not in (404, 409) and not (kind == "configmap" and status == 403):
                     trouble.append(ReadError("api", f"could not delete {kind} {path.rpartition('/')[2]}: {error}"))
         deadline = time.monotonic() + PATIENCE
         for run in runs:
@@ -130,7 +130,7 @@ class Trail:
             for plural in ("pods", "configmaps"):
                 try:
                     found = self._api.get(core(run.namespace, plural), labelSelector=selector).get("items") or []
-                except Exception:
+                except KubeError:
                     continue  # not allowed to look: then it is not ours to wait for
                 for item in found:
                     if not _ours(item, run, owner):
@@ -146,7 +146,7 @@ class Trail:
     def _quietly_delete(self, path: str) -> None:
         try:
             self._api.delete(path, {"gracePeriodSeconds": 0})
-        except Exception:
+        except KubeError:
             return  # gone already, or the garbage collector will do it
 
 
@@ -269,6 +269,6 @@ def remove(api: Client, found: Leftover) -> None:
     path = f"{jobs(found.namespace) if found.kind == 'job' else core(found.namespace, found.kind + 's')}/{found.name}"
     try:
         api.delete(path, deletion(found.uid))
-    except Exception as error:
-        if getattr(error, "status", 0) not in (404, 409):
+    except ApiError as error:
+        if error.status not in (404, 409):
             raise

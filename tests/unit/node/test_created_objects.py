@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.errors import ApiError, Unreachable
-from kubectl_imagepull.node import trail as created
-from kubectl_imagepull.node.follow import pod_of, start
-from kubectl_imagepull.node.pod import Run, bare_pod, config_map, job
-from kubectl_imagepull.node.trail import Interrupted, Trail, jobs, leftovers, remove
+from kubectl_imagepull.node import created_objects as module
+from kubectl_imagepull.node.created_objects import CreatedObjects, Interrupted, jobs, leftovers, remove
+from kubectl_imagepull.node.job import Run, bare_pod, config_map, job
+from kubectl_imagepull.node.run_pod import pod_of, start
 from tests.unit.node.fake import Cluster, Object
 
 NAME = "imagepull-n1-0a1b2c"
@@ -116,58 +116,58 @@ def test_removing_takes_only_what_was_found() -> None:
 def test_a_pod_of_another_owner_is_not_the_runs() -> None:
     """Its label can be worn by anybody who may make pods there; such a pod is neither read nor deleted."""
     cluster: Any = served()
-    trail = Trail(cluster)
+    created = CreatedObjects(cluster)
     cluster.put(PODS, labelled("a-forged", owners=by("Job", NAME)))
-    run, _ = start(trail, RUN, SPEC)
+    run, _ = start(created, RUN, SPEC)
     found = pod_of(cluster, run)
     assert found is not None and found["metadata"]["name"] == f"{NAME}-abcde"
     assert pod_of(cluster, RUN) is None, "a run without an owner has no pod"
-    assert trail.clear() == []
+    assert created.clear() == []
     assert list(cluster.objects) == [f"{PODS}/a-forged"]
 
 
 def test_a_bare_pod_is_its_own_owner() -> None:
     cluster: Any = Cluster(refuse=lambda verb, path, body: ApiError(403, "", "no") if path.endswith("/jobs") else None)
-    trail = Trail(cluster)
-    run, owner = start(trail, RUN, SPEC)
+    created = CreatedObjects(cluster)
+    run, owner = start(created, RUN, SPEC)
     found = pod_of(cluster, run)
     assert found is not None and owner["metadata"]["uid"] == run.owner == found["metadata"]["uid"]
-    assert trail.clear() == [] and not cluster.objects
+    assert created.clear() == [] and not cluster.objects
 
 
 def test_clearing_spares_what_took_the_name() -> None:
     cluster: Any = served()
-    trail = Trail(cluster)
-    start(trail, RUN, SPEC)
+    created = CreatedObjects(cluster)
+    start(created, RUN, SPEC)
     cluster.objects[f"{JOBS}/{NAME}"]["metadata"]["uid"] = "another"
-    assert trail.clear() == [] and f"{JOBS}/{NAME}" in cluster.objects
+    assert created.clear() == [] and f"{JOBS}/{NAME}" in cluster.objects
 
 
 def test_nothing_is_made_once_it_is_closed() -> None:
     cluster: Any = served()
-    trail = Trail(cluster)
-    trail.clear(close=True)
+    created = CreatedObjects(cluster)
+    created.clear(close=True)
     with pytest.raises(Interrupted):
-        start(trail, RUN, SPEC)
+        start(created, RUN, SPEC)
     assert not cluster.made
 
 
 def test_what_is_kept_stays_and_what_failed_goes() -> None:
     cluster: Any = served()
-    trail = Trail(cluster)
-    trail.kept = True
-    start(trail, RUN, SPEC)
-    trail.clear(failed=True)
+    created = CreatedObjects(cluster)
+    created.kept = True
+    start(created, RUN, SPEC)
+    created.clear(failed=True)
     assert not cluster.objects
-    start(trail, RUN, SPEC)
-    trail.clear()
+    start(created, RUN, SPEC)
+    created.clear()
     assert f"{JOBS}/{NAME}" in cluster.objects
 
 
 def test_an_answer_that_got_lost_is_cleared_up_too() -> None:
     """The object may be there though nobody said so: its name is known."""
     cluster: Any = served()
-    trail, stored = Trail(cluster), cluster.post
+    created, stored = CreatedObjects(cluster), cluster.post
 
     def lost(path: str, body: Any, **query: Any) -> Object:
         stored(path, body)
@@ -175,14 +175,14 @@ def test_an_answer_that_got_lost_is_cleared_up_too() -> None:
 
     cluster.post = lost
     with pytest.raises(Unreachable):
-        trail.create(RUN, "job", jobs("ns"), job(RUN, SPEC))
-    assert trail.clear() == [] and not cluster.objects
+        created.create(RUN, "job", jobs("ns"), job(RUN, SPEC))
+    assert created.clear() == [] and not cluster.objects
 
 
 def test_a_deletion_that_is_refused_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(created, "PATIENCE", 0.1)
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
     cluster: Any = Cluster(refuse=lambda verb, path, body: ApiError(403, "", "no") if verb == "delete" else None)
-    trail = Trail(cluster)
-    start(trail, RUN, SPEC)
-    told = [error.message for error in trail.clear()]
+    created = CreatedObjects(cluster)
+    start(created, RUN, SPEC)
+    told = [error.message for error in created.clear()]
     assert len(told) == 1 and f"could not delete job {NAME}" in told[0]

@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..errors import ApiError, KubeError
 from ..model import Detail, KubeletLimits, Observation, ReadError, Storage, Subject, Vantage
-from .trail import Client
+from ..model.vocabulary import API_ONLY
+from .created_objects import Client
 
 LOW_SHARE, LOW_BYTES = 0.05, 1 << 30
 """Less room than this is worth a warning; the kubelet itself evicts below 15 % by default."""
@@ -19,15 +21,15 @@ GIB = float(1 << 30)
 
 def ask(api: Client, node: str, seen: Callable[[Observation], None]) -> list[ReadError]:
     """Tell `seen` an observation of hop storage and one of hop runtime. -> what could not be read, and what it needs."""
-    vantage = Vantage("api", rung="api-only")
+    vantage = Vantage("api", rung=API_ONLY)
     subject = Subject("node", node)
     troubles = []
     for path, read in (("stats/summary", _room), ("configz", _limits)):
         try:
             answer = api.get(f"/api/v1/nodes/{node}/proxy/{path}")
-        except Exception as error:
-            status = getattr(error, "status", 0)
-            why = "needs get on nodes/proxy" if status in (401, 403) else " ".join(str(error).split())[:120]
+        except KubeError as error:
+            forbidden = isinstance(error, ApiError) and error.forbidden
+            why = "needs get on nodes/proxy" if forbidden else " ".join(str(error).split())[:120]
             troubles.append(ReadError("node", f"{path} of {node} cannot be read: {why}"))
             continue
         found = read(answer)

@@ -22,8 +22,8 @@ from .plan import Plan
 WORKSTATION = Vantage("workstation", network="local", resolver="local", trust="local", proxy="none", rung="local")
 
 
-class Here:
-    """One run on the workstation. `run` blocks and may be called from a thread; `stop` ends the child at once."""
+class LocalProbes:
+    """One run of the probes on this machine. `run` blocks and may be called from a thread; `stop` ends the child at once."""
 
     def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
@@ -71,7 +71,9 @@ def _bundle_file() -> pathlib.Path:
     data = bundle()
     name = f"probes-{hashlib.sha256(data).hexdigest()[:16]}.pyz"
     folders = [pathlib.Path(tempfile.gettempdir())]
-    with contextlib.suppress(RuntimeError):  # a user without a home folder: an arbitrary uid on OpenShift, or a CI runner
+    with contextlib.suppress(
+        RuntimeError
+    ):  # a user without a home folder: an arbitrary uid on OpenShift, or a CI runner
         cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
         folders.insert(0, pathlib.Path(cache) / "kubectl-imagepull")
     for folder in folders:

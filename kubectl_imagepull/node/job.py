@@ -64,6 +64,8 @@ class Run:
     """It does not vanish by itself."""
     owner: str = ""
     """The uid of its Job, else of its bare pod, "" until one is made: others may wear the same label."""
+    made: str = ""
+    """That object as `job/NAME` or `pod/NAME`."""
 
     @classmethod
     def on(cls, node: str, namespace: str, seconds: int, kept: bool = False) -> Run:
@@ -267,10 +269,10 @@ def _environment() -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in CLEAR.items()]
 
 
-def rehearsal_spec(run: Run, images: Mapping[str, str], secrets: Sequence[str], account: str) -> dict[str, Any]:
+def trial_pull_spec(run: Run, images: Mapping[str, str], secrets: Sequence[str], account: str) -> dict[str, Any]:
     """A pod that makes the kubelet pull the images (container name -> image) anew, and then cannot start.
 
-    secrets, account: as in the pod that is rehearsed; without secrets, admission adds those of the account of today.
+    secrets, account: as in the pod whose pull is tried; without secrets, admission adds those of the account of today.
     """
     spec: dict[str, Any] = {
         **_common(run),

@@ -12,11 +12,13 @@ import pytest
 
 from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.model import Observation, Vantage
-from kubectl_imagepull.node import follow as following
-from kubectl_imagepull.node.follow import NoConfigMap, RungFailed, deliver, follow, start
+from kubectl_imagepull.node import probe_log as following
+from kubectl_imagepull.node.created_objects import CreatedObjects
+from kubectl_imagepull.node.failures import NoConfigMap, RungFailed
 from kubectl_imagepull.node.frames import FrameReader
-from kubectl_imagepull.node.pod import Run, nothing
-from kubectl_imagepull.node.trail import Trail
+from kubectl_imagepull.node.job import Run, nothing
+from kubectl_imagepull.node.probe_log import follow
+from kubectl_imagepull.node.run_pod import deliver, start
 from tests.unit.node.fake import Cluster, Object, Ran, ended, running
 
 RUN = Run("imagepull-n1-0a1b2c", "ns", "n1", 60)
@@ -33,7 +35,7 @@ END = frame(kind="end", complete=True)
 
 
 def followed(cluster: Any, seconds: float = 5.0) -> tuple[Any, list[Observation]]:
-    run, _ = start(Trail(cluster), RUN, SPEC)
+    run, _ = start(CreatedObjects(cluster), RUN, SPEC)
     seen: list[Observation] = []
     taken = follow(cluster, run, FrameReader("n", Vantage("node")), seconds, seen.append)
     return taken, seen
@@ -108,13 +110,13 @@ def test_termination_messages(message: Any, hops: list[str]) -> None:
 def test_a_config_map_that_was_there_first() -> None:
     """Somebody who may make ConfigMaps there put one in the place of ours: the probes travel as arguments."""
     cluster: Any = Cluster()
-    trail = Trail(cluster)
+    created = CreatedObjects(cluster)
     path = "/api/v1/namespaces/ns/configmaps"
     cluster.put(path, {"kind": "ConfigMap", "metadata": {"name": RUN.name, "namespace": "ns"}})
-    run, owner = start(trail, RUN, SPEC)
+    run, owner = start(created, RUN, SPEC)
     with pytest.raises(NoConfigMap):
-        deliver(trail, run, owner, {"probes.pyz": b"ours"})
-    trail.clear()
+        deliver(created, run, owner, {"probes.pyz": b"ours"})
+    created.clear()
     assert f"{path}/{RUN.name}" in cluster.objects, "it is not ours to delete"
 
 

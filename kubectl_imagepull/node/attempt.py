@@ -1,0 +1,276 @@
+"""What rungs share: what is known of the node and wanted of the way, and how the probes get into a pod there and are followed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..model import NodeImages, Observation, Place, Pull, Vantage
+from ..model.vocabulary import SHELL, TRIAL_PULL
+from .bundle import BUNDLE, PLAN, SCRIPT, as_arguments, bundle, python_command, script, shell_command
+from .created_objects import Client, CreatedObjects
+from .failures import Forced, Missing, More, NoConfigMap, NotThere, Refused, RungFailed
+from .frames import FrameReader
+from .harmless import guesses, harmless, is_pause
+from .job import CLEAN, LIBRARIES, MOUNT, Run, Shape, literal, probe_spec
+from .mounts import added, mounted
+from .plan import Plan
+from .probe_log import Taken, follow
+from .run_pod import deliver, start, try_dry
+
+CANDIDATES = 2
+"""Images that are known to be there which are tried, one after the other."""
+WIDE = 2
+"""Candidates side by side where nothing says which image has what is looked for: each adds some 1.3 kB to every version of Job
+and Pod that is stored, of which there are eight or so."""
+PULLING = 45.0
+"""Seconds for the node to pull an image that was named for the probes."""
+RESHAPED = 3
+"""How often a pod is made anew because the host has less, or its configuration names more, than was thought."""
+SLACK = 15
+"""Seconds beyond the probes' own budget until the cluster ends a run whose client is gone."""
+WITHOUT_TOOLS = ("bottlerocket", "talos", "container-optimized", "flatcar", "kairos", "alpine")
+"""Words in the osImage of hosts that have no Python and no glibc tools of their own (their docs, 2026-11-28)."""
+NO_HARMLESS = (
+    "no image that is known to be harmless is on the node: pause images, those of kube-system's DaemonSets "
+    "(--probe-image names one)"
+)
+ON_A_PODS_NETWORK = "the host's network: the probes ran on a pod's"
+
+Seen = Callable[[Observation], None]
+Challenges = Callable[[Pull], Sequence[str] | None]
+"""The WWW-Authenticate lines of a registry as another vantage has seen them, None while it has seen nothing."""
+
+
+@dataclass(frozen=True)
+class TrialPullOf:
+    """What is pulled again."""
+
+    images: Mapping[str, str] = field(default_factory=dict)
+    """By pull id, as the pod's spec writes them."""
+    secrets: tuple[str, ...] = ()
+    """Pull secrets as the pod names them."""
+    account: str = ""
+    """The pod's service account."""
+
+
+@dataclass(frozen=True)
+class NodeAsked:
+    """What the ladder needs to know of the node."""
+
+    name: str
+    namespace: str
+    """The failing pod's."""
+    ready: bool = True
+    """The Ready condition."""
+    why_not_ready: str = ""
+    os: str = "linux"
+    arch: str = "amd64"
+    os_image: str = ""
+    """PRETTY_NAME of its os-release."""
+    images: NodeImages = field(default_factory=NodeImages)
+    trial_pull: TrialPullOf = field(default_factory=TrialPullOf)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user says about the way out."""
+
+    via: str = ""
+    """This rung and no other, "" for the best that works."""
+    image: str = ""
+    """For the probes; pulled if it is not on the node."""
+    namespace: str = ""
+    """Where the pod is made, "" for the failing pod's own."""
+    secret: str = ""
+    """The pull secret for `image`."""
+    host_network: bool = True
+    kept: bool = False
+    """The pod of the rung that worked stays."""
+    try_pull: bool = False
+    """Pull the image again as well."""
+    challenges: Challenges = lambda _: None
+    """What another vantage knows of the registries."""
+    harmless: tuple[str, ...] = ()
+    """Images that the operator vouches for, by whole names: where one is on the node, a probe with the node's own tools may run
+    over it."""
+
+    @property
+    def tries_pull(self) -> bool:
+        return self.try_pull or self.via == TRIAL_PULL
+
+
+class Attempt:
+    """One climb's means: the API server, what it has created, the node, the plan, and what is wanted.
+
+    why_not, cannot_see: lines that a rung adds while it is tried.
+    """
+
+    def __init__(
+        self,
+        api: Client,
+        created: CreatedObjects,
+        node: NodeAsked,
+        plan: Plan,
+        seen: Seen,
+        wanted: Wanted,
+        place: Place,
+    ) -> None:
+        self.api, self.created, self.node, self.plan = api, created, node, plan
+        self.seen, self.wanted, self.place = seen, wanted, place
+        self.why_not: list[str] = []
+        self.cannot_see: list[str] = []
+        self.enforced = False
+
+    @property
+    def namespace(self) -> str:
+        """Where the probe's pod is made."""
+        return self.wanted.namespace or self.node.namespace
+
+    def run(self, more: float = 0.0, namespace: str = "") -> Run:
+        """A run with a fresh name. more: seconds beyond the usual."""
+        seconds = int(self.plan.budget + SLACK + more)
+        return Run.on(self.node.name, namespace or self.namespace, seconds, self.wanted.kept)
+
+    def failed(self, rung: str, error: RungFailed) -> None:
+        """Write down why something did not work, and clear it away."""
+        self.why_not.append(f"{rung}: {error}")
+        self.enforced = self.enforced or (isinstance(error, Refused) and error.why == "pod-security")
+        self.created.clear(failed=True)
+
+    def with_host_tools(self, rung: str, tool: str) -> Taken:
+        """Over an image that is known to be harmless, for it is only the root that the host's folders are mounted into.
+
+        One that is known to be on the node is tried alone, since every container makes each stored version of Job and Pod
+        larger; the next one only if that has gone meanwhile. Raises RungFailed, KubeError.
+        """
+        wanted, text = self.wanted, self.node.os_image.lower()
+        if any(word in text for word in WITHOUT_TOOLS):
+            raise RungFailed(f"{self.node.os_image} has no tools of its own that could be borrowed")
+        paths = mounted(self.node.os_image, self.plan.runtime, self.plan.kubelet)
+        known = harmless(self.node.images, wanted.harmless)[:CANDIDATES]
+        tries: list[tuple[str, ...]] = [(image,) for image in known] or [guesses(self.node.images, wanted.harmless)]
+        if wanted.image:
+            tries = [(wanted.image,)]
+        for number, images in enumerate(tries, 1):
+            shape = Shape(images, wanted.host_network, True, paths, may_pull=wanted.image, secret=wanted.secret)
+            try:
+                return self.probe(rung, shape, tool)
+            except NotThere as error:
+                if number == len(tries):
+                    if known or wanted.image:
+                        raise
+                    raise NotThere(NO_HARMLESS) from None
+                self.failed(rung, error)
+        raise AssertionError("the last try returns or raises")
+
+    def in_image(self, rung: str, likely: Sequence[str], tool: str) -> Taken:
+        """In an image that has the tool: the one that was named, else one of the namespace's own whose name promises it, alone,
+        and then some of the others. Raises RungFailed, KubeError."""
+        wanted, images = self.wanted, self.node.images
+        if wanted.image:
+            shape = Shape((wanted.image,), wanted.host_network, may_pull=wanted.image, secret=wanted.secret)
+            return self._on_either_network(rung, shape, tool)
+        usable = [i for i in images.own if not is_pause(i.image)] if images.namespace == self.namespace else []
+        promising = [i for i in usable if any(word in i.image for word in likely)]
+        others = [i for i in usable if i not in promising[:1]][:WIDE]
+        tries = [found for found in (promising[:1], others) if found]
+        if not tries:
+            raise RungFailed(
+                f"no image of {self.namespace} that could have it runs on the node (--probe-image names one)"
+            )
+        for number, found in enumerate(tries, 1):
+            # its own code runs there: on no network that its pods do not have anyway
+            host_network = wanted.host_network and all(i.host_network for i in found)
+            try:
+                return self._on_either_network(rung, Shape(tuple(i.image for i in found), host_network), tool)
+            except RungFailed as error:
+                if isinstance(error, (Refused, Forced)) or number == len(tries):
+                    raise
+                self.failed(rung, error)
+        raise AssertionError("the last try returns or raises")
+
+    def _on_either_network(self, rung: str, shape: Shape, tool: str) -> Taken:
+        """On the host's network where the namespace allows it, else on the pod's."""
+        if not shape.host_network:
+            self.cannot_see.append(ON_A_PODS_NETWORK)
+            return self.probe(rung, shape, tool)
+        try:
+            return self.probe(rung, shape, tool)
+        except Refused as error:
+            self.failed(f"{rung} on the host's network", error)
+            self.cannot_see.append(ON_A_PODS_NETWORK)
+        return self.probe(rung, dataclasses.replace(shape, host_network=False), tool)
+
+    def probe(self, rung: str, shape: Shape, tool: str) -> Taken:
+        """Start the probes in a pod of this shape and follow them. Raises RungFailed, KubeError."""
+        try:
+            return self._delivered(rung, shape, tool)
+        except Refused as error:
+            if error.why != "limit-range":
+                raise
+            # it has its own idea of the least and the most; what it sets by default it accepts
+            self.created.clear(failed=True)
+            return self._delivered(rung, dataclasses.replace(shape, resources=False), tool)
+
+    def _delivered(self, rung: str, shape: Shape, tool: str) -> Taken:
+        try:
+            return self._launched(rung, shape, tool, files=True)
+        except NoConfigMap as error:
+            self.failed(f"{rung} with a ConfigMap", error)
+        # arguments are stored in Job and Pod, once for each container
+        return self._launched(rung, dataclasses.replace(shape, images=shape.images[:2]), tool, files=False)
+
+    def _launched(self, rung: str, shape: Shape, tool: str, files: bool) -> Taken:
+        """Start the pod; again where the host lacks something that was to be mounted, or the probes name more that is to be."""
+        for left in reversed(range(RESHAPED + 1)):
+            try:
+                return self._once(rung, shape, tool, files, ask=left > 0)
+            except Missing as error:
+                unseen = frozenset(error.paths) - shape.absent
+                if not left or not unseen or unseen - {*LIBRARIES[2:], *shape.shown}:
+                    raise
+                shape = dataclasses.replace(shape, absent=shape.absent | unseen)
+            except More as error:
+                paths = tuple(p for p in added(error.paths) if p.path not in shape.shown)
+                shape = dataclasses.replace(shape, paths=(*shape.paths, *paths))
+            self.created.clear(failed=True)
+        raise AssertionError("the last try returns or raises")
+
+    def _once(self, rung: str, shape: Shape, tool: str, files: bool, ask: bool) -> Taken:
+        """One pod. ask: it may end with the wish for more (`More`)."""
+        patience = PULLING if shape.may_pull else 0.0
+        run = self.run(patience)
+        command, contents = self._command(rung, shape, tool, files, ask)
+        spec = probe_spec(run, shape, command, files)
+        try_dry(self.api, run, spec)
+        run, owner = start(self.created, run, spec)
+        if files:
+            deliver(self.created, run, owner, contents)
+        reader = FrameReader(self.plan.nonce, self.vantage(rung, shape))
+        seconds = self.plan.budget + SLACK / 2 + patience
+        return follow(self.api, run, reader, seconds, self.seen, patience)
+
+    def vantage(self, rung: str, shape: Shape) -> Vantage:
+        """What the probes see with at best; their first frame may say less (`FrameReader`)."""
+        network = "host" if shape.host_network else "pod"
+        resolver, trust = ("host", "host") if shape.host_tools else ("kubelet", "image")
+        return Vantage(self.place, network, resolver, trust, "unknown", rung, self.node.name)
+
+    def _command(
+        self, rung: str, shape: Shape, tool: str, files: bool, ask: bool
+    ) -> tuple[list[str], Mapping[str, bytes]]:
+        """(command, files of the ConfigMap) for a rung."""
+        program = [*CLEAN, tool] if shape.host_tools else [tool]
+        if rung == SHELL:
+            words = self.plan.for_shell(shape.root, shape.lock)
+            if shape.host_tools:
+                program.insert(len(CLEAN), f"IMAGEPULL_SHOWN={':'.join(shape.shown)}")
+            if files:
+                return [literal(w) for w in shell_command(program, MOUNT, words)], {SCRIPT: script().encode()}
+            return [*program, "-c", literal(script()), SCRIPT, *words], {}
+        plan = self.plan.for_node(shape.root, shape.lock, shape.shown, ask)
+        if files:
+            return python_command(program, MOUNT, plan.encode()), {BUNDLE: bundle(), PLAN: plan.encode()}
+        return [*program, "-I", "-S", "-c", *as_arguments(plan)], {}

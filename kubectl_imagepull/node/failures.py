@@ -1,0 +1,106 @@
+"""Why a way out of the node does not work: errors by name, and the API server's refusals read once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import ApiError, KubeError
+
+
+class RungFailed(Exception):
+    """This way out of the node does not work here. str(): why, one line, for ProbeRun.why_not."""
+
+
+Why = Literal["rights", "dry-run", "pod-security", "quota", "limit-range", "policy", "webhook", "webhook-down", "other"]
+"""Who or what refuses: the user's rights, something that takes no dry run, or what the namespace enforces."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What the API server said against an object."""
+
+    why: Why
+    words: str
+    """The same for a person, one line."""
+
+
+class Refused(RungFailed):
+    """The API server does not admit the pod; another one it may."""
+
+    def __init__(self, refusal: Refusal, prefix: str = "") -> None:
+        super().__init__(f"{prefix}{refusal.words}")
+        self.why: Why = refusal.why
+
+
+class Forced(RungFailed):
+    """Admission makes the node pull every image, and it cannot: no pod of ours will run there, whatever its image."""
+
+
+class NotThere(RungFailed):
+    """No image of the pod is on the node any more; another one may be."""
+
+
+class NoConfigMap(RungFailed):
+    """No ConfigMap of ours can be created here, or somebody was first: the probes have to travel as arguments."""
+
+
+class Missing(RungFailed):
+    """The host lacks what was to be mounted. paths: all of it that the kubelet has named."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__(f"the node has no such folder or file: {', '.join(paths)}"[:160])
+        self.paths = tuple(paths)
+
+
+class More(RungFailed):
+    """The host's configuration names places that are not mounted. paths: with the type of their hostPath."""
+
+    def __init__(self, paths: Sequence[tuple[str, str]]) -> None:
+        super().__init__(f"the node's configuration names {', '.join(path for path, _ in paths)}"[:160])
+        self.paths = tuple(paths)
+
+
+_PATTERNS: tuple[tuple[Why, re.Pattern[str], str], ...] = (
+    ("dry-run", re.compile(r"dry.?run", re.I), "{text}"),
+    ("rights", re.compile(r"cannot create resource"), "{text}"),
+    (
+        "pod-security",
+        re.compile(r'violates PodSecurity "([^"]*)": (.{0,160})'),
+        "the namespace enforces PodSecurity {0}: {1}",
+    ),
+    ("quota", re.compile(r"exceeded quota: (.{0,120})"), "the namespace's quota is used up: {0}"),
+    ("limit-range", re.compile(r" usage per | requests per "), "{text}"),
+    (
+        "policy",
+        re.compile(r"(ValidatingAdmissionPolicy '[^']*') with binding '[^']*' denied request: (.*)"),
+        "{0} refuses it: {1}",
+    ),
+    ("webhook", re.compile(r'admission webhook ("[^"]*") denied the request: ?(.*)'), "webhook {0} refuses it: {1}"),
+    (
+        "webhook-down",
+        re.compile(r'failed calling webhook ("[^"]*"): (?:failed to call webhook: )?(.*)'),
+        "webhook {0}, without which no pod is admitted, does not answer: {1}",
+    ),
+    ("webhook", re.compile("webhook"), "{text}"),
+)
+"""How those that refuse for the API server say it (kubernetes: apiserver/pkg/admission/plugin, plugin/pkg/admission/limitranger
+and resourcequota, pod-security-admission). The first that fits."""
+MOST_WORDS = 220
+
+
+def refusal(message: str) -> Refusal:
+    """Who refuses and why, from a message of the API server's."""
+    text = " ".join(message.split())
+    for why, pattern, words in _PATTERNS:
+        found = pattern.search(text)
+        if found:
+            return Refusal(why, words.format(*found.groups(), text=text)[:MOST_WORDS])
+    return Refusal("other", text[:MOST_WORDS])
+
+
+def refusal_of(error: KubeError) -> Refusal:
+    """The same of an error of the client's."""
+    return refusal(error.message if isinstance(error, ApiError) else str(error))

@@ -1,0 +1,238 @@
+"""Starting a run's pod: the dry run, the Job or bare pod, the ConfigMap, and waiting until a container of ours runs."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..errors import ApiError, KubeError
+from .bundle import NOT_OURS
+from .created_objects import Client, CreatedObjects, belongs, core, jobs
+from .failures import Forced, Missing, NoConfigMap, NotThere, Refused, RungFailed, refusal, refusal_of
+from .job import RUN_LABEL, Run, bare_pod, config_map, job
+
+STARTUP_SECONDS = 15.0
+"""A cached image starts in half a second, with a ConfigMap in two; a busy node may need more."""
+PULLING_SECONDS = 5.0
+"""For a pull that admission has forced upon us: an image that is there is only checked against its registry."""
+POLL = 0.1
+NO_PROGRAM = (126, 127)
+"""Exit codes of env(1) and of shells for a program that cannot be run or is not there."""
+SETTLED = 0.3
+"""Seconds in which the kubelet tells of all the mounts that fail, once it has told of one: it tries them side by side."""
+HOPELESS = frozenset(
+    {
+        "ErrImageNeverPull",
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ImageInspectError",
+        "CreateContainerError",
+        "CreateContainerConfigError",
+        "RunContainerError",
+        "CrashLoopBackOff",
+    }
+)
+
+
+FORBIDDEN = (401, 403)
+
+
+def try_dry(api: Client, run: Run, spec: dict[str, Any]) -> None:
+    """Ask the API server, without storing anything, whether such a pod is admitted. Raises Refused, KubeError.
+
+    A webhook with side effects refuses every dry run, and a policy may: that says nothing about the real thing, so it is no
+    refusal.
+    """
+    try:
+        api.post(core(run.namespace, "pods"), bare_pod(run, spec), dryRun="All")
+    except ApiError as error:
+        found = refusal_of(error)
+        if found.why == "dry-run":
+            return
+        if error.status in FORBIDDEN and (found.why == "rights" or error.status == 401):
+            return  # no right to create pods: the Job may still be allowed
+        if error.status in (403, 422) or found.why in ("webhook", "webhook-down"):
+            raise Refused(found) from None
+        raise
+
+
+def start(created: CreatedObjects, run: Run, spec: dict[str, Any]) -> tuple[Run, dict[str, Any]]:
+    """Create the Job, else a bare pod. -> the run, which knows its owner now, and that owner.
+
+    Raises Refused where neither is allowed, KubeError.
+    """
+    owner = _made(created, run, spec)
+    uid, kind = str((owner.get("metadata") or {}).get("uid") or ""), str(owner.get("kind") or "Job").lower()
+    return replace(run, owner=uid, made=f"{kind}/{run.name}"), owner
+
+
+def _made(created: CreatedObjects, run: Run, spec: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return created.create(run, "job", jobs(run.namespace), job(run, spec))
+    except ApiError as error:
+        if error.status not in FORBIDDEN:
+            raise
+        no_job = refusal_of(error)
+    try:
+        return created.create(run, "pod", core(run.namespace, "pods"), bare_pod(run, spec))
+    except ApiError as error:
+        if error.status not in FORBIDDEN:
+            raise
+        no_pod = refusal_of(error)
+        both = f"may not create jobs or pods in {run.namespace}: "
+        raise Refused(no_pod if no_pod.why == "pod-security" else no_job, both) from None
+
+
+def deliver(created: CreatedObjects, run: Run, owner: dict[str, Any], files: Mapping[str, bytes]) -> None:
+    """Create the ConfigMap that the pod waits for. Raises NoConfigMap, KubeError."""
+    try:
+        created.create(run, "configmap", core(run.namespace, "configmaps"), config_map(run, owner, files))
+    except ApiError as error:
+        if error.status in (401, 403, 409, 413, 422):
+            raise NoConfigMap(f"may not create the ConfigMap of the probes: {refusal_of(error).words}") from None
+        raise
+
+
+def pod_of(api: Client, run: Run) -> dict[str, Any] | None:
+    """The run's pod as it is now, None while the Job has not made it. A label proves nothing: the owner's uid has to be right."""
+    items = api.get(core(run.namespace, "pods"), labelSelector=f"{RUN_LABEL}={run.name}").get("items") or []
+    return next((item for item in items if run.owner and belongs(item, run.owner)), None)
+
+
+_OURS = re.compile(r"(probe|pull|pause|v2|m|t)-\d+")
+
+
+def statuses(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    """The states of our containers: admission may have put others beside them."""
+    found = (pod.get("status") or {}).get("containerStatuses") or []
+    return [entry for entry in found if _OURS.fullmatch(entry["name"])]
+
+
+def _forced(pod: dict[str, Any]) -> bool:
+    """Ours ask for images that are there; admission has made it a pull (kubernetes: plugin/pkg/admission/alwayspullimages)."""
+    containers = [c for c in (pod.get("spec") or {}).get("containers") or [] if _OURS.fullmatch(c["name"])]
+    return bool(containers) and all(c.get("imagePullPolicy") == "Always" for c in containers)
+
+
+def _waiting(status: dict[str, Any]) -> str:
+    return str(((status.get("state") or {}).get("waiting") or {}).get("reason") or "")
+
+
+def why_hopeless(pod: dict[str, Any]) -> str:
+    """Why no container of the pod will run, "" while one may."""
+    status = pod.get("status") or {}
+    if status.get("phase") == "Failed" and not any((s.get("state") or {}).get("terminated") for s in statuses(pod)):
+        return f"the node refused the pod: {status.get('reason', '')} {status.get('message', '')}".strip()[:220]
+    found = statuses(pod)
+    reasons = []
+    for entry in found:
+        state = entry.get("state") or {}
+        waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
+        if waiting.get("reason") in HOPELESS:
+            reasons.append(f"{entry['image']}: {waiting.get('message') or waiting['reason']}")
+        elif ended.get("exitCode") in NO_PROGRAM:
+            reasons.append(f"{entry['image']}: the program is not there or cannot be run (exit {ended['exitCode']})")
+        elif ended.get("reason") in ("StartError", "ContainerCannotRun"):
+            reasons.append(f"{entry['image']}: {_start_error(str(ended.get('message') or ended['reason']))}")
+    return "; ".join(r[:160] for r in reasons[:2]) if found and len(reasons) == len(found) else ""
+
+
+def _start_error(text: str) -> str:
+    """The end of runc's chain, which is the part that says something."""
+    return text.split("runc create failed: ")[-1].replace("unable to start container process: ", "")
+
+
+def wait_started(
+    api: Client, run: Run, skip: frozenset[str] = frozenset(), pulling: float = 0.0
+) -> tuple[dict[str, Any], str]:
+    """Wait for a container that runs or has ended by itself. -> (pod, container). Raises RungFailed.
+
+    pulling: further seconds, for a pod whose image may have to be pulled.
+    """
+    began = time.monotonic()
+    deadline = began + STARTUP_SECONDS + pulling
+    looked = began - 0.6
+    pod: dict[str, Any] | None = None
+    while time.monotonic() < deadline:
+        pod = pod_of(api, run)
+        if pod is not None and time.monotonic() > looked + 1.0:
+            looked = time.monotonic()
+            _raise_if_mount_fails(api, run, pod)
+        if pod is None:
+            _raise_if_job_failed(api, run)
+        else:
+            for entry in statuses(pod):
+                state = entry.get("state") or {}
+                ended = state.get("terminated")
+                ran = state.get("running") or (
+                    ended and ended.get("reason") not in ("StartError", "ContainerCannotRun")
+                )
+                if (
+                    ran
+                    and entry["name"] not in skip
+                    and (ended or {}).get("exitCode") not in (4, NOT_OURS, *NO_PROGRAM)
+                ):
+                    return pod, entry["name"]
+            codes = [((entry.get("state") or {}).get("terminated") or {}).get("exitCode") for entry in statuses(pod)]
+            if codes and all(code == NOT_OURS for code in codes):
+                raise NoConfigMap("the ConfigMap of the probes holds something else, or cannot be checked")
+            hopeless = why_hopeless(pod)
+            late = time.monotonic() > began + PULLING_SECONDS + pulling
+            if _forced(pod) and (hopeless or late):
+                said = hopeless or f"the pull does not end within {PULLING_SECONDS + pulling:.0f} s"
+                raise Forced(
+                    f"admission sets imagePullPolicy Always, so the node has to pull before any pod runs: {said}"
+                )
+            if hopeless:
+                gone = all(_waiting(entry) == "ErrImageNeverPull" for entry in statuses(pod))
+                raise (NotThere if gone else RungFailed)(hopeless)
+        time.sleep(POLL)
+    raise RungFailed(_why_silent(api, run, pod))
+
+
+def _raise_if_job_failed(api: Client, run: Run) -> None:
+    """The job controller may be refused what the user was allowed: that shows only as an event of the Job."""
+    for event in pod_events(api, run, run.name):
+        if event.get("reason") == "FailedCreate":
+            raise Refused(refusal(str(event.get("message") or "")))
+
+
+def _raise_if_mount_fails(api: Client, run: Run, pod: dict[str, Any], again: bool = False) -> None:
+    """A host folder that is not there keeps a pod waiting for ever (kubernetes: pkg/volume/hostpath)."""
+    paths = []
+    for event in pod_events(api, run, pod["metadata"]["name"]):
+        found = _NOT_THERE.search(str(event.get("message") or "")) if event.get("reason") == "FailedMount" else None
+        if found:
+            paths.append(found[1])
+    if paths and not again:
+        time.sleep(SETTLED)
+        _raise_if_mount_fails(api, run, pod, again=True)
+    if paths:
+        raise Missing(tuple(dict.fromkeys(paths)))
+
+
+_NOT_THERE = re.compile(r"hostPath type check failed: (\S+) is not a (?:file|directory)")
+"""kubernetes: pkg/volume/hostpath/host_path.go, checkTypeInternal."""
+
+
+def _why_silent(api: Client, run: Run, pod: dict[str, Any] | None) -> str:
+    if pod is None:
+        return f"no pod was made within {STARTUP_SECONDS:.0f} s"
+    said = [
+        str(e.get("message") or "") for e in pod_events(api, run, pod["metadata"]["name"]) if e.get("type") == "Warning"
+    ]
+    why = f": {said[-1][:160]}" if said else ": the kubelet does not answer" if not statuses(pod) else ""
+    return f"the pod did not start within {STARTUP_SECONDS:.0f} s{why}"
+
+
+def pod_events(api: Client, run: Run, name: str) -> list[dict[str, Any]]:
+    """Events of one of our objects, [] where they may not be read: events explain, without them the rest stands."""
+    try:
+        found = api.get(core(run.namespace, "events"), fieldSelector=f"involvedObject.name={name}")
+    except KubeError:
+        return []
+    return list(found.get("items") or [])
