@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
+
+from kubectl_imagepull.model import Finding
+from kubectl_imagepull.verdict.rule import Rule
+from kubectl_imagepull.verdict.view import CaseView
 
 # the same cases in every run: a failure here is a failure there
 settings.register_profile("fixed", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("fixed")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def declared_causes() -> Iterator[None]:
+    """No rule yields a cause that it has not declared, in whatever test it is asked."""
+    find = Rule.findings
+
+    def checked(self: Rule, case: CaseView) -> list[Finding]:
+        found = find(self, case)
+        for finding in found:
+            assert finding.cause in self.causes, f"{self.name} yields {finding.cause}, which it does not declare"
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "findings", checked)
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -125,12 +125,7 @@ _NOT_REACHED = Outcome("not-reached", "not-reached", "a hop before it is broken"
 
 OUTCOMES: Mapping[str, Mapping[str, Outcome]] = MappingProxyType(
     {
-        "reference": _table(
-            (
-                Outcome("valid", "pass", "the reference parses"),
-                Outcome("invalid", "fail", "the reference does not parse", "reference.invalid"),
-            )
-        ),
+        "reference": _table(()),
         "policy": _table(()),
         "credentials": _table(
             (
@@ -329,7 +324,7 @@ OUTCOMES: Mapping[str, Mapping[str, Outcome]] = MappingProxyType(
         ),
     }
 )
-"""Hop -> word -> what it means. For the hops of the API (reference, policy, credentials) the words are those of Facts."""
+"""Hop -> word -> what it means. Of the hops that only the API knows, credentials has words: the states of a pull secret."""
 
 
 def outcome(hop: str, word: str) -> Outcome:

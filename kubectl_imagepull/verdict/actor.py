@@ -14,7 +14,8 @@ from .pull_secrets import sent
 def actor_of(case: Case, finding: Finding) -> str:
     """One of catalogue.ACTORS, or ""."""
     actor = catalogue.entry(finding.cause).actor
-    if " or " not in actor:
+    first, several, _ = actor.partition(" or ")
+    if not several:
         return actor
     if finding.cause == "auth.no_credentials":
         return "cluster" if node_pulls(case, finding.cause) else "you"
@@ -35,7 +36,7 @@ def actor_of(case: Case, finding: Finding) -> str:
         return "registry" if same_here(case, finding) else "network"
     if finding.cause == "storage.extract_failed":
         return "you" if message_of(case).in_the_image else "cluster"
-    return actor.partition(" or ")[0]
+    return first
 
 
 def nothing_sent(case: Case) -> bool:

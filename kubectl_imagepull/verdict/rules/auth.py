@@ -157,7 +157,7 @@ def credentials_refused(case: CaseView) -> Iterator[Finding]:
         yield found(case, "auth.bad_credentials", subject, "auth", reason, refused, ["auth.expired"])
     elif denied:
         codes = {e.code for o in denied for e in o.detail.errors}
-        cause = "auth.forbidden" if denied[0].outcome == "403" or "DENIED" in codes else "auth.denied_or_missing"
+        cause = "auth.forbidden" if denied[0].outcome == "403" or codes & {"DENIED"} else "auth.denied_or_missing"
         reason = f"{where(denied[0])}, with the credentials of {names}: {denied[0].summary}"
         words = _by_words(denied)
         if words is not None and words.cause == "auth.expired":

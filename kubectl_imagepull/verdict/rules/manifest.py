@@ -29,7 +29,7 @@ def image_is_unknown(case: CaseView) -> Iterator[Finding]:
         asked = case.pull.asked if case.pull else ""
         subject = seen.subject
         reason = f"{where(seen)}: {seen.summary}"
-        if "NAME_UNKNOWN" in codes:
+        if codes & {"NAME_UNKNOWN"}:
             yield found(case, "image.name_unknown", subject, "manifest", reason, [seen])
         elif ":" in asked:
             yield found(case, "image.digest_unknown", subject, "manifest", reason, [seen], ["image.name_unknown"])
