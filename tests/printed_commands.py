@@ -20,18 +20,20 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kubectl_imagepull.case import CaseError, case_from_json, parse
 from kubectl_imagepull.model import Case, Owner, ProbeRun, Verdict, to_json
+from kubectl_imagepull.redaction import clean
 from kubectl_imagepull.report.formats import render
 from kubectl_imagepull.report.style import Style
 from kubectl_imagepull.session import apply
 from kubectl_imagepull.verdict import judge
 
+T = TypeVar("T")
 CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
 PAYLOADS = (
     "x$(pwned)",
@@ -121,56 +123,91 @@ def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str |
         yield from leaves(item, (*path, key))
 
 
-def replaced(value: Any, path: Sequence[str | int], change: Any) -> Any:
-    """A JSON value with the text at a path changed; what is not on the path is shared."""
+def replaced(value: Any, path: Sequence[str | int], change: Callable[[str], str]) -> Any:
+    """A case, or a part of one, with the text at a path changed; what is not on the path is shared.
+
+    The text is cleaned as every text is that enters a Case. Building each case anew would take most of the time.
+    """
     if not path:
-        return change(value)
+        return clean(change(value))
+    if isinstance(value, Mapping):
+        return {**value, path[0]: replaced(value[path[0]], path[1:], change)}
+    if isinstance(value, tuple):
+        return tuple(replaced(v, path[1:], change) if n == path[0] else v for n, v in enumerate(value))
+    name = str(path[0])
+    return replaced_field(value, name, replaced(getattr(value, name), path[1:], change))
+
+
+def as_json(case: Case) -> dict[str, Any]:
+    """The fields of a case as a file has them."""
+    value: dict[str, Any] = to_json(case)
+    del value["version"]
+    return value
+
+
+def free(value: Any, path: Sequence[str | int], known: dict[tuple[str, ...], bool]) -> bool:
+    """Whether any text may stand there, by what the reader of case files says; known: what it said of like places."""
+    at = value
+    shape = [str(step) if isinstance(step, str) else "" for step in path]
+    if path[0] == "observations":
+        shape.append(at["observations"][path[1]]["hop"])
+    key = tuple(shape)
+    if key not in known:
+        made = copy.deepcopy(value)
+        at = made
+        for step in path[:-1]:
+            at = at[step]
+        at[path[-1]] = "zz"
+        try:
+            case_from_json(made)
+            known[key] = True
+        except CaseError:
+            known[key] = False
+    return known[key]
+
+
+def bases() -> Iterator[tuple[str, Case, bool]]:
+    """Name and case of each as it is, and with each kind of owner (then True: only the names of objects are tried)."""
+    # a probe that was kept has a command that removes it
+    kept = ProbeRun("host-python", "node1", "shop", "imagepull-ab12-x7k2p", created=True, owner="job/imagepull-ab12")
+    for file in CASES:
+        for number, found in enumerate(parse(file.read_bytes(), file.name).cases):
+            case = replaced_field(found, "probe", kept)
+            yield f"{file.stem}[{number}]", case, False
+            for kind in (*KINDS, ""):
+                owner = Owner(kind, "web", uid="u1") if kind else None
+                target = replaced_field(case.target, "owner", owner)
+                yield f"{file.stem}[{number}] {kind or 'bare'}", replaced_field(case, "target", target), True
+
+
+def replaced_field(value: T, name: str, item: Any) -> T:
+    """dataclasses.replace without what a class does when it is made anew."""
     made = copy.copy(value)
-    made[path[0]] = replaced(value[path[0]], path[1:], change)
+    object.__setattr__(made, name, item)
     return made
 
 
-def bases() -> Iterator[tuple[str, Any, bool]]:
-    """Name and JSON of each case as it is, and with each kind of owner (then True: only the names of objects are tried)."""
-    for file in CASES:
-        for number, case in enumerate(parse(file.read_bytes(), file.name).cases):
-            value = to_json(case)
-            del value["version"]
-            # a probe that was kept has a command that removes it
-            value["probe"] = to_json(
-                ProbeRun(
-                    "host-python", "node1", "shop", "imagepull-ab12-x7k2p", created=True, owner="job/imagepull-ab12"
-                )
-            )
-            yield f"{file.stem}[{number}]", value, False
-            for kind in (*KINDS, ""):
-                owner = to_json(Owner(kind, "web", uid="u1")) if kind else None
-                yield (
-                    f"{file.stem}[{number}] {kind or 'bare'}",
-                    {**value, "target": {**value["target"], "owner": owner}},
-                    True,
-                )
-
-
-def mutations(seed: int = 0, names_only: bool = False) -> Iterator[tuple[str, Any]]:
+def mutations(seed: int = 0, names_only: bool = False) -> Iterator[tuple[str, Case]]:
     """Every field of every case with every payload, in its place and behind what was there, in a random but fixed order."""
-    known = list(bases())
+    known = [(name, case, owned) for name, case, owned in bases()]
+    places: dict[tuple[str, ...], bool] = {}
     fields = [
         (number, path)
-        for number, (_, value, owned) in enumerate(known)
+        for number, (_, case, owned) in enumerate(known)
+        for value in [as_json(case)]
         for path in leaves(value)
-        if not (owned or names_only) or ".".join(map(str, path)).startswith(OF_TARGET)
+        if (not (owned or names_only) or ".".join(map(str, path)).startswith(OF_TARGET)) and free(value, path, places)
     ]
     # as many runs through all fields as there are payloads; each run pairs a field with another payload
     order = random.Random(seed)
     order.shuffle(fields)
     for turn, (number, path) in itertools.product(range(2 * len(PAYLOADS)), fields):
-        name, value, _ = known[number]
+        name, case, _ = known[number]
         which = (turn + hash_of(path)) % (2 * len(PAYLOADS))
         payload, behind = PAYLOADS[which % len(PAYLOADS)], which >= len(PAYLOADS)
         yield (
             f"{name} {'.'.join(map(str, path))} {payload!r}",
-            replaced(value, path, (lambda old, p=payload: old + p) if behind else (lambda old, p=payload: p)),
+            replaced(case, path, (lambda old, p=payload: old + p) if behind else (lambda old, p=payload: p)),
         )
 
 
@@ -300,8 +337,8 @@ def baseline() -> tuple[frozenset[str], frozenset[str]]:
     import shlex
 
     commands: set[str] = set()
-    for _, value, _ in bases():
-        commands |= set(printed(case_from_json(value))[1])
+    for _, case, _ in bases():
+        commands |= set(printed(case)[1])
     seen: set[str] = set()
     for command in commands:
         seen |= options(shlex.split(command))
@@ -320,13 +357,7 @@ def run(judgements: int, seed: int = 0, names_only: bool = False, report: Any = 
         tally.injections.extend(in_shell(waiting, allowed | {"--reveal"}))
         waiting.clear()
 
-    for name, value in mutations(seed, names_only):
-        if tally.judgements >= judgements:
-            break
-        try:
-            case = case_from_json(value)
-        except CaseError:
-            continue  # a field that takes only some words
+    for name, case in itertools.islice(mutations(seed, names_only), judgements):
         tally.judgements += 1
         try:
             verdict, commands = printed(case)
