@@ -109,6 +109,10 @@ WHEN: Mapping[str, str] = MappingProxyType(
         # for `explain` and the docs, where a report has something more exact
         "explain": "",
         "pull-secret": "unless it is a cloud's own registry",
+        "node-pulls": "if it is a cloud's own registry",
+        "named-elsewhere": "if others resolve the name",
+        "works-elsewhere": "if others get through",
+        "way-differs": "if others get through, or nothing is answered",
         "one-entry": "if this is the secret's only entry",
         "several-entries": "if the secret has entries for other registries, which stay",
         "from-account": "if the service account names it",
@@ -123,6 +127,7 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "blob-host": "if it is the blob store",
         "not-blob": "",
         "mirror": "if it is a mirror",
+        "not-mirror": "unless it is a mirror",
         "nothing-sent": "if no credentials are sent",
         "user-sent": "if credentials are sent",
         "chain-short": "if the server leaves out an intermediate certificate",
@@ -183,22 +188,31 @@ class FixTemplate:
 
 @dataclass(frozen=True)
 class Entry:
-    """One cause.
-
-    title: format string, one line; actor: who acts ("you", "registry or network", "" for nobody in
-    particular); hop: of model.HOPS, or "" where it is none of them; confirmed_by: what proves it;
-    confused_with: other cause -> how to tell.
-    """
+    """One cause."""
 
     id: str
+    """"net.refused"; never renamed or given to another after a release."""
     title: str
-    actor: str
+    """A format string, one line."""
+    actors: tuple[tuple[str, tuple[str, ...]], ...]
+    """Who may have to act, each with the conditions of WHEN under which it is him; exactly one has none, and acts otherwise."""
     hop: str
+    """Of model.HOPS, or "" where it is none of them."""
     means: str
+    """What it is, a paragraph."""
     confirmed_by: tuple[str, ...]
+    """What proves it."""
     confused_with: Mapping[str, str]
+    """Other cause -> how to tell."""
     fixes: tuple[FixTemplate, ...]
+    """Best first."""
     prevention: str
+    """What keeps it from coming back."""
+
+    @property
+    def actor(self) -> str:
+        """Who acts, for a reader without a case: "you", "registry or network", "" for nobody in particular."""
+        return " or ".join(actor for actor, _ in self.actors)
 
 
 def entry(cause: str) -> Entry:
@@ -249,13 +263,11 @@ def read_yaml(text: str) -> Any:
 def parse(cause: str, fields: Any, where: str) -> Entry:
     """One entry from its YAML value. Raises CatalogueError for what is missing, unknown or no text."""
     at = f"{where}: {cause}"
-    _keys(fields, {field.name for field in dataclasses.fields(Entry)} - {"id"}, at)
+    _keys(fields, {field.name for field in dataclasses.fields(Entry)} - {"id", "actors"} | {"actor"}, at)
     group, dot, _ = cause.partition(".")
     if f"{group if dot else 'other'}.yaml" != where:
         raise CatalogueError(f"{at}: belongs into {group if dot else 'other'}.yaml")
-    actor, hop = _text(fields["actor"], f"{at}: actor"), _text(fields["hop"], f"{at}: hop")
-    if actor and not set(actor.split(" or ")) <= ACTORS:
-        raise CatalogueError(f"{at}: actor {actor!r} is not of {', '.join(sorted(ACTORS))}")
+    hop = _text(fields["hop"], f"{at}: hop")
     if hop and hop not in HOPS:
         raise CatalogueError(f"{at}: hop {hop!r} is not of {', '.join(HOPS)}")
     confused = fields["confused_with"]
@@ -264,7 +276,7 @@ def parse(cause: str, fields: Any, where: str) -> Entry:
     return Entry(
         id=cause,
         title=_template(fields["title"], f"{at}: title"),
-        actor=actor,
+        actors=_actors(fields["actor"], at),
         hop=hop,
         means=_text(fields["means"], f"{at}: means"),
         confirmed_by=tuple(_text(one, f"{at}: confirmed_by") for one in _list(fields["confirmed_by"], at)),
@@ -274,6 +286,30 @@ def parse(cause: str, fields: Any, where: str) -> Entry:
     )
 
 
+def _actors(value: Any, at: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """From one name, or from names with their conditions."""
+    if not isinstance(value, dict):
+        actor = _text(value, f"{at}: actor")
+        return ((_actor(actor, at), ()),) if actor else ()
+    actors = tuple((_actor(actor, at), _conditions(when, at)) for actor, when in value.items())
+    if sum(not when for _, when in actors) != 1:
+        raise CatalogueError(f"{at}: actor: exactly one has no conditions")
+    return actors
+
+
+def _actor(actor: Any, at: str) -> str:
+    if actor not in ACTORS:
+        raise CatalogueError(f"{at}: actor {actor!r} is not of {', '.join(sorted(ACTORS))}")
+    return str(actor)
+
+
+def _conditions(value: Any, at: str) -> tuple[str, ...]:
+    when = tuple(_text(one, f"{at}: when") for one in _list(value, at))
+    if set(when) - set(WHEN):
+        raise CatalogueError(f"{at}: when: {', '.join(sorted(set(when) - set(WHEN)))} is no condition")
+    return when
+
+
 def parse_fix(way: Any, at: str, more: frozenset[str] = frozenset()) -> FixTemplate:
     """A fix from its YAML value. at: where it stands; more: fields beside FIELDS. Raises CatalogueError."""
     _keys(way, {"text", "actions", "applicability"}, at, {"actor", "when"})
@@ -281,12 +317,9 @@ def parse_fix(way: Any, at: str, more: frozenset[str] = frozenset()) -> FixTempl
         raise CatalogueError(f"{at}: applicability {way['applicability']!r}")
     actions = tuple(_action(one, f"{at}: action", more) for one in _list(way["actions"], at))
     actor = _text(way.get("actor", ""), f"{at}: actor")
-    if actor and actor not in ACTORS:
-        raise CatalogueError(f"{at}: actor {actor!r} is not of {', '.join(sorted(ACTORS))}")
-    when = tuple(_text(one, f"{at}: when") for one in _list(way.get("when", []), at))
-    if set(when) - set(WHEN):
-        raise CatalogueError(f"{at}: when: {', '.join(sorted(set(when) - set(WHEN)))} is no condition")
-    return FixTemplate(_template(way["text"], f"{at}: text", more), actions, way["applicability"], actor, when)
+    when = _conditions(way.get("when", []), at)
+    text = _template(way["text"], f"{at}: text", more)
+    return FixTemplate(text, actions, way["applicability"], _actor(actor, at) if actor else "", when)
 
 
 def _action(value: Any, at: str, more: frozenset[str]) -> Action:

@@ -23,11 +23,11 @@ from ..model import (
     Subject,
     Verdict,
 )
-from .actor import actor_of, same_here, works_elsewhere
 from .confidence import adjusted
 from .endpoints import settle
 from .evidence import decisive, decisive_at, where
-from .fixes import fixes_for, works_now
+from .fixes import actor_of, fixes_for, works_now
+from .fixes.conditions import same_here, works_elsewhere
 from .hop_status import hop_lines, parting, status_of
 from .message import message_of, plain_address
 from .names import title_of

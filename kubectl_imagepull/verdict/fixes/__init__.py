@@ -11,12 +11,12 @@ from ...catalogue.actions import Action, RecreatePod, SetImage, Wait
 from ...catalogue.render import KINDS, Place, kind_of, lines
 from ...command import Blank, Unfit
 from ...model import HOPS, Applicability, Case, Finding, Fix, Manifest
-from ..actor import actor_of
 from ..clouds import node_fixes
 from ..hop_status import status_of
 from ..names import Known, values
 from ..other_image import better_image, existing_tags
 from ..pull_secrets import sent
+from .actor import actor_of
 from .conditions import CONDITIONS
 
 LOST = frozenset({"node.not_ready", "runtime.unavailable"})
@@ -150,4 +150,4 @@ def job_anew(case: Case, finding: Finding, image: str) -> str:
         return ""
 
 
-__all__ = ["CONDITIONS", "fixes_for", "job_anew", "lines", "place_of", "works_now"]
+__all__ = ["CONDITIONS", "actor_of", "fixes_for", "job_anew", "lines", "place_of", "works_now"]

@@ -1,14 +1,14 @@
-"""When a fix of the catalogue is one for the case at hand."""
+"""When a fix of the catalogue is one for the case at hand, and when an actor is the one who acts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from ...model import Case, Finding, Http, Manifest, RuntimeConfig, Tls
-from ..actor import nothing_sent, same_here, silent
 from ..clocks import by_date
 from ..clouds import node_pulls
 from ..evidence import grounds
+from ..hop_status import status_of
 from ..message import message_of
 from ..names import chain_short, failed_addresses, proxy_file, runtime_of, secret_of
 from ..other_image import has_image_fix
@@ -48,9 +48,40 @@ def _of_hosts_file(case: Case, finding: Finding) -> bool:
     return message_of(case).hosts_toml or any(file.endswith("hosts.toml") for file in files)
 
 
+def nothing_sent(case: Case) -> bool:
+    """Whether the pull is anonymous, as far as is known: no secret of the pod is sent, and no cloud's node identity may be."""
+    unread = any(s.state == "forbidden" for s in case.facts.secrets)
+    return not sent(case) and not unread and not node_pulls(case, "auth.forbidden")
+
+
+def works_elsewhere(case: Case, finding: Finding) -> bool:
+    """Whether the same hop of the same host passes from another place: then the host is not what is broken."""
+    others = [o for o in case.at(finding.hop) if o.vantage.place in ("workstation", "peer-node")]
+    asked = {case.observations[i].subject.host for i in finding.because} | {finding.subject.host}
+    return any(o.subject.host in asked and status_of(case, o) == "pass" for o in others)
+
+
+def same_here(case: Case, finding: Finding) -> bool:
+    """Whether this machine meets the very same at the same host: then it is not the node, nor its way there alone."""
+    mine = [case.observations[i] for i in finding.because if case.observations[i].vantage.place == "node"]
+    here = {(o.hop, o.subject, o.outcome) for o in case.observations if o.vantage.place == "workstation"}
+    return bool(mine) and all((o.hop, o.subject, o.outcome) in here for o in mine)
+
+
+def silent(case: Case, finding: Finding) -> bool:
+    """Whether a handshake fails without a word from the other side."""
+    seen = {case.observations[i].outcome for i in finding.because}
+    return bool(seen & {"timeout", "reset", "closed"}) or (not seen and message_of(case).timed_out)
+
+
 CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "explain": lambda case, finding: False,
     "pull-secret": lambda case, finding: not node_pulls(case, finding.cause),
+    "node-pulls": lambda case, finding: node_pulls(case, finding.cause),
+    # what nobody resolves is mistyped, unless a registry or the node's configuration named it
+    "named-elsewhere": lambda case, finding: works_elsewhere(case, finding) or finding.subject.role != "registry",
+    "works-elsewhere": lambda case, finding: works_elsewhere(case, finding),
+    "way-differs": lambda case, finding: silent(case, finding) or works_elsewhere(case, finding),
     # how many there are may not be known, and then they are kept
     "one-entry": lambda case, finding: _entries(case, finding) == 1,
     "several-entries": lambda case, finding: _entries(case, finding) != 1,
@@ -70,7 +101,9 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "blob-host": lambda case, finding: finding.subject.role == "blob",
     "token-host": lambda case, finding: finding.subject.role == "token",
     "not-blob": lambda case, finding: finding.subject.role != "blob",
+    # it is in the way because the node's configuration names it
     "mirror": lambda case, finding: finding.subject.role == "mirror",
+    "not-mirror": lambda case, finding: finding.subject.role != "mirror",
     "nothing-sent": lambda case, finding: nothing_sent(case),
     "user-sent": lambda case, finding: any(name for secret in sent(case) for name in secret.usernames),
     "chain-short": chain_short,
@@ -104,4 +137,4 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "cri-o": lambda case, finding: _is(case, "cri-o"),
     "docker": lambda case, finding: _is(case, "docker"),
 }
-"""When a fix of the catalogue that is tied to a condition is one for the case."""
+"""When a fix or an actor of the catalogue that is tied to a condition is the one for the case."""

@@ -180,7 +180,7 @@ def action(value: object) -> dict[str, Any]:
 
 GOOD: dict[str, Any] = {
     "title": "{host} refuses",
-    "actor": "network or registry",
+    "actor": {"network": ["works-elsewhere"], "registry": []},
     "hop": "connect",
     "means": "It refuses.",
     "confirmed_by": ["seen"],
@@ -220,6 +220,8 @@ def test_a_good_entry_parses() -> None:
         ({"surprise": 1}, "unknown: surprise"),
         ({"means": None}, "no text"),
         ({"actor": "me"}, "actor 'me'"),
+        ({"actor": {"you": [], "cluster": []}}, "exactly one has no conditions"),
+        ({"actor": {"you": ["sometimes"], "cluster": []}}, "sometimes is no condition"),
         ({"hop": "lunch"}, "hop 'lunch'"),
         ({"title": "{tomorrow}"}, "tomorrow is no field"),
         ({"title": "{"}, "title"),

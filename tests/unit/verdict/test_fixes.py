@@ -27,8 +27,7 @@ from kubectl_imagepull.model import (
     Target,
     Vantage,
 )
-from kubectl_imagepull.verdict.actor import actor_of
-from kubectl_imagepull.verdict.fixes import CONDITIONS, fixes_for
+from kubectl_imagepull.verdict.fixes import CONDITIONS, actor_of, fixes_for
 from tests.build import observed
 
 REGISTRY = "registry.example.com"
@@ -402,7 +401,9 @@ def test_owners_beyond_kubernetes_are_named() -> None:
 def test_every_condition_is_told() -> None:
     """What the catalogue may tie a way to, and what is worked out of a case."""
     assert set(CONDITIONS) == set(catalogue.WHEN)
-    used = {condition for entry in catalogue.load().values() for way in entry.fixes for condition in way.when}
+    entries = catalogue.load().values()
+    used = {condition for entry in entries for way in entry.fixes for condition in way.when}
+    used |= {condition for entry in entries for _, when in entry.actors for condition in when}
     assert used == set(catalogue.WHEN)
 
 
