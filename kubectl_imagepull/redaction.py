@@ -261,8 +261,21 @@ def _of_key(key: object, value: object, hidden: Callable[[str], str]) -> object:
     return _cleaned(value, hidden)
 
 
-UNTOUCHED = frozenset({"hop", "role", "place"})
-"""Fields that hold words of this program's own."""
+UNTOUCHED = frozenset(
+    {
+        "role",
+        "place",
+        "name",
+        "namespace",
+        "pod",
+        "container",
+        "pull_secret_names",
+        "account_secrets",
+        "via",
+        "kind",
+    }
+)
+"""Fields that hold words of this program's own, or names of objects."""
 
 
 class Secrets:
