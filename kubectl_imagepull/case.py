@@ -14,6 +14,7 @@ from typing import Any
 from . import __version__
 from .model import CASE_VERSION, Case
 from .model.strict import Misfit, build, short, to_json
+from .text import printable
 
 API_VERSION = "imagepull.dev/v1alpha1"
 KIND = "Case"
@@ -70,21 +71,23 @@ def parse(data: bytes, name: str) -> CaseFile:
     if document.get("kind") != KIND or document.get("apiVersion") != API_VERSION:
         found = document.get("kind")
         what = f"a {found[:40]}" if isinstance(found, str) and found else "something else"
-        raise CaseError(_line(f"{name}: not a case of kubectl imagepull but {what} (why --save-case FILE writes one)"))
+        raise CaseError(
+            printable(f"{name}: not a case of kubectl imagepull but {what} (why --save-case FILE writes one)")
+        )
     if type(version) is not int or version < CASE_VERSION:
-        raise CaseError(_line(f"{name}: version: expected {CASE_VERSION}, got {short(version)}"))
+        raise CaseError(printable(f"{name}: version: expected {CASE_VERSION}, got {short(version)}"))
     if version > CASE_VERSION:
         by = document.get("toolVersion")
         maker = f" by kubectl imagepull {by[:20]}" if isinstance(by, str) and by else ""
         raise CaseError(
-            _line(
+            printable(
                 f"{name}: saved{maker} in case version {short(version)}; this is {__version__}, which reads up to version "
                 f"{CASE_VERSION}: use a newer kubectl imagepull"
             )
         )
     unknown = set(document) - {"apiVersion", "kind", "version", "toolVersion", "about", "cases"}
     if unknown:
-        raise CaseError(_line(f"{name}: {sorted(unknown)[0][:60]}: no field of a case file"))
+        raise CaseError(printable(f"{name}: {sorted(unknown)[0][:60]}: no field of a case file"))
     about = document.get("about", {})
     if not isinstance(about, dict) or not all(isinstance(v, str) for v in about.values()):
         raise CaseError(f"{name}: about: expected an object of texts")
@@ -106,7 +109,7 @@ def _document(data: bytes, name: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise CaseError(f"{name}: not a case: line {error.lineno}, column {error.colno}: {error.msg}") from None
     except ValueError as error:
-        raise CaseError(_line(f"{name}: not a case: {error}")) from None
+        raise CaseError(printable(f"{name}: not a case: {error}")) from None
     if not isinstance(document, dict):
         raise CaseError(f"{name}: not a case: expected an object, got {short(document)}")
     return document
@@ -123,8 +126,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(f"{key[:60]!r} stands there twice")
         found[key] = value
     return found
-
-
-def _line(text: str) -> str:
-    """Without anything that a terminal would act on: keys and values of a foreign file stand in errors."""
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,19 +1,31 @@
-"""One way to make text printable that somebody else wrote."""
+"""One way to make text printable that somebody else wrote.
+
+What does not print is written as Python and Go's %q write it: \x1b, \u202e, \U000e0001. Formats have escapes of their own
+beside that (JSON's, HTML's); a terminal has none.
+"""
 
 from __future__ import annotations
 
 
 def printable(text: str, limit: int = 0) -> str:
-    """One line that a terminal acts on nothing of: line ends and tabs as spaces, other signs that do not print as escapes.
+    """For prose: one line, in which line ends and tabs are spaces, and nothing that a terminal acts on.
 
-    The escapes are those of Python and of Go's %q: \\x1b, \\u202e, \\U000e0001. limit: characters of the result, a cut marked
-    by "…"; 0 for all of it.
+    limit: characters of the result, a cut marked by "…"; 0 for all of it.
     """
+    return _shown(text, limit, {"\r": " ", "\n": " ", "\t": " "})
+
+
+def spelled(text: str, limit: int = 0) -> str:
+    """For a value that is quoted: the same with line ends and tabs as \\n, \\r and \\t, for they may be what is wrong with it."""
+    return _shown(text, limit, {"\r": "\\r", "\n": "\\n", "\t": "\\t"})
+
+
+def _shown(text: str, limit: int, others: dict[str, str]) -> str:
     cut = bool(limit) and len(text) > limit
     if cut:
         text = text[: limit - 1]
     if not text.isprintable():
-        text = "".join(c if c.isprintable() else " " if c in "\r\n\t" else escaped(c) for c in text)
+        text = "".join(c if c.isprintable() else others.get(c) or escaped(c) for c in text)
         if limit and len(text) > limit:
             text, cut = text[: limit - 1], True
     return text + "…" if cut else text

@@ -29,7 +29,7 @@ from kubectl_imagepull.case import CaseError, case_from_json, parse
 from kubectl_imagepull.model import Case, Owner, ProbeRun, Verdict, to_json
 from kubectl_imagepull.redaction import clean
 from kubectl_imagepull.report.formats import render
-from kubectl_imagepull.report.style import Style
+from kubectl_imagepull.report.terminal import Style
 from kubectl_imagepull.session import apply
 from kubectl_imagepull.verdict import judge
 

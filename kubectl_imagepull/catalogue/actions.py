@@ -74,7 +74,9 @@ class RemovePullSecret:
     """A template of the secret's name."""
 
 
-Action = Run | Wait | SetImage | PatchTemplate | PatchContainer | Restart | RecreatePod | AddPullSecret | RemovePullSecret
+Action = (
+    Run | Wait | SetImage | PatchTemplate | PatchContainer | Restart | RecreatePod | AddPullSecret | RemovePullSecret
+)
 
 _CREATE = (
     "kubectl -n {{namespace}} create secret docker-registry {0} --docker-server={{server}}"
@@ -135,7 +137,9 @@ def _node_config(parameter: Mapping[str, Any]) -> Run:
     escaped = str(content).replace("\\", "\\\\").replace("%", "%%").replace("\n", "\\n")
     if "'" in escaped:
         raise ValueError("node-config: ' in a text")
-    return Run("node-config", (parse(f"printf '{escaped}' > {file}" + (f" && systemctl reload {unit}" if unit else "")),))
+    return Run(
+        "node-config", (parse(f"printf '{escaped}' > {file}" + (f" && systemctl reload {unit}" if unit else "")),)
+    )
 
 
 _BARE: Mapping[str, Callable[[], Action]] = {"restart": Restart, "recreate-pod": RecreatePod, "wait": Wait}

@@ -69,4 +69,3 @@ def parse(kind: str, value: Mapping[str, Any]) -> Right:
         raise CatalogueError(f"{at}: {', '.join(sorted(parts & set(FIELDS)))} is a field of its own")
     template = {name: value[name] for name in ("text", "actions", "applicability", "actor")}
     return Right(host, path, parse_fix(template, at, frozenset(parts)), value["note"])
-

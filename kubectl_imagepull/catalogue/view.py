@@ -42,4 +42,3 @@ def _view(entry: Entry, template: FixTemplate, values: Mapping[str, str]) -> Fix
     return FixView(
         fill(template.text, values), commands, template.applicability, template.actor or entry.actor, template.condition
     )
-

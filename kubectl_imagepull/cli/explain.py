@@ -18,8 +18,9 @@ from ..catalogue import reasons
 from ..catalogue.reasons import Reason
 from ..catalogue.view import fixes_of
 from ..image.messages import Classified, classify
-from ..image.wording import as_text, printable
+from ..image.wording import as_text
 from ..redaction import hide
+from ..text import printable
 
 API_VERSION = "imagepull.dev/v1alpha1"
 WIDTH = 80

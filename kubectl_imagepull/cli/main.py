@@ -101,9 +101,9 @@ def run(argv: Sequence[str], out: TextIO, err: TextIO, stdin: TextIO) -> int:
                 file=err,
             )
             return TROUBLE
-        from ..report.style import clean
+        from ..text import printable
 
-        text = clean(str(error))
+        text = printable(str(error))
         print(text if text.startswith(("error", "Error", "Unable")) else f"error: {text}", file=err)
         return TROUBLE
 

@@ -8,13 +8,13 @@ from typing import TextIO
 
 from ..kube.client import Api
 from ..model import worst_exit
-from ..report.style import clean
 from ..session import apply
 from ..session.diagnosis import diagnose
 from ..session.observer import Diagnosis
 from ..session.options import Options
 from ..session.targets import OnlyWorkload, Targets
 from ..session.watching import Followed, One, PodGone, after, follow, known_events, watch
+from ..text import printable
 from . import operands
 from .options import UsageError, api_of, options_of
 from .show import Printer, save, searched, show_change
@@ -94,10 +94,10 @@ def _apply(
         apply.make(api, case, change, lambda shown: show_change(shown, say), None if args.yes else agree)
         print("applied", file=say, flush=True)
     except apply.Refused as refusal:
-        print(clean(f"not applied: {refusal}"), file=say)
+        print(printable(f"not applied: {refusal}"), file=say)
         return verdict.exit_code
     if change.later:
-        print(clean(change.later), file=say)
+        print(printable(change.later), file=say)
         return verdict.exit_code  # the pod of now fails as before
     followed = Followed(case.target.namespace, [One("", case.target.owner)])
     end = follow(api, followed, known, set(), True, printer)

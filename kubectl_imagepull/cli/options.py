@@ -247,7 +247,7 @@ def flags_of(args: argparse.Namespace) -> Flags:
 
 def style_of(stream: Any) -> Any:
     """How much this stream can show, by kubectl's rules for colour (cli-runtime: pkg/printers/terminal.go)."""
-    from ..report.style import Style
+    from ..report.terminal import Style
 
     terminal = bool(getattr(stream, "isatty", lambda: False)())
     dumb = os.environ.get("TERM", "") == "dumb" or (sys.platform == "win32" and "WT_SESSION" not in os.environ)

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from .. import __version__
-from ..report import document, text
-from ..report.style import Style
+from ..report import machine, text
 from ..report.table import RegistryRow, registries, row_of
+from ..report.terminal import Style
 from ..session.node_report import BadTarget, NodeReport, NodeTarget, Pulled, probe_node
 from ..session.observer import Observer, Plan
 from .options import UsageError, add_timeout, add_way_out, api_of, options_of, style_of
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         return 0
     rows = [row_of(one.host, one.lines) for one in report.registries]
     if args.output == "json":
-        out.write(document.dump(_document(report, rows)) + "\n")
+        out.write(machine.dump(_document(report, rows)) + "\n")
     else:
         out.write(_report(report, rows, style_of(out)))
     return report.exit_code
@@ -111,22 +111,22 @@ def _pull(pulled: Pulled, style: Style) -> str:
 def _document(report: NodeReport, rows: Sequence[RegistryRow]) -> dict[str, object]:
     case, pulled = report.case, report.pulled
     return {
-        "apiVersion": document.API_VERSION,
+        "apiVersion": machine.API_VERSION,
         "kind": "NodeReport",
         "toolVersion": __version__,
-        "generatedAt": document.utc(case.facts.read_at),
+        "generatedAt": machine.utc(case.facts.read_at),
         "node": report.node.name,
         "registries": [
             {
                 "host": row.host,
                 "brokenHop": row.broken,
                 "summary": row.summary,
-                "hops": [document.hop(line) for line in row.lines],
+                "hops": [machine.hop(line) for line in row.lines],
             }
             for row in rows
         ],
         **({"pull": _pull_document(pulled)} if pulled is not None else {}),
-        "probe": document.probe_document(case.probe),
+        "probe": machine.probe_document(case.probe),
         "errors": [{"where": e.where, "message": e.message} for e in case.errors],
     }
 

@@ -11,10 +11,11 @@ from ..case import CaseFile, dump
 from ..model import Case, HopLine, Observation, Verdict
 from ..report import text
 from ..report.formats import render
-from ..report.style import Style, clean
+from ..report.terminal import Style
 from ..session.apply import Preview
 from ..session.observer import Diagnosis, Observer, Plan, Step
 from ..session.targets import Targets
+from ..text import printable
 from ..verdict.hop_status import api_lines, line_of
 from .options import UsageError, style_of
 
@@ -24,7 +25,7 @@ def show_change(shown: Preview, say: TextIO) -> None:
     lines = [f"change: {shown.change.what}", *(f"note: {note}" for note in shown.notes)]
     lines += [f"  {line}" for line in shown.difference]
     lines += [f"  delete pod/{shown.change.pod}"] if shown.change.pod else []
-    say.writelines(clean(line) + "\n" for line in lines)
+    say.writelines(printable(line) + "\n" for line in lines)
     say.flush()
 
 
@@ -83,7 +84,7 @@ class Printer(Observer):
     def step(self, step: Step) -> None:
         """One line about a pull that is watched."""
         to = self._out if self.is_text else self._err
-        to.write(clean(f"{time.strftime('%H:%M:%S')}  {step.pod}  {_in_words(step)}") + "\n")
+        to.write(printable(f"{time.strftime('%H:%M:%S')}  {step.pod}  {_in_words(step)}") + "\n")
         to.flush()
 
     def close(self) -> None:

@@ -14,8 +14,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from ..text import printable
 from .goerrors import PRIVATE_OR_ABSENT, WHY_NONE_WERE_SENT, Layer, Rule, layers
-from .wording import as_text, joined, plain, printable
+from .wording import as_text, joined, plain
+
+MOST_SHOWN = 300
+"""Characters of the decisive words, and of a host."""
 
 
 @dataclass(frozen=True)
@@ -622,7 +626,7 @@ class _Reader:
         also = [*best.also, *(w.cause for w in winners if w is not best)]
         if self.of_something_else(best):
             elsewhere = Classified(
-                "not_a_pull_failure", (best.cause,), said=printable(self.text[best.start : best.end])
+                "not_a_pull_failure", (best.cause,), said=printable(self.text[best.start : best.end], MOST_SHOWN)
             )
             return _Reading(elsewhere, _ELSEWHERE, 1, self.seen)
         host, role = self.place(best, winners, image)
@@ -648,10 +652,10 @@ class _Reader:
                 best.cause,
                 tuple(dict.fromkeys(c for c in also if c != best.cause)),
                 printable(image, 1000) if image else None,
-                printable(host) if host else None,
+                printable(host, MOST_SHOWN) if host else None,
                 role,
                 "sure" if best.sure else "likely",
-                printable(self.text[best.start : best.end].strip(" :\n")),
+                printable(self.text[best.start : best.end].strip(" :\n"), MOST_SHOWN),
                 MappingProxyType({k: printable(v, 1000) for k, v in detail.items() if v}),
             ),
             standing,
@@ -702,7 +706,7 @@ class _Reader:
         nothing = _Named("unknown.insufficient", (), 0, False, 0, 0, self.chain, "")
         host, role = self.place(nothing, [], image)
         return _Reading(
-            Classified("unknown.insufficient", (), shown, host and printable(host), role),
+            Classified("unknown.insufficient", (), shown, host and printable(host, MOST_SHOWN), role),
             _A_PULL,
             1,
             self.seen,

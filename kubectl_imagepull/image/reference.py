@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from kubectl_imagepull.text import spelled
+
 DOCKER_HUB = "docker.io"
 _DOCKER_HUB_LEGACY = "index.docker.io"
 _DOCKER_HUB_HOST = "registry-1.docker.io"
@@ -272,7 +274,7 @@ class _Mistake:
 def _shown(text: str) -> str:
     """The input, shortened and with nothing in it that a terminal acts on."""
     cut = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 20]}…{text[-16:]}"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
+    return spelled(cut)
 
 
 def _diagnose(text: str, legacy: bool, grammar_error: str, depth: int = 0) -> InvalidReference:

@@ -27,6 +27,7 @@ from kubectl_imagepull.image.keyring import (
 from kubectl_imagepull.image.policy import KubeletTraits
 from kubectl_imagepull.image.reference import DOCKER_HUB, InvalidReference, Reference
 from kubectl_imagepull.image.registries import NODE_ROLE, RegistryKind
+from kubectl_imagepull.text import spelled
 
 IGNORED = "auth.secret_ignored"
 MALFORMED = "auth.secret_malformed"
@@ -105,7 +106,7 @@ def _explain(
         cause, why = (IGNORED, _why_ignored(secret)) if raw is None else _why_no_entries(raw)
         return SecretUse(name, False, cause, why)
     keys = tuple(shown_key(key) for key in entries)
-    users = tuple(_printable(entry.username) for entry in entries.values())
+    users = tuple(spelled(entry.username) for entry in entries.values())
     if repository is None:
         why = "the image is no reference, so nothing is looked up"
         return SecretUse(name, False, WRONG_REGISTRY, why, keys, users)
@@ -116,12 +117,10 @@ def _explain(
             return _not_needed(name, mine, found)
         return SecretUse(name, False, WRONG_REGISTRY, _why_no_match(list(entries), repository), keys, users)
     keys = tuple(c.registry_key for c in mine)
-    users = tuple(_printable(c.username) for c in mine)
+    users = tuple(spelled(c.username) for c in mine)
     if any(c.usable for c in mine):
         usable = next(c for c in mine if c.usable)
-        why = (
-            f'its entry "{_short(usable.registry_key)}" matches, with user name "{_short(_printable(usable.username))}"'
-        )
+        why = f'its entry "{_short(usable.registry_key)}" matches, with user name "{_short(spelled(usable.username))}"'
         return SecretUse(name, True, None, why, keys, users)
     return SecretUse(name, False, EMPTY, _why_empty(entries, mine), keys, users)
 
@@ -141,7 +140,7 @@ def _not_needed(name: str, mine: list[Credential], found: list[Credential]) -> S
         None,
         why,
         tuple(c.registry_key for c in mine),
-        tuple(_printable(c.username) for c in mine),
+        tuple(spelled(c.username) for c in mine),
     )
 
 
@@ -334,14 +333,10 @@ def _path_miss(written: str, path: str, target: str) -> str:
     return f'the path of "{written}" is not the beginning of the image\'s path {_short(target)}'
 
 
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
-
-
 def _short(text: str) -> str:
     """Bounded, and with nothing in it that a terminal acts on."""
     cut = text if len(text) <= 100 else f"{text[:80]}…{text[-16:]}"
-    return _printable(cut)
+    return spelled(cut)
 
 
 # ------------------------------------------------------------------------------------------------------------

@@ -91,18 +91,3 @@ def _unescape(found: re.Match[str]) -> str:
 def joined(text: str) -> str:
     """The text with its line breaks taken out: a terminal breaks words in two."""
     return _BREAKS.sub(lambda found: " " if found.group().strip("\r\n") else "", text.strip())
-
-
-def printable(text: str, limit: int = 300) -> str:
-    """For showing: control characters and lone surrogates as escapes, one line, at most `limit`
-    characters."""
-    if len(text) > limit:
-        text = text[: limit - 1] + "…"
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else " " if c == "\n" else _escaped(c) for c in text)
-
-
-def _escaped(char: str) -> str:
-    code = ord(char)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

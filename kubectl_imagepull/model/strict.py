@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 
+from ..text import printable
 from .case import Case
 from .observation import Detail, Observation, Subject, detail_of
 from .vocabulary import HOPS, ROLES
@@ -90,7 +91,7 @@ def _dataclass(shape: type, value: Any, where: str) -> Any:
         value.setdefault("detail", {})
     for name in value:
         if name not in fields:
-            raise Misfit(_line(f"{where}.{name[:60]}: no field of a case: damaged, or from another version"))
+            raise Misfit(printable(f"{where}.{name[:60]}: no field of a case: damaged, or from another version"))
     found = {}
     for name, one in fields.items():
         if name in value:
@@ -114,12 +115,12 @@ def _text(value: str, where: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise Misfit(_line(f"{where}: half of a surrogate pair, which is no text")) from None
+        raise Misfit(printable(f"{where}: half of a surrogate pair, which is no text")) from None
     return value
 
 
 def _wrong(where: str, expected: str, value: Any) -> Misfit:
-    return Misfit(_line(f"{where}: expected {expected}, got {short(value)}"))
+    return Misfit(printable(f"{where}: expected {expected}, got {short(value)}"))
 
 
 def short(value: Any) -> str:
@@ -128,8 +129,3 @@ def short(value: Any) -> str:
         return "an object" if isinstance(value, dict) else "a list"
     text = json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _line(text: str) -> str:
-    """Without anything that a terminal would act on: keys and values of a foreign file stand in errors."""
-    return "".join(c if c.isprintable() else "?" for c in text)

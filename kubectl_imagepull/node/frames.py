@@ -15,6 +15,7 @@ from ..model import Observation, Subject, Vantage, detail_of
 from ..model.strict import Misfit, build
 from ..model.vocabulary import PROBED_ROLES
 from ..redaction import hide
+from ..text import printable
 
 PROTOCOL = "imagepull/1"
 MOST_LINE = 64 << 10
@@ -126,7 +127,7 @@ def _number(value: Any) -> float:
 
 def _text(value: Any, most: int) -> str:
     text = value if isinstance(value, str) else ""
-    return "".join(c if c.isprintable() else " " if c in "\r\n\t" else f"\\x{ord(c):02x}" for c in hide(text)[:most])
+    return printable(hide(text)[:most])
 
 
 def _clean(value: Any, depth: int) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..model import Case, Verdict
-from . import text, words
-from .style import Style, clean
+from ..text import printable
+from . import sentences, text
+from .terminal import Style
 
 FORMATS = ("text", "json", "yaml", "markdown", "name", "html")
 
@@ -15,10 +16,10 @@ def render(form: str, cases: Sequence[Case], verdicts: Sequence[Verdict], style:
     """The whole report in one of FORMATS, with a line end. cases and verdicts: one each a container, in the same order."""
     both = list(zip(cases, verdicts, strict=True))
     if form in ("json", "yaml"):
-        from . import document
+        from . import machine
 
-        value = document.one_or_list([document.diagnosis(case, verdict) for case, verdict in both])
-        return document.dump(value) + "\n" if form == "json" else document.dump_yaml(value)
+        value = machine.one_or_list([machine.diagnosis(case, verdict) for case, verdict in both])
+        return machine.dump(value) + "\n" if form == "json" else machine.dump_yaml(value)
     if form == "markdown":
         from . import markdown
 
@@ -28,6 +29,8 @@ def render(form: str, cases: Sequence[Case], verdicts: Sequence[Verdict], style:
 
         return page.report(both)
     if form == "name":
-        named = (f"pod/{c.target.pod}" if c.target.pod else words.place(c) for c, verdict in both if verdict.exit_code)
-        return "".join(f"{clean(name)}\n" for name in dict.fromkeys(named))
+        named = (
+            f"pod/{c.target.pod}" if c.target.pod else sentences.place(c) for c, verdict in both if verdict.exit_code
+        )
+        return "".join(f"{printable(name)}\n" for name in dict.fromkeys(named))
     return text.report(both, style)

@@ -8,9 +8,10 @@ from importlib import resources
 
 from .. import __version__
 from ..model import Case, Fix, HopLine, Status, Subject, Verdict
-from . import words
-from .document import utc
-from .style import CONFIDENT, SYMBOLS, clean
+from ..text import printable
+from . import sentences
+from .machine import utc
+from .terminal import CONFIDENT, SYMBOLS
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 """No script, no request: also not where a browser would find something to ask for in a text from outside."""
@@ -18,10 +19,14 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri
 
 def report(both: Sequence[tuple[Case, Verdict]]) -> str:
     """The whole page."""
-    shown = words.groups(both)
+    shown = sentences.groups(both)
     bad = sum(1 for group in shown if group[0][1].exit_code)
     title = (
-        words.headline(shown[0][0][1]) if len(shown) == 1 else f"{bad} pull problems" if bad != 1 else "1 pull problem"
+        sentences.headline(shown[0][0][1])
+        if len(shown) == 1
+        else f"{bad} pull problems"
+        if bad != 1
+        else "1 pull problem"
     )
     style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
     parts = [
@@ -36,7 +41,7 @@ def report(both: Sequence[tuple[Case, Verdict]]) -> str:
     if len(shown) > 1:
         parts += ["<nav><h1>Verdicts</h1><ul>", *(_entry(group, n) for n, group in enumerate(shown)), "</ul></nav>"]
     parts += [_section(group, number) for number, group in enumerate(shown)]
-    done = dict.fromkeys(line for case, _ in both for line in words.means(case))
+    done = dict.fromkeys(line for case, _ in both for line in sentences.means(case))
     at = utc(both[0][0].facts.read_at) if both else ""
     parts.append(f"<footer><p>kubectl imagepull {esc(__version__)}, {at}</p>")
     parts += [f"<p>{esc(line)}</p>" for line in done]
@@ -45,31 +50,31 @@ def report(both: Sequence[tuple[Case, Verdict]]) -> str:
 
 def esc(value: str) -> str:
     """Text for an element or a quoted attribute."""
-    return html.escape(clean(value), quote=True)
+    return html.escape(printable(value), quote=True)
 
 
 def _entry(group: Sequence[tuple[Case, Verdict]], number: int) -> str:
     case, found = group[0]
     kind: Status = "fail" if found.exit_code else "pass"
     more = f" and {len(group) - 1} more" if len(group) > 1 else ""
-    what = esc(f"{words.place(case)}, {words.container(case)}{more}: {words.headline(found)}")
+    what = esc(f"{sentences.place(case)}, {sentences.container(case)}{more}: {sentences.headline(found)}")
     return f'<li><a href="#v{number}"><span class="mark {kind}">{SYMBOLS[kind]}</span> {what}</a></li>'
 
 
 def _section(group: Sequence[tuple[Case, Verdict]], number: int) -> str:
     case, found = group[0]
     good = found.exit_code == 0
-    title = words.headline(found)
+    title = sentences.headline(found)
     parts = [f'<article id="v{number}" class="{"good" if good else "bad"}">']
     parts.append(f'<header><p class="kind">{"No problem" if good else "Verdict"}</p><h2>{esc(title)}</h2>')
     if not good:
         badge = f'<span class="badge {found.confidence}">{esc(CONFIDENT[found.confidence])}</span>'
-        parts.append(f"<p>{badge} <code>{esc(found.cause)}</code> {esc(words.at(found))}</p>")
+        parts.append(f"<p>{badge} <code>{esc(found.cause)}</code> {esc(sentences.at(found))}</p>")
         if found.actor:
-            parts.append(f"<p>Who must act: <strong>{esc(words.who(found.actor))}</strong></p>")
+            parts.append(f"<p>Who must act: <strong>{esc(sentences.who(found.actor))}</strong></p>")
     parts.append("</header>")
     parts.append(_facts(group))
-    reasons = [f"<li>{esc(line)}</li>" for line in words.evidence(case, found)]
+    reasons = [f"<li>{esc(line)}</li>" for line in sentences.evidence(case, found)]
     if reasons:
         parts += ["<section><h3>Why</h3><ul>", *reasons, "</ul></section>"]
     if found.fixes:
@@ -80,14 +85,14 @@ def _section(group: Sequence[tuple[Case, Verdict]], number: int) -> str:
         parts += [_details(found.hops), "</section>"]
     if case.facts.said and case.target.pod:
         parts.append(
-            f"<details><summary>{esc(words.speaker(case).capitalize())}</summary><pre>{esc(words.said(case))}</pre></details>"
+            f"<details><summary>{esc(sentences.speaker(case).capitalize())}</summary><pre>{esc(sentences.said(case))}</pre></details>"
         )
     return "\n".join([*parts, "</article>"])
 
 
 def _facts(group: Sequence[tuple[Case, Verdict]]) -> str:
-    rows = words.facts(group[0][0])
-    rows[1:1] = [("same", words.also(group))] if len(group) > 1 else []
+    rows = sentences.facts(group[0][0])
+    rows[1:1] = [("same", sentences.also(group))] if len(group) > 1 else []
     return "<dl>" + "".join(f"<dt>{name}</dt><dd>{esc(value)}</dd>" for name, value in rows) + "</dl>"
 
 
@@ -95,7 +100,7 @@ def _fix(fix: Fix, found: Verdict) -> str:
     commands = "\n".join(esc(line) for command in fix.commands for line in command.splitlines())
     shown = f"<pre>{commands}</pre>" if commands else ""
     note = f"<p>Note: {esc(fix.note)}</p>" if fix.note else ""
-    return f"<li><p>{esc(words.fix_title(fix, found))}</p>{shown}{note}</li>"
+    return f"<li><p>{esc(sentences.fix_title(fix, found))}</p>{shown}{note}</li>"
 
 
 def _details(hops: Sequence[HopLine]) -> str:
@@ -111,10 +116,10 @@ def _details(hops: Sequence[HopLine]) -> str:
 
 
 def _row(line: HopLine) -> str:
-    evidence = "".join(f"<li>{esc(e)}</li>" for e in line.evidence if clean(e) not in clean(line.summary))
+    evidence = "".join(f"<li>{esc(e)}</li>" for e in line.evidence if printable(e) not in printable(line.summary))
     more = f"<ul>{evidence}</ul>" if evidence else ""
     mark = f'<td class="mark {line.status}" title="{line.status}">{SYMBOLS[line.status]}</td>'
-    return f'<tr>{mark}<th scope="row">{esc(words.label(line))}</th><td>{esc(line.summary)}{more}</td></tr>'
+    return f'<tr>{mark}<th scope="row">{esc(sentences.label(line))}</th><td>{esc(line.summary)}{more}</td></tr>'
 
 
 START, WIDE, GAP, ROW, TOP = 130, 312, 30, 20, 34
@@ -142,7 +147,7 @@ def picture(hops: Sequence[HopLine]) -> str:
             parts.append(_link(x, y + TOP / 2, state, stops))
             x += GAP
             head = "image and secrets" if vantage == "api" else subject.host
-            role = "of the pod" if vantage == "api" else words.ROLES.get(subject.role, subject.role)
+            role = "of the pod" if vantage == "api" else sentences.ROLES.get(subject.role, subject.role)
             parts.append(_station(x, y, WIDE, height, role, head, lines, first is not None and not broken))
             broken = broken or first is not None
             x += WIDE
@@ -201,5 +206,5 @@ def _link(x: float, y: float, state: str, stops: bool) -> str:
 def _fit(value: str, width: int) -> str:
     """As much of a text as surely fits into so many units of the picture (a character: at most 7)."""
     most = max(4, (width - 20) // 7)
-    shown = clean(value)
+    shown = printable(value)
     return shown if len(shown) <= most else shown[: most - 1] + "…"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from tabulate import tabulate
 
 from ..model import HopLine
-from .style import Style, clean
+from ..text import printable
+from .terminal import Style
 
 COLUMNS = ("dns", "connect", "tls", "registry", "auth")
 
@@ -37,14 +38,14 @@ def registries(rows: Sequence[RegistryRow], style: Style) -> str:
     """A row a registry, a column a hop, the first broken hop named."""
     table = []
     for row in rows:
-        cells = [clean(row.host)]
+        cells = [printable(row.host)]
         for hop in COLUMNS:
             line = next(
                 (x for x in row.lines if x.hop == hop and (x.subject.role == "registry" or hop == "auth")), None
             )
             status = "fail" if row.broken == hop else line.status if line is not None else "not-reached"
             cells.append(style.mark(status).strip())
-        cells.append(clean(f"{row.broken}: {row.summary}") if row.broken else "" if row.lines else row.summary)
+        cells.append(printable(f"{row.broken}: {row.summary}") if row.broken else "" if row.lines else row.summary)
         table.append(cells)
     headers = ["REGISTRY", *(c.upper() for c in COLUMNS), "BROKEN"]
     text: str = tabulate(table, headers=headers, tablefmt="plain", disable_numparse=True)

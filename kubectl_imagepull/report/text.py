@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..model import Case, Fix, HopLine, ReadError, Verdict
-from . import words
-from .style import CONFIDENT, NARROWEST, Style, clean
+from ..text import printable
+from . import sentences
+from .terminal import CONFIDENT, NARROWEST, Style
 
 LABEL = 14
 """Columns of the widest label: "mirror connect"."""
@@ -17,12 +18,12 @@ INDENT = 9
 def report(both: Sequence[tuple[Case, Verdict]], style: Style) -> str:
     """The whole report, container by container; what is the same is said once, and a summary ends it where it is long."""
     blocks = []
-    shown = words.groups(both)
+    shown = sentences.groups(both)
     for group in shown:
         case, found = group[0]
         lines = [header(case, style)]
         if len(group) > 1:
-            lines = [lines[0].rstrip("\n"), style.wrap(f"same   {words.also(group)}", 7, 0), ""]
+            lines = [lines[0].rstrip("\n"), style.wrap(f"same   {sentences.also(group)}", 7, 0), ""]
         vantage = ""
         node, others = sides(case, found)
         for line in (*(line for line in found.hops if line.vantage == "api"), *node):
@@ -34,7 +35,7 @@ def report(both: Sequence[tuple[Case, Verdict]], style: Style) -> str:
     if len(shown) > 1:
         blocks.append(summary(shown, style))
     rule = "\n" + style.paint("faint", "-" * max(NARROWEST, style.width)) + "\n\n"
-    done = dict.fromkeys(line for case, _ in both for line in words.means(case))
+    done = dict.fromkeys(line for case, _ in both for line in sentences.means(case))
     foot = "\n".join(style.paint("faint", style.wrap(line, 2, 0)) for line in done)
     return rule.join(blocks) + (f"\n{foot}\n" if foot else "")
 
@@ -46,7 +47,7 @@ def summary(shown: Sequence[Sequence[tuple[Case, Verdict]]], style: Style) -> st
         case, found = group[0]
         more = f" (and {len(group) - 1} more)" if len(group) > 1 else ""
         mark = style.mark("fail" if found.exit_code else "pass")
-        text = f"{words.place(case)}, {words.container(case)}{more}: {words.headline(found)}"
+        text = f"{sentences.place(case)}, {sentences.container(case)}{more}: {sentences.headline(found)}"
         lines.append(f"  {mark} {style.wrap(text, 2 + style.mark_width + 1).lstrip()}")
         if found.exit_code:
             lines.append(style.wrap(f"{found.cause}, {CONFIDENT[found.confidence]}", 2 + style.mark_width + 1))
@@ -55,25 +56,25 @@ def summary(shown: Sequence[Sequence[tuple[Case, Verdict]]], style: Style) -> st
 
 def header(case: Case, style: Style) -> str:
     """What is being looked at: pod and container, since when it fails, image, node."""
-    lines = [f"{name:<6} {value}" for name, value in words.facts(case)]
+    lines = [f"{name:<6} {value}" for name, value in sentences.facts(case)]
     return "\n".join(style.wrap(line, 7, 0) for line in lines) + "\n"
 
 
 def heading(vantage: str, style: Style) -> str:
     """The line above the hops that one vantage knows or saw."""
-    text = "known from the API server" if vantage == "api" else f"seen from {clean(vantage)}"
+    text = "known from the API server" if vantage == "api" else f"seen from {printable(vantage)}"
     return style.paint("bold", style.wrap(text, 0))
 
 
 def hop(line: HopLine, style: Style) -> str:
     """One line of the path, with its evidence below where it fails. Who saw it stands in the heading above."""
-    start = f"  {style.mark(line.status)} {words.label(line):<{LABEL}} "
+    start = f"  {style.mark(line.status)} {sentences.label(line):<{LABEL}} "
     indent = 2 + style.mark_width + 1 + LABEL + 1
     body = style.wrap(line.summary, indent).lstrip() if line.summary else ""
     text = f"{start}{body}".rstrip()
     if line.status in ("fail", "warn"):
         for evidence in line.evidence:
-            if clean(evidence) not in clean(line.summary):
+            if printable(evidence) not in printable(line.summary):
                 text += "\n" + style.wrap(evidence, indent + 2)
     return text
 
@@ -89,7 +90,7 @@ def sides(case: Case, found: Verdict) -> tuple[list[HopLine], dict[str, list[Hop
 def beside(vantage: str, lines: list[HopLine], node_lines: list[HopLine], style: Style) -> str:
     """The view of another than the node: only where it differs from the node's, and what was tried with credentials."""
     differing = [line for line in lines if not _same(line, node_lines)]
-    seen = f"seen from {'this machine' if vantage == 'workstation' else clean(vantage)}"
+    seen = f"seen from {'this machine' if vantage == 'workstation' else printable(vantage)}"
     if not lines or not node_lines:
         differing = lines
     elif not differing:
@@ -107,14 +108,14 @@ def verdict(case: Case, found: Verdict, style: Style) -> str:
     if found.exit_code == 0:
         return _no_problem(case, found, style)
     lines = [""]
-    title = style.wrap(words.headline(found), INDENT, INDENT).lstrip()
+    title = style.wrap(sentences.headline(found), INDENT, INDENT).lstrip()
     lines.append(f"{style.paint('bold', 'VERDICT')}  {style.paint('bold', title)}")
     lines.append(style.wrap(sure(found), INDENT))
-    if found.actor in words.ACTORS:
-        lines.append(style.wrap(f"who must act: {words.who(found.actor)}", INDENT))
-    lines += ["", *(style.wrap(line, INDENT + 2, INDENT) for line in words.evidence(case, found))]
+    if found.actor in sentences.ACTORS:
+        lines.append(style.wrap(f"who must act: {sentences.who(found.actor)}", INDENT))
+    lines += ["", *(style.wrap(line, INDENT + 2, INDENT) for line in sentences.evidence(case, found))]
     if case.facts.said and case.target.pod:
-        lines.append(style.wrap(f"{words.speaker(case)}: {words.said(case)}", INDENT + 2, INDENT))
+        lines.append(style.wrap(f"{sentences.speaker(case)}: {sentences.said(case)}", INDENT + 2, INDENT))
     for number, fix in enumerate(found.fixes, 1):
         lines += ["", *_fix(fix, f"FIX {number}" if len(found.fixes) > 1 else "FIX", found, style)]
     lines += ["", style.wrap(f"more: kubectl imagepull explain {found.cause}", 6, 0)]
@@ -123,23 +124,23 @@ def verdict(case: Case, found: Verdict, style: Style) -> str:
 
 def sure(found: Verdict) -> str:
     """How sure it is, the cause's id, and the host it is about."""
-    return f"{CONFIDENT[found.confidence]} ({', '.join(filter(None, (found.cause, words.at(found))))})"
+    return f"{CONFIDENT[found.confidence]} ({', '.join(filter(None, (found.cause, sentences.at(found))))})"
 
 
 def _no_problem(case: Case, found: Verdict, style: Style) -> str:
-    title = style.wrap(words.no_problem(found), INDENT).lstrip()
+    title = style.wrap(sentences.no_problem(found), INDENT).lstrip()
     lines = ["", f"{style.paint('bold', 'VERDICT')}  {style.paint('pass', title)}"]
-    lines += [style.wrap(line, INDENT + 2, INDENT) for line in words.evidence(case, found)]
+    lines += [style.wrap(line, INDENT + 2, INDENT) for line in sentences.evidence(case, found)]
     for number, fix in enumerate(found.fixes, 1):
         lines += ["", *_fix(fix, f"FIX {number}" if len(found.fixes) > 1 else "FIX", found, style)]
     return "\n".join(lines)
 
 
 def _fix(fix: Fix, name: str, found: Verdict, style: Style) -> list[str]:
-    title = style.wrap(words.fix_title(fix, found), INDENT).lstrip()
+    title = style.wrap(sentences.fix_title(fix, found), INDENT).lstrip()
     lines = [f"{style.paint('bold', f'{name:<{INDENT}}')}{title}"]
     # a command is never wrapped: it is there to be copied
-    lines += [f"  {clean(line)}" for command in fix.commands for line in command.splitlines()]
+    lines += [f"  {printable(line)}" for command in fix.commands for line in command.splitlines()]
     if fix.note:
         lines.append(style.wrap(f"note: {fix.note}", INDENT + 2, INDENT))
     return lines
@@ -147,4 +148,4 @@ def _fix(fix: Fix, name: str, found: Verdict, style: Style) -> list[str]:
 
 def footer(case: Case, errors: list[ReadError], style: Style) -> str:
     """What was done to find out, and what could not be looked at."""
-    return "\n".join(style.paint("faint", style.wrap(line, 2, 0)) for line in words.means(case, errors))
+    return "\n".join(style.paint("faint", style.wrap(line, 2, 0)) for line in sentences.means(case, errors))

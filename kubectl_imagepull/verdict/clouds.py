@@ -30,7 +30,9 @@ def node_fixes(case: Case, cause: str, at: Place) -> tuple[Fix, ...]:
     values |= {**at.values, "registry": host, **parts}
     try:
         commands = lines(right.fix.actions, Place(at.kind, values))
-        text = right.fix.text.format_map({**catalogue.FIELDS, **{n: v for n, v in values.items() if isinstance(v, str)}})
+        text = right.fix.text.format_map(
+            {**catalogue.FIELDS, **{n: v for n, v in values.items() if isinstance(v, str)}}
+        )
     except (KeyError, Unfit):
         return ()
     return (Fix(text, commands, right.fix.applicability, right.fix.actor, right.note),)

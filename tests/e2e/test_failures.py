@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from kubectl_imagepull.catalogue import FIELDS
-from kubectl_imagepull.report.document import schema
+from kubectl_imagepull.report.machine import schema
 from tests.e2e.cluster import Cluster, Witness, pod
 from tests.lab.settings import NODES
 

@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from kubectl_imagepull.report.document import schema
+from kubectl_imagepull.report.machine import schema
 from tests.cases.record import objects
 from tests.e2e.cluster import Cluster, pod, wait_for
 from tests.lab import faults

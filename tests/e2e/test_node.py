@@ -8,7 +8,7 @@ import time
 import jsonschema
 import pytest
 
-from kubectl_imagepull.report.document import schema
+from kubectl_imagepull.report.machine import schema
 from tests.e2e.cluster import Cluster, pod, wait_for
 from tests.lab import faults
 from tests.lab.settings import NODES

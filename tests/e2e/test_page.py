@@ -18,7 +18,7 @@ import pytest
 
 from kubectl_imagepull.case import parse
 from kubectl_imagepull.report.formats import render
-from kubectl_imagepull.report.style import Style
+from kubectl_imagepull.report.terminal import Style
 from kubectl_imagepull.verdict import judge
 
 pytestmark = pytest.mark.lab  # not because of a cluster: a browser is as slow as one

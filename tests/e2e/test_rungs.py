@@ -14,7 +14,7 @@ import pytest
 
 from kubectl_imagepull.case import parse
 from kubectl_imagepull.model import Case, Verdict
-from kubectl_imagepull.report.document import schema
+from kubectl_imagepull.report.machine import schema
 from kubectl_imagepull.verdict import judge
 from tests import limits
 from tests.e2e.cluster import Cluster, Witness, pod, wait_for

@@ -9,8 +9,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from kubectl_imagepull.report.document import schema
-from kubectl_imagepull.report.words import MOST_NAMES
+from kubectl_imagepull.report.machine import schema
+from kubectl_imagepull.report.sentences import MOST_NAMES
 from tests.e2e.cluster import Cluster, pod, wait_for
 
 pytestmark = pytest.mark.lab

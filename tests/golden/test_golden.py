@@ -14,9 +14,9 @@ from kubectl_imagepull import __version__, catalogue
 from kubectl_imagepull.case import CaseFile, parse
 from kubectl_imagepull.image.messages import classify
 from kubectl_imagepull.model import NO_PROBLEM
-from kubectl_imagepull.report.document import schema
 from kubectl_imagepull.report.formats import render
-from kubectl_imagepull.report.style import Style
+from kubectl_imagepull.report.machine import schema
+from kubectl_imagepull.report.terminal import Style
 from kubectl_imagepull.verdict import judge
 from kubectl_imagepull.verdict.rules import ALL
 from kubectl_imagepull.verdict.view import view
@@ -26,12 +26,32 @@ from . import verdicts
 GOLDEN = Path(__file__).parent
 CASES = GOLDEN.parent / "cases"
 FILES = sorted(CASES.glob("*.json"))
-FORMATS = {
-    "80.txt": ("text", Style(80)),
+ALWAYS = {"80.txt": ("text", Style(80)), "json": ("json", Style())}
+"""Of every case: what most people read, and what programs do."""
+OTHERS = {
     "120.txt": ("text", Style(120, symbols=True)),
-    "json": ("json", Style()),
     "md": ("markdown", Style()),
+    "yaml": ("yaml", Style()),
+    "html": ("html", Style()),
 }
+DOZEN = frozenset(
+    {
+        "api-only",
+        "auth.bad_credentials-token",
+        "auth.secret_wrong_registry",
+        "dns.nxdomain",
+        "image.tag_unknown",
+        "net.refused-blob",
+        "net.refused-mirror",
+        "none",
+        "policy.admission",
+        "several-containers",
+        "tls.unknown_authority",
+        "unknown.insufficient",
+    }
+)
+"""Cases with a report in every form: an actor of each kind, hosts of each role, one and several containers, no problem."""
+GOLDENS = [(file, ending) for file in FILES for ending in (*ALWAYS, *(OTHERS if file.stem in DOZEN else ()))]
 
 
 def read(file: Path) -> CaseFile:
@@ -41,16 +61,16 @@ def read(file: Path) -> CaseFile:
 def shown(file: Path, form: str, style: Style) -> str:
     """A case's report, without what changes with every release."""
     cases = read(file).cases
-    return render(form, cases, [judge(case) for case in cases], style).replace(
-        f'"toolVersion": "{__version__}"', '"toolVersion": "VERSION"'
-    )
+    report = render(form, cases, [judge(case) for case in cases], style)
+    for said in (f'"toolVersion": "{__version__}"', f"toolVersion: {__version__}", f"imagepull {__version__}"):
+        report = report.replace(said, said.replace(__version__, "VERSION"))
+    return report
 
 
-@pytest.mark.parametrize("ending", FORMATS)
-@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+@pytest.mark.parametrize(("file", "ending"), GOLDENS, ids=lambda value: getattr(value, "stem", value))
 def test_golden(file: Path, ending: str, request: pytest.FixtureRequest) -> None:
     golden = GOLDEN / f"{file.stem}.{ending}"
-    report = shown(file, *FORMATS[ending])
+    report = shown(file, *{**ALWAYS, **OTHERS}[ending])
     if request.config.getoption("--update"):
         golden.write_text(report, encoding="utf-8")
     assert report == golden.read_text(encoding="utf-8"), "differs; --update writes it anew"
@@ -64,8 +84,8 @@ def test_verdicts(request: pytest.FixtureRequest) -> None:
 
 
 def test_no_golden_without_a_case() -> None:
-    wanted = {f"{file.stem}.{ending}" for file in FILES for ending in FORMATS}
-    found = {file.name for file in GOLDEN.iterdir() if file.suffix in (".txt", ".json", ".md")}
+    wanted = {f"{file.stem}.{ending}" for file, ending in GOLDENS}
+    found = {file.name for file in GOLDEN.iterdir() if file.suffix in (".txt", ".json", ".md", ".yaml", ".html")}
     assert found == wanted
 
 

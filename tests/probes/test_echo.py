@@ -15,7 +15,7 @@ import trustme
 
 from kubectl_imagepull import case as case_files
 from kubectl_imagepull.report.formats import render
-from kubectl_imagepull.report.style import Style
+from kubectl_imagepull.report.terminal import Style
 from kubectl_imagepull.report.text import hop
 from kubectl_imagepull.verdict import judge
 from kubectl_imagepull.verdict.hop_status import line_of

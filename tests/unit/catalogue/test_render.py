@@ -85,7 +85,9 @@ def test_the_command_and_the_patch_are_of_the_same_place(owner: str) -> None:
     assert waits == kind.waits
 
 
-@pytest.mark.parametrize(("role", "group"), [("container", "containers"), ("init", "initContainers"), ("ephemeral", "")])
+@pytest.mark.parametrize(
+    ("role", "group"), [("container", "containers"), ("init", "initContainers"), ("ephemeral", "")]
+)
 def test_the_role_of_the_container(role: str, group: str) -> None:
     made = shown({"patch-container": {"imagePullPolicy": "Never"}}, at(KINDS["Deployment"], role=role))
     assert bool(made) == bool(group) and all(f'"{group}"' in line for line in made)

@@ -406,5 +406,4 @@ def test_plain_text_keeps_what_it_does_not_know() -> None:
     assert wording.plain('a \\"b\\" c') == 'a "b" c'
     assert wording.plain("a\tb") == "a\nb"
     assert wording.joined("ab\ncd ef\n gh") == "abcd ef gh"
-    assert wording.printable("a\x00b\nc\u202e") == "a\\x00b c\\u202e"
     assert len(wording.as_text("x" * 10_000_000)) <= wording.HEAD + wording.TAIL + 1

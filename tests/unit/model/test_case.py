@@ -71,7 +71,7 @@ def test_round_trip(file: Path) -> None:
         (
             "cases.0.facts.x\x1b[31m",
             1,
-            "FILE: cases[0].facts.x?[31m: no field of a case: damaged, or from another version",
+            "FILE: cases[0].facts.x\\x1b[31m: no field of a case: damaged, or from another version",
         ),
         ("cases.0.target", ..., "FILE: cases[0].target: missing"),
         ("cases.0.target.pod", ..., "FILE: cases[0].target.pod: missing"),

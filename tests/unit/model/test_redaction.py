@@ -37,7 +37,7 @@ from kubectl_imagepull.model import (
 )
 from kubectl_imagepull.redaction import HIDDEN, Secrets, clean, hide
 from kubectl_imagepull.report.formats import render
-from kubectl_imagepull.report.style import Style
+from kubectl_imagepull.report.terminal import Style
 from kubectl_imagepull.verdict import judge
 from probes import redaction as probes_redaction
 from tests.build import observed

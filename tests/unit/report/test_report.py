@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from kubectl_imagepull.case import parse
 from kubectl_imagepull.model import Case, Owner, Verdict
-from kubectl_imagepull.report import markdown, page, words
-from kubectl_imagepull.report.document import schema
+from kubectl_imagepull.report import markdown, page, sentences
 from kubectl_imagepull.report.formats import FORMATS, render
-from kubectl_imagepull.report.style import Style
+from kubectl_imagepull.report.machine import schema
+from kubectl_imagepull.report.terminal import Style
 from kubectl_imagepull.verdict import judge
 
 CASES = Path(__file__).parents[2] / "cases"
@@ -291,4 +291,4 @@ def test_picture_shows_every_host() -> None:
     "seconds, shown", [(0, "0s"), (119, "119s"), (120, "2m"), (7200, "2h"), (172800, "2d"), (None, "0s")]
 )
 def test_ago(seconds: float | None, shown: str) -> None:
-    assert words.ago(seconds) == shown
+    assert sentences.ago(seconds) == shown
