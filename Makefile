@@ -31,6 +31,7 @@ test: ## everything: lint, types, layers, unit, golden, probes, oracle, the lab'
 
 check: env ## lint, types, import layers, the probes' oldest Python
 	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) -m mypy --config-file tools/mypy-probes.cfg -p probes
 	$(PY) -c 'from importlinter.cli import lint_imports_command as c; c(["--no-cache"])'

@@ -60,7 +60,12 @@ class Configuration:
     def endpoints(self, pull: Pull) -> Found:
         """The endpoints of an image; what is known of the proxy and of the bundle's age is with them. Never raises."""
         found = self._look(pull)
-        facts: Dict[str, Any] = {**found.facts, "family": self._node.family, "proxy": self.proxies.told(), **self._ages()}
+        facts: Dict[str, Any] = {
+            **found.facts,
+            "family": self._node.family,
+            "proxy": self.proxies.told(),
+            **self._ages(),
+        }
         note = "; ".join(filter(None, (found.note, self._proxy_words(found))))
         return dataclasses.replace(found, facts=facts, note=note)
 
