@@ -25,6 +25,7 @@ SHAPES = tuple(
 FIELDS = [(shape, one.name) for shape in SHAPES for one in dataclasses.fields(shape)]
 FOR_PEOPLE = {
     "Certificate": {"issuer_url"},
+    "Connect": {"proxy_for"},
     "Http": {"location", "cut"},
     "Auth": {"token_status"},
     "Rate": {"limit", "remaining", "window", "retry_after"},
