@@ -256,3 +256,16 @@ def test_what_a_kubeconfig_says_is_printable(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ConfigError) as error:
         Api(Flags(kubeconfig=str(tmp_path / "config")))
     assert str(error.value).isprintable()
+
+
+def test_a_credential_plugin_that_is_not_there(tmp_path: pathlib.Path) -> None:
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "no-such-plugin"}}
+    config = {
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    (tmp_path / "config").write_text(json.dumps(config))
+    with pytest.raises(ConfigError, match="executable no-such-plugin not found"):
+        Api(Flags(kubeconfig=str(tmp_path / "config")))

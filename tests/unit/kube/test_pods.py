@@ -52,6 +52,7 @@ def test_facts(filled: FakeCluster) -> None:
         ("absent", "missing", False),
     ]
     assert [(c.username, c.secret) for c in app.credentials] == [("bob", "pull")]
+    assert facts.message == facts.said == objects.FAILED.removeprefix("Failed to ")
     assert facts.node is not None and facts.node.name == app.target.node == "node1"
     assert (facts.attempts, facts.since, facts.said_at, facts.created) == (3, *[time_of(objects.AT)] * 3)
     assert sorted(e.reason for e in facts.events) == ["BackOff", "Failed", "Pulling"]
