@@ -10,6 +10,7 @@ import re
 import urllib.parse
 from collections.abc import Mapping
 
+from ..command import is_name
 from ..errors import KubeError
 
 RESOURCES: Mapping[str, tuple[str, str]] = {
@@ -28,9 +29,6 @@ RESOURCES: Mapping[str, tuple[str, str]] = {
     "CronJob": ("/apis/batch/v1", "cronjobs"),
 }
 """Kind -> (group and version, plural)."""
-SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
-"""Names of objects (kubernetes: apimachinery pkg/util/validation, IsDNS1123Subdomain), at most LONGEST_NAME characters."""
-LONGEST_NAME = 253
 LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 """Names of namespaces (IsDNS1123Label)."""
 SAFE_PATH = re.compile(r"(?:/[A-Za-z0-9][-A-Za-z0-9._]*)+")
@@ -43,11 +41,6 @@ class BadName(KubeError):
     def __init__(self, kind: str, name: str) -> None:
         self.name = name
         super().__init__(f"error: {name[:140]!r} can be the name of no {kind}")
-
-
-def is_name(text: str) -> bool:
-    """Whether an object can have this name."""
-    return len(text) <= LONGEST_NAME and SUBDOMAIN.fullmatch(text) is not None
 
 
 def path_of(kind: str, namespace: str = "", name: str = "", *below: str) -> str:

@@ -97,7 +97,10 @@ def main() -> None:
         break_all(cluster)
         (HERE / "broken.json").write_text(json.dumps(snapshot(cluster), indent=1, sort_keys=True) + "\n")
         cluster.apply(workload("Deployment", "web", GOOD))
-        status = lambda: cluster.get("-n", SPACE, "deployment", "web")["status"]  # noqa: E731
+
+        def status() -> Any:
+            return cluster.get("-n", SPACE, "deployment", "web")["status"]
+
         wait_for(lambda: status().get("updatedReplicas") == 1 and not status().get("unavailableReplicas"), 90)
         (HERE / "mended.json").write_text(json.dumps(snapshot(cluster), indent=1, sort_keys=True) + "\n")
     finally:
