@@ -167,6 +167,12 @@ def _tokens(template: str) -> Iterator[Word | str]:
     parts: list[str | Blank | Variable | Field] = []
     begun = False
     while at < len(template):
+        run = PLAIN.match(template, at)
+        if run:
+            begun = True
+            parts.append(run[0])
+            at = run.end()
+            continue
         rest = template[at:]
         blank = _BLANK.match(rest)
         operator = next((o for o in ("&&", "||", "|", "<", ">") if rest.startswith(o)), "") if not blank else ""
@@ -213,6 +219,11 @@ def _quoted(inner: str, mark: str) -> list[str | Blank | Variable | Field]:
     parts: list[str | Blank | Variable | Field] = []
     at = 0
     while at < len(inner):
+        run = PLAIN.match(inner, at)
+        if run:
+            parts.append(run[0])
+            at = run.end()
+            continue
         rest = inner[at:]
         variable = _VARIABLE.match(rest) if mark == '"' else None
         if variable:
