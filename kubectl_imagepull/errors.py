@@ -25,6 +25,10 @@ class KubeError(Exception):
         return str(self)[:120]
 
 
+class BundleMissing(Exception):
+    """The probes were not built into this installation, or do not fit where they have to travel. str(): one line."""
+
+
 class ConfigError(KubeError):
     """The kubeconfig cannot be used: absent, damaged, without the context, or its credential plugin fails."""
 

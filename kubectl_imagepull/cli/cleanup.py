@@ -7,10 +7,9 @@ kept, and for bare pods of killed runs, which end by themselves and stay.
 from __future__ import annotations
 
 import argparse
-import time
 from typing import TextIO
 
-from ..node.created_objects import leftovers, remove
+from ..session.cleanup import Leftover, clean_up
 from .options import api_of
 
 
@@ -23,10 +22,11 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
     """Delete the leftovers of one namespace, or of all; runs that go on are left alone and named. -> 0, also where there was
     nothing."""
     api = api_of(args)
-    found = leftovers(api, None if args.all_namespaces else api.namespace, time.time())
-    for one in found.left:
-        remove(api, one)
+
+    def removed(one: Leftover) -> None:
         out.write(f"{one.kind}/{one.name} deleted from {one.namespace}\n")
+
+    found = clean_up(api, args.all_namespaces, removed)
     for one in found.running:
         print(f"{one.kind}/{one.name} in {one.namespace} is at work or has only just ended: left alone", file=err)
     if not found.left and not found.running:

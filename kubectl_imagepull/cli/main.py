@@ -90,8 +90,7 @@ def run(argv: Sequence[str], out: TextIO, err: TextIO, stdin: TextIO) -> int:
         print("error: the input is nested too deeply", file=err)
         return TROUBLE
     except Exception as error:
-        from ..errors import KubeError
-        from ..node.bundle import BundleMissing
+        from ..errors import BundleMissing, KubeError
 
         if not isinstance(error, (KubeError, BundleMissing, OSError)) or isinstance(error, BrokenPipeError):
             if isinstance(error, BrokenPipeError) or os.environ.get("IMAGEPULL_TRACEBACK"):

@@ -6,9 +6,8 @@ import argparse
 from collections.abc import Sequence
 from typing import TextIO
 
-from ..kube.client import Api
 from ..model import worst_exit
-from ..session import apply
+from ..session import Api, apply
 from ..session.diagnosis import diagnose
 from ..session.observer import Diagnosis
 from ..session.options import Options

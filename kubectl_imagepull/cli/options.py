@@ -13,14 +13,12 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..kube.config import Flags
 from ..model.vocabulary import API_ONLY, RUNG_ALIASES, RUNGS
-from ..node.ladder import Wanted
-from ..session.options import SECONDS, Options
+from ..session.options import SECONDS, Flags, Options, Wanted
 from ..text import printable
 
 if TYPE_CHECKING:
-    from ..kube.client import Api
+    from ..session import Api
 
 USAGE = 2
 
@@ -214,7 +212,7 @@ def wanted_of(args: argparse.Namespace) -> Wanted:
 
 def api_of(args: argparse.Namespace) -> Api:
     """The API server that the connection flags mean. Raises ConfigError."""
-    from ..kube.client import Api  # not above: help needs no client
+    from ..session import Api  # not above: help needs no client
 
     return Api(flags_of(args), getattr(args, "verbosity", 0) or 0)
 

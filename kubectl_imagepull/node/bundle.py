@@ -16,15 +16,13 @@ import pathlib
 import zipfile
 from collections.abc import Sequence
 
+from ..errors import BundleMissing
+
 PACKAGE = "imagepull_probes"
 START = f"from {PACKAGE}.__main__ import main\nraise SystemExit(main())\n"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 MOST_BYTES = 1_000_000
 """A ConfigMap holds 1 MiB in all."""
-
-
-class BundleMissing(Exception):
-    """The package was not built the usual way: its libraries for the probes are not there."""
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..kube.config import Flags
 from ..node.ladder import Wanted
 
 SECONDS = 30.0
@@ -28,3 +29,5 @@ class Options:
 
 USUAL = Options()
 """What `why` does without a flag."""
+
+__all__ = ["SECONDS", "USUAL", "Flags", "Options", "Wanted"]

@@ -22,7 +22,8 @@ from tests.oracle.compare import KINDS, Kind
 from tests.oracle.process import Oracle, OracleUnavailable
 
 VECTORS = Path(__file__).parents[1] / "vectors"
-EXAMPLES = {"references": 1500, "keyrings": 500, "challenges": 700, "tokens": 500, "platforms": 500}
+EXAMPLES = {"references": 800, "keyrings": 250, "challenges": 350, "tokens": 250, "platforms": 250}
+"""Enough to notice what a change breaks; `make oracle` takes hundreds of times as many."""
 
 
 class _Drawn:

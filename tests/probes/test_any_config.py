@@ -100,7 +100,7 @@ FILES = st.fixed_dictionaries(
         ),
     }
 )
-EXAMPLES = 30
+EXAMPLES = 20
 PULLS = [
     Pull("p1", "reg.test", 443, "https", "team/app", "1.0"),
     Pull("p2", "registry-1.docker.io", 443, "https", "library/app", "sha256:" + "a" * 64, "app"),

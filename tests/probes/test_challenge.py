@@ -168,19 +168,19 @@ def test_an_unknown_runtime_is_a_mistake_of_ours() -> None:
 @pytest.mark.parametrize(
     "unit", ["a", ",", " ", "=", '"', "\\", '\\"', "a=b,", "a,", "a b=c,", "/", "\0", "\u00e9", "\ud800"]
 )
-def test_a_megabyte_of_anything_is_over_soon(unit: str) -> None:
+def test_a_lot_of_anything_is_over_soon(unit: str) -> None:
     for prefix in ("Bearer ", 'Bearer a="'):
-        line = prefix + unit * (1_000_000 // len(unit))
+        line = prefix + unit * (200_000 // len(unit))
         start = time.process_time()
         read_challenges([line])
         answered_by([line], CRIO, True)
         answered_by([line], CONTAINERD, True)
-        assert time.process_time() - start < 4, prefix
+        assert time.process_time() - start < 1, prefix
 
 
 @pytest.mark.parametrize("unit", ["a ", "&", "%", "\u00e9", "\ud800"])
-def test_a_megabyte_in_a_token_request_is_over_soon(unit: str) -> None:
-    text = unit * (1_000_000 // len(unit))
+def test_a_lot_in_a_token_request_is_over_soon(unit: str) -> None:
+    text = unit * (200_000 // len(unit))
     start = time.process_time()
     for runtime in (CONTAINERD, CRIO):
         assert token_requests({"realm": "https://a/t", "scope": text, "service": text}, runtime, "a", text)
@@ -188,4 +188,4 @@ def test_a_megabyte_in_a_token_request_is_over_soon(unit: str) -> None:
             token_requests({"realm": f"https://a/{text}?{text}"}, runtime, "a")
         except BadRealm as error:
             assert len(str(error)) < 1000
-    assert time.process_time() - start < 4
+    assert time.process_time() - start < 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import shutil
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ import trustme
 from kubectl_imagepull.model import Blobs, NodeFacts, Platform, Rate, RuntimeConfig, Tls, Vantage
 from kubectl_imagepull.node.bundle import script
 from kubectl_imagepull.verdict import judge
+from tests.needs import needs
 from tests.probes.site import Answer, Repository, Request, Server, error, free_port, http, page, serve
 from tests.probes.test_matrix import HERE, context_of, leaf_without_its_intermediate
 from tests.probes.walking import NONCE, Walked, case_of, every_frame_is_taken, observations_of
@@ -22,9 +22,7 @@ from tests.probes.walking import NONCE, Walked, case_of, every_frame_is_taken, o
 SHELL = Vantage("node", "host", "host", "host", "unknown", "shell", "node-1")
 OTHER = "127.0.0.2"
 WAYS = [("dash", "curl"), ("busybox", "curl"), ("dash", "wget")]
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("dash", "busybox", "curl", "wget"))), reason="tools are missing"
-)
+pytestmark = needs("dash", "busybox", "curl", "wget")
 RATE = {"RateLimit-Limit": "100;w=21600", "RateLimit-Remaining": "76;w=21600", "Docker-RateLimit-Source": "192.0.2.7"}
 
 

@@ -137,13 +137,13 @@ def test_json_of_a_cause_and_of_a_reason() -> None:
 
 def test_each_fix_has_one_actor_wherever_it_is_shown() -> None:
     """The one that the catalogue names for it, else the cause's: in the text, in the JSON and on the page."""
-    count = 0
+    count, pages = 0, docs.pages()
     for cause, entry in catalogue.load().items():
         wanted = [template.actor or entry.actor for template in entry.fixes]
         shown = json.loads(ran(cause, "-o", "json")[1])["cause"]["fixes"]
         assert [fix["actor"] for fix in shown] == wanted, cause
         text = " ".join(ran(cause)[1].split())
-        page = docs.pages()[f"{cause}.md"]
+        page = pages[f"{cause}.md"]
         for number, fix in enumerate(fixes_of(entry), 1):
             who = fix.actor if fix.actor != entry.actor else ""
             notes = [who, fix.condition, "" if fix.applicability == "safe" else fix.applicability]

@@ -223,19 +223,19 @@ UNITS = [
 
 
 @pytest.mark.parametrize("prefix", ["", "reg.io/", "nginx@sha256:"])
-def test_a_megabyte_of_anything_is_over_soon(prefix: str) -> None:
-    """Linear in the length: each unit, a million characters; processor time, for busy machines."""
+def test_a_lot_of_anything_is_over_soon(prefix: str) -> None:
+    """Linear in the length: each unit, two hundred thousand characters; processor time, for busy machines."""
     for unit in UNITS:
-        text = prefix + unit * (1_000_000 // len(unit)) + "!"
+        text = prefix + unit * (200_000 // len(unit)) + "!"
         start = time.process_time()
         with pytest.raises(InvalidReference) as raised:
             Reference.parse(text, legacy=unit == "a/")
-        assert time.process_time() - start < 1.5, (prefix, unit)
+        assert time.process_time() - start < 0.5, (prefix, unit)
         assert len(str(raised.value)) < 600
 
 
-def test_a_megabyte_of_host_is_a_host() -> None:
+def test_a_lot_of_host_is_a_host() -> None:
     """Only the path is bounded, by 255 characters: a name that no DNS holds is still a reference."""
     start = time.process_time()
-    assert Reference.parse("a." * 500_000 + "io/app").path == "app"
-    assert time.process_time() - start < 1.5
+    assert Reference.parse("a." * 100_000 + "io/app").path == "app"
+    assert time.process_time() - start < 0.5
