@@ -20,8 +20,6 @@ from ..text import printable
 if TYPE_CHECKING:
     from ..session import Api
 
-USAGE = 2
-
 
 class UsageError(Exception):
     """A command line that cannot be read. str(): one line, values of the command line printable; in a second line whose --help

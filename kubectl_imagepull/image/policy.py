@@ -1,4 +1,4 @@
-"""When an image is pulled, and when one that is on the node may be used: by pull policy and kubelet version.
+"""When the images of a pod are pulled: by pull policy, and by kubelet version.
 
 After kubernetes pkg/apis/core/v1/defaults.go, pkg/kubelet/images/image_manager.go,
 pkg/kubelet/images/pullmanager and pkg/features/kube_features.go, versions as named at each place.
@@ -59,128 +59,11 @@ class KubeletTraits:
         return self.minor is None or self.minor >= minor
 
     @property
-    def old_grammar(self) -> bool:
-        """Whether references are parsed by the grammar before distribution/reference (up to 1.28)."""
-        return not self._since(29)
-
-    @property
-    def backoff_tells_cause(self) -> bool:
-        """Whether the message of ImagePullBackOff carries the error before it (1.32)."""
-        return self._since(32)
-
-    @property
-    def always_skips_inspection(self) -> bool:
-        """Whether policy Always pulls without asking first if the image is there (1.32)."""
-        return self._since(32)
-
-    @property
-    def tells_missing_secrets(self) -> bool:
-        """Whether a pull secret that cannot be read makes an event FailedToRetrieveImagePullSecret (1.28)."""
-        return self._since(28)
-
-    @property
-    def secret_error_is_reason(self) -> bool:
-        """Whether the error about a malformed pull secret stands as waiting reason instead of ErrImagePull
-        (1.33).
-        """
-        return self._since(33)
-
-    @property
-    def plugins_come_last(self) -> bool:
-        """Whether credential provider plugins are a source of their own behind the node's docker config
-        (1.33).
-        """
-        return self._since(33)
-
-    @property
-    def image_volumes(self) -> str:
-        """Gate ImageVolume: "absent", "off" by default (1.31) or "on" by default (1.35)."""
-        return "on" if self._since(35) else "off" if self._since(31) else "absent"
-
-    @property
     def checks_cached_images(self) -> str:
         """Gate KubeletEnsureSecretPulledImages (KEP-2535): "absent", "off" (1.33) or "on" by default
         (1.35).
         """
         return "on" if self._since(35) else "off" if self._since(33) else "absent"
-
-    @property
-    def reads_secrets_of_present_images(self) -> bool:
-        """Whether, with KEP-2535 on, a malformed secret fails a pod whose image is on the node (1.33 and
-        1.34).
-        """
-        return self.minor in (33, 34)
-
-
-# ------------------------------------------------------------------------------------------------------------
-# KEP-2535: who may use an image that is on the node
-
-
-class PulledBy(Enum):
-    """How an image came to the node, as the kubelet's records under image_manager/pulled have it."""
-
-    NOT_RECORDED = "not by this kubelet: preloaded, or pulled before the gate was on"
-    ANYONE = "without credentials, or with credentials of the node"
-    SAME_SECRET = "with a pull secret or credentials that this pod has, too"
-    OTHER_SECRET = "with a pull secret or service account that this pod has not"
-
-
-NEVER_VERIFY = "NeverVerify"
-NEVER_VERIFY_PRELOADED = "NeverVerifyPreloadedImages"
-NEVER_VERIFY_ALLOWLISTED = "NeverVerifyAllowlistedImages"
-ALWAYS_VERIFY = "AlwaysVerify"
-
-
-def may_use_present_image(
-    image: str,
-    pulled_by: PulledBy,
-    verification: str = NEVER_VERIFY_PRELOADED,
-    allowlist: Sequence[str] = (),
-) -> bool:
-    """Whether a pod may use an image on the node without a new pull, with KubeletEnsureSecretPulledImages on.
-
-    image: as written in the pod; the records, too, go by the name as written, so that nginx and
-    docker.io/library/nginx are two. verification and allowlist: imagePullCredentialsVerificationPolicy and
-    preloadedImagesVerificationAllowlist of the kubelet's configuration (image_pull_policies.go): an entry is
-    a name without tag, or a beginning with /* behind it.
-    """
-    asks_for_proof = {
-        NEVER_VERIFY: False,
-        NEVER_VERIFY_PRELOADED: pulled_by is not PulledBy.NOT_RECORDED,
-        NEVER_VERIFY_ALLOWLISTED: not _allowlisted(image, allowlist),
-    }.get(verification, True)
-    return not asks_for_proof or pulled_by in (PulledBy.ANYONE, PulledBy.SAME_SECRET)
-
-
-def _allowlisted(image: str, allowlist: Sequence[str]) -> bool:
-    try:
-        reference = Reference.parse(image)
-    except InvalidReference:
-        return False
-    name = image.removesuffix(f"@{reference.digest}").removesuffix(f":{reference.tag}")
-    return any(name.startswith(e[:-1]) if e.endswith("/*") else name == e for e in allowlist)
-
-
-class Step(Enum):
-    """What the kubelet does about an image at the start of a container."""
-
-    PULL = "pull"
-    USE = "use the image on the node"
-    PULL_TO_PROVE = "pull again to prove that the pod's credentials are good for the image on the node"
-    REFUSE = "refuse with ErrImageNeverPull"
-
-
-def step(policy: str, present: bool, may_use: bool = True) -> Step:
-    """What follows from pull policy, presence, and whether the pod may use what is there (image_manager.go).
-
-    With PULL_TO_PROVE a registry that is down or a token that expired breaks a pod whose image is on the
-    node.
-    """
-    if policy == NEVER:
-        return Step.USE if present and may_use else Step.REFUSE
-    if policy == ALWAYS or not present:
-        return Step.PULL
-    return Step.USE if may_use else Step.PULL_TO_PROVE
 
 
 # ------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ CRI-O uses).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kubectl_imagepull.text import spelled
@@ -53,15 +53,6 @@ class InvalidReference(ValueError):
         self.mistake = mistake
         self.grammar_error = grammar_error
         self.suggestion = suggestion
-
-
-@dataclass(frozen=True)
-class Remark:
-    """Something that a valid reference may not have been meant to say. suggestion parses, or is None."""
-
-    mistake: str
-    sentence: str
-    suggestion: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,21 +117,9 @@ class Reference:
         return _DOCKER_HUB_HOST if host == DOCKER_HUB else host
 
     @property
-    def kubelet_image(self) -> str:
-        """The string that the kubelet hands to the runtime: as written, :latest added to a bare name."""
-        return self.as_written if self.tag or self.digest else f"{self.as_written}:latest"
-
-    @property
     def manifest_reference(self) -> str:
         """The last part of the manifest URL: the digest if there is one, else the tag, else latest."""
         return self.digest or self.tag or "latest"
-
-    @property
-    def remarks(self) -> tuple[Remark, ...]:
-        """What in this valid reference is often a slip: a forgotten registry, a port read as tag, and the
-        like.
-        """
-        return tuple(_remarks(self))
 
     def __str__(self) -> str:
         return self.as_written
@@ -628,48 +607,3 @@ _CHECKS: tuple[Callable[[str, str], _Mistake | None], ...] = (
     _host_part,
     _path_part,
 )
-
-# Tags that are far more often the port of a registry whose image was left out
-_PORT_TAGS = frozenset({"80", "443", "5000", "5001", "8080", "8081", "8082", "8083", "8443", "32000"})
-
-
-def _remarks(reference: Reference) -> Iterator[Remark]:
-    text, first = reference.as_written, reference.as_written.partition("/")[0]
-    if reference.domain == DOCKER_HUB and "/" not in text:
-        name = first.partition("@")[0].partition(":")[0]
-        if "." in name or name == "localhost" or reference.tag in _PORT_TAGS:
-            yield Remark(
-                "no-image",
-                f'"{_shown(text)}" is read as the image library/{_shown(name)} on Docker Hub, not as a '
-                "registry, because no slash follows",
-            )
-    if reference.domain == DOCKER_HUB and first not in (DOCKER_HUB, _DOCKER_HUB_LEGACY):
-        yield Remark(
-            "docker-hub-default",
-            f'"{_shown(text)}" names no registry, so {_shown(reference.repository)} is asked for on Docker Hub',
-        )
-    if not reference.domain:
-        yield Remark(
-            "host-underscore",
-            f'"{_shown(first)}" is no host name: an underscore or the like cannot be in one',
-        )
-    if reference.domain.lower() != reference.domain and "." not in first and ":" not in first:
-        yield Remark(
-            "upper-case-host",
-            f'"{_shown(first)}" is taken for a registry because it has upper case letters',
-            text.lower() if not reference.tag and not reference.digest else None,
-        )
-    if reference.domain == "hub.docker.com":
-        fixed = _web_address(text)
-        yield Remark(
-            "web-address",
-            "hub.docker.com is Docker Hub's web site, no registry",
-            fixed if fixed != text else None,
-        )
-    if reference.tag and reference.digest:
-        yield Remark("tag-not-used", f"with a digest the tag {_shown(reference.tag)} is not looked up")
-    if not reference.legacy:
-        try:
-            _parse(text, True)
-        except _GrammarError:
-            yield Remark("old-grammar", f'kubelets up to 1.28 and CRI-O refuse "{_shown(text)}"')

@@ -24,9 +24,7 @@ from kubectl_imagepull.image.keyring import (
     secret_name,
     shown_key,
 )
-from kubectl_imagepull.image.policy import KubeletTraits
 from kubectl_imagepull.image.reference import DOCKER_HUB, InvalidReference, Reference
-from kubectl_imagepull.image.registries import NODE_ROLE, RegistryKind
 from kubectl_imagepull.text import spelled
 
 IGNORED = "auth.secret_ignored"
@@ -337,47 +335,6 @@ def _short(text: str) -> str:
     """Bounded, and with nothing in it that a terminal acts on."""
     cut = text if len(text) <= 100 else f"{text[:80]}…{text[-16:]}"
     return spelled(cut)
-
-
-# ------------------------------------------------------------------------------------------------------------
-# Where credentials may come from besides
-
-
-@dataclass(frozen=True)
-class UnreadSource:
-    """A source of credentials that the API does not show. id: "node-config" or "provider-plugin".
-
-    expected: whether this kind of registry normally gets its credentials from there. sentence: for a report.
-    """
-
-    id: str
-    expected: bool
-    sentence: str
-
-
-def unread_sources(kind: RegistryKind, kubelet: KubeletTraits) -> list[UnreadSource]:
-    """What the kubelet tries after the pod's pull secrets, in its order.
-
-    Up to 1.32 both are one index, in which the longer key comes first; since then plugins come last
-    (kubernetes pkg/kubelet/images/image_manager.go).
-    """
-    by_role = NODE_ROLE in kind.credentials
-    behind = "after that" if kubelet.plugins_come_last else "together with that"
-    return [
-        UnreadSource(
-            "node-config",
-            False,
-            "the node's own docker config (config.json or .dockercfg in the kubelet's directory, its home or /) "
-            "may hold credentials, which cannot be read from here",
-        ),
-        UnreadSource(
-            "provider-plugin",
-            by_role,
-            f"{behind} the kubelet asks its credential provider plugins"
-            + (f", which is how {kind.title} is normally used" if by_role else "")
-            + ": whether one is set up, and what it answers, cannot be read from here",
-        ),
-    ]
 
 
 # ------------------------------------------------------------------------------------------------------------

@@ -117,9 +117,7 @@ def test_every_rule_has_a_case_and_a_counter_case() -> None:
         confused = [
             other for other in catalogue.entry(cause).confused_with if f"{other}.json" in {f.name for f in FILES}
         ]
-        negative = [
-            other for other in confused if cause not in {v.cause for v in judged(CASES / f"{other}.json")}
-        ]
+        negative = [other for other in confused if cause not in {v.cause for v in judged(CASES / f"{other}.json")}]
         assert negative == confused and confused, cause
 
 

@@ -1,4 +1,4 @@
-"""References: the vectors, mistakes by name and what is suggested, remarks on valid ones, hostile input."""
+"""References: the vectors, mistakes by name and what is suggested, hostile input."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ def test_vector(case: dict[str, Any]) -> None:
     assert (reference.tag, reference.digest) == (case["tag"], case["digest"])
     assert reference.normalised == case["normalised"]
     assert reference.repository == case["repo"]
-    assert reference.kubelet_image == case["kubelet_cri_image"]
     assert reference.registry_host == case["registry_host"]
     assert reference.as_written == case["input"]
 
@@ -158,32 +157,6 @@ def test_credentials_in_a_reference_are_not_repeated(text: str) -> None:
     assert raised.value.mistake == "credentials"
     assert "hunter2" not in str(raised.value)
     assert raised.value.suggestion == text.partition("@")[2]
-
-
-@pytest.mark.parametrize(
-    ("text", "remarks"),
-    [
-        ("reg.io/team/app:1", set()),
-        ("docker.io/library/nginx:1", set()),
-        ("nginx", {"docker-hub-default"}),
-        ("team/app", {"docker-hub-default"}),
-        ("reg.example.com", {"no-image", "docker-hub-default"}),
-        ("localhost:5000", {"no-image", "docker-hub-default"}),
-        ("registry:5000", {"no-image", "docker-hub-default"}),
-        (f"nginx:1@sha256:{HEX}", {"tag-not-used", "docker-hub-default"}),
-        ("Org/app", {"upper-case-host", "old-grammar"}),
-        ("my_reg.local/app", {"host-underscore"}),
-        ("[fd00::1]:5000/app", {"old-grammar"}),
-        ("hub.docker.com/r/grafana/grafana", {"web-address"}),
-    ],
-)
-def test_remarks(text: str, remarks: set[str]) -> None:
-    found = Reference.parse(text).remarks
-    assert {remark.mistake for remark in found} == remarks
-    for remark in found:
-        assert remark.sentence.isprintable()
-        if remark.suggestion is not None:
-            Reference.parse(remark.suggestion)
 
 
 def test_familiar_and_manifest_reference() -> None:

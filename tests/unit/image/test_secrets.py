@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_imagepull.image.policy import KubeletTraits
-from kubectl_imagepull.image.registries import kind_of
-from kubectl_imagepull.image.secrets import SecretUse, account_secrets, explain_secrets, unread_sources
+from kubectl_imagepull.image.secrets import SecretUse, account_secrets, explain_secrets
 
 JSON_TYPE = "kubernetes.io/dockerconfigjson"
 PASSWORD = "hunter2-swordfish"
@@ -227,11 +225,3 @@ def test_secrets_of_the_service_account(
 ) -> None:
     found = account_secrets(pod, account, template)
     assert (found.late, found.not_copied) == (late, not_copied)
-
-
-def test_sources_that_cannot_be_read() -> None:
-    node, plugin = unread_sources(kind_of("123456789012.dkr.ecr.eu-west-1.amazonaws.com"), KubeletTraits(35))
-    assert (node.id, node.expected, plugin.id, plugin.expected) == ("node-config", False, "provider-plugin", True)
-    assert "Amazon ECR" in plugin.sentence and plugin.sentence.startswith("after that")
-    node, plugin = unread_sources(kind_of("quay.io"), KubeletTraits(32))
-    assert not plugin.expected and plugin.sentence.startswith("together with that")
