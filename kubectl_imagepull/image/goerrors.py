@@ -210,14 +210,16 @@ _all(
     r"retrieving image",
     r"get remote manifest",
 )
-_all("pull", "backing off", r"back-off pulling image ?{image}", r"imagepullbackoff")
 _all(
     "pull",
-    "reason",
-    r"errimagepull",
+    "backing off",
+    r"back-off pulling image ?{image}",
+    r"imagepullbackoff",
+    # what `kubectl logs` gets for a container that waits (kubelet: validateContainerLogStatus)
     r"trying and failing to pull image",
     r"image can't be pulled",
 )
+_all("pull", "reason", r"errimagepull")
 _all(
     "sandbox",
     "",
@@ -280,6 +282,7 @@ _cause(
     4,
     r"retrieve some image pull secrets \(([^)\n]{0,800})",
     r"retrieve pull secret ({word})",
+    r"retrieve pull secret,()",
     name="secret",
 )
 _cause("auth.secret_missing", 4, r"failedtoretrieveimagepullsecret", r"couldn't find imagepullsecret")
@@ -352,7 +355,7 @@ _cause(
     r"container runtime network not ready",
     r"reserve (?:sandbox|container) name",
     r"couldn't find key",
-    r"secret|configmap {ref} not found",
+    r"configmap {ref} not found",
     r"sync (?:secret|configmap) cache",
     r"insufficient (?:cpu|memory|ephemeral-storage|pods)",
     r"exec in container",
@@ -372,6 +375,19 @@ _cause(
     r"reference \"[^\"\n]{0,800}\" does not resolve to an image id",
     kind="frame",
     also=("storage.other",),
+)
+_rule("secret", r"secret|secrets {ref} not found")
+# What a container's start says of the runtime's own pipes: no connection of a pull.
+_cause(
+    "not_a_pull_failure",
+    4,
+    r"container init:",
+    r"during container init",
+    r"read init-p",
+    r"procready not received",
+    r"start shim",
+    r"ttrpc: ",
+    kind="frame",
 )
 _cause(
     "policy.admission",
@@ -396,10 +412,10 @@ _cause("node.not_ready", 4, r"node is not ready", r"nodenotready", r"kubelet sto
 
 # --- Wrappers of the runtimes ----------
 _rule("rpc", r"rpc error: ?code ?= ?([a-z0-9]{1,20}) ?desc ?=")
+_rule("top", r"failed to pull and unpack image {image}", name="containerd")
 _all(
     "top",
     "",
-    r"failed to pull and unpack image {image}",
     r"initializing (?:image from )?source (?:docker://)?{ref}",
     r"errors occurred",
     r"solve",
@@ -409,6 +425,7 @@ _all(
 _rule("rpc", r"error response from daemon")
 _rule("artifact", r"artifact err")
 _rule("mirrors", r"mirrors also failed")
+_rule("mirrors", r"fallback sources also failed", name="fallback")
 # The keys of log lines (klog, logrus)
 _rule("image", r"image={image}")
 _rule("host", r"host={host}()")
@@ -453,7 +470,7 @@ _all(
     r"create temp (?:dir|file)",
     r"open content writer",
 )
-_rule("stage", r"reading manifest ({word}(?::[0-9a-f]{0,128})?) in {ref}", name="manifest")
+_rule("stage", r"reading|fetching manifest ({word}(?::[0-9a-f]{0,128})?) in {ref}", name="manifest")
 _rule("stage", r"pinging (?:container|docker) registry(?: returned)?(?: {host})?", name="ping")
 _rule("stage", r"ping registry endpoint", name="ping")
 _all(
@@ -480,6 +497,7 @@ _all(
 _rule("host", r"pulling from host {host}(?: failed with status code(?: \[[^\]\n]{0,300}\])?:? ?{n?})?")
 
 # --- net/http, net/url, net ----------
+_rule("status", r"invalid status code returned when fetching blob:? ?{n}", name="blob")
 _all(
     "status",
     "",
@@ -487,7 +505,8 @@ _all(
     r"(?: (?:{url}|<_>))?(?: ?\[[^\]\n]{0,300}\])?:? ?{n?}",
     r"received unexpected http status:? ?{n?}",
     r"unexpected (?:http|head) (?:status|code|response)(?: code)?(?: {url})?:? ?{n}",
-    r"invalid|unexpected|bad|unsupported (?:http )?(?:status|response) code(?: from registry)?:? ?{n}",
+    r"invalid|unexpected|bad|unsupported (?:http )?(?:status|response) code"
+    r"(?: from registry| returned when fetching (?:manifest|signature)[^\n:]{0,80}?)?:? ?{n}",
     r"response status code:? ?{n}",
     r"parsing http {n} response body",
     r"statuscode:? ?{n}",
@@ -648,8 +667,29 @@ for _x509 in ("x509: ", ""):
     _cause("tls.expired", 4, _x509 + r"certificate has expired")
     _cause("tls.not_yet_valid", 4, _x509 + r"certificate is not yet valid")
 _cause("tls.expired", 4, r"remote error: tls: expired certificate")
+# A certificate that breaks the standard is refused whoever signed it.
+for _x509 in ("x509: ", ""):
+    _cause(
+        "tls.handshake",
+        4,
+        _x509 + r"negative serial number",
+        _x509 + r"unhandled critical extension",
+        _x509 + r"certificate specifies an incompatible key usage",
+    )
+_cause(
+    "tls.handshake",
+    4,
+    r"x509: (?:malformed|invalid (?!signature)|serial number|trailing data|unsupported|certificate contains duplicate)",
+    r"x509: cannot verify signature: (?:insecure|algorithm)",
+)
 _cause("tls.unknown_authority", 3, r"x509: ", also=("tls.handshake",), sure=False)
-_all("note", "", r"tls: failed to verify certificate", r"verify certificate")
+_all(
+    "note",
+    "",
+    r"tls: failed to (?:verify|parse) certificate(?: from server)?",
+    r"verify certificate",
+    r"parse certificate from server",
+)
 _cause(
     "tls.http_on_https",
     4,
@@ -671,6 +711,7 @@ _cause(
     also=("tls.http_on_https", "registry.server_error"),
 )
 _rule("tls", r"local error: tls: ")
+_cause("tls.handshake", 4, r"remote error: tls: certificate required", also=("auth.no_credentials",))
 _cause(
     "tls.handshake",
     4,
@@ -776,6 +817,15 @@ _all(
     r"rate exceeded",
     r"anonymous users are only",
     r"http basic: access denied",
+    r"parse json key",
+)
+_cause(
+    "auth.denied_or_missing",
+    3,
+    r"requested repository does not match bearer token resource",
+    also=("auth.bad_credentials", "auth.forbidden", "image.name_unknown", "registry.server_error"),
+    sure=False,
+    kind="code",
 )
 _rule("leaf", r"manifest for {ref} not found", name="manifest for")
 _cause(
@@ -811,13 +861,21 @@ _cause(
     sure=False,
 )
 _cause("image.digest_unknown", 3, r"could not fetch content descriptor", sure=False)
+# The node's own store: what it was told to hold is gone, or was never loaded. No registry is asked here.
 _cause(
-    "content.corrupt",
-    4,
+    "storage.other",
+    5,
     r"content digest {ref} not found",
     r"content digest sha256:[0-9a-f]{1,64}: not found",
-    also=("storage.extract_failed",),
+    r"blob {ref} expected at /",
+    r"blob {ref} expected at [a-z]:",
+    r"get reader from content store",
+    r"create reader from content store",
+    also=("storage.extract_failed", "content.corrupt"),
+    sure=False,
+    kind="store",
 )
+_cause("storage.other", 4, r"error unpacking image", also=("storage.extract_failed",), sure=False, kind="store")
 _rule("leaf", r"not found", name="not found")
 _cause(
     "unknown.insufficient",
@@ -842,8 +900,9 @@ _cause(
     "image.platform_mismatch",
     2,
     r"choosing image instance",
-    r"choosing an image from manifest list",
+    r"choosing an image from manifest list(?: (?:docker://)?{ref})?",
     sure=False,
+    name="instance",
 )
 _cause(
     "image.format_unsupported",
@@ -853,11 +912,13 @@ _cause(
     r"no signatures",
     r"encountered unknown type",
     r"encountered remote \"",
-    r"unexpected|unsupported|unknown media ?type",
+    r"media ?type \"?[^\s\"]{1,120}\"? (?:is )?not supported",
+    r"mediatype \"?[^\s\"]{1,120}\"? (?:is )?not supported",
+    r"application/vnd\.docker\.distribution\.manifest\.v1\+[a-z]{1,20}\"? (?:is )?not supported",
+    r"invalid rootfs in image configuration",
     r"unsupported manifest",
     r"unsupported schema version",
     r"unsupported (?:ociv1|docker v2s2) media type",
-    r"unsupported image-specific operation on artifact",
     r"unsupported docker image format",
     r"unimplemented manifest",
     r"media type \"?[^\s\"]{1,120}\"? is no longer supported",
@@ -872,6 +933,39 @@ _cause(
     r"no fslayers in manifest",
     r"target is [a-z]",
 )
+# No image at all: a Helm chart, a signature, an SBOM, a module. It may have been pulled before a container needs it.
+_cause(
+    "image.format_unsupported",
+    5,
+    r"unexpected|unsupported|unknown media ?type",
+    r"no processor for media-type",
+    r"unsupported image-specific operation on artifact",
+    kind="store",
+)
+_cause(
+    "image.format_unsupported",
+    3,
+    *(
+        rf"{media_type}[a-z0-9.+-]{{0,80}}"
+        for media_type in (
+            r"application/vnd\.cncf\.helm",
+            r"application/vnd\.dev\.cosign",
+            r"application/vnd\.dev\.sigstore",
+            r"application/vnd\.in-toto",
+            r"application/vnd\.cyclonedx",
+            r"application/vnd\.wasm",
+            r"application/vnd\.module\.wasm",
+            r"application/vnd\.oci\.empty",
+            r"application/vnd\.unknown",
+            r"application/spdx",
+            r"application/wasm",
+            r"text/spdx",
+        )
+    ),
+    sure=False,
+    kind="store",
+)
+_rule("leaf", r"unexpected end of json input", weight=3, sure=False, name="end of JSON")
 _cause(
     "registry.not_a_registry",
     2,
@@ -891,7 +985,7 @@ _cause(
     3,
     r"unsupported protocol scheme",
     r"missing realm in bearer auth challenge",
-    r"no realm specified for token auth challenge",
+    r"no (?:realm|scope|service) specified for token auth challenge",
     r"invalid token auth challenge realm",
     r"authorization server did not include a token",
     r"decode token response",
@@ -918,9 +1012,19 @@ _cause(
     r"blob (?:digest|size) mismatch",
     r"unexpected digest",
     r"got digest {word}",
+    r"layer \d{1,6} \(blob [^)\n]{0,400}\) does not match config's diffid",
     r"gzip: invalid",
     r"flate: corrupt input",
     r"zstd: (?:invalid|corrupt)",
+)
+# The digest of a layer is checked before it is unpacked: it was pushed so, or the node's copy is damaged.
+_cause(
+    "content.corrupt",
+    4,
+    r"unpigz: [^\n]{0,80}?corrupted",
+    r"pigz: [^\n]{0,80}?corrupted",
+    also=("storage.extract_failed", "storage.other", "transfer.interrupted"),
+    sure=False,
 )
 _cause(
     "content.corrupt",
@@ -1016,7 +1120,7 @@ _cause(
 )
 _rule(
     "file",
-    r"open|mkdir|stat|lstat|rename|link|symlink|unlink|unlinkat|remove|chmod|mknod|write|readlink|mount "
+    r"open|read|mkdir|stat|lstat|rename|link|symlink|unlink|unlinkat|remove|chmod|mknod|write|readlink|mount "
     r"\"?((?:/|[a-z]:\\)[^\s:\"]{1,400})",
 )
 _all(
@@ -1026,6 +1130,7 @@ _all(
     r"operation not permitted",
     r"no such file or directory",
     r"not a directory",
+    r"is a directory",
     r"file exists",
     r"invalid argument",
     r"device or resource busy",
@@ -1058,7 +1163,8 @@ _cause(
     r"loading (?:drop-in )?registries",
     r"loading short-name aliases",
     r"parse the registries\.conf file",
-    r"rewriting reference",
+    r"tls: failed to find any pem data",
+    r"find any pem data in",
     r"read|load ca cert",
     r"read cert file",
     r"load x509 key pair",
@@ -1077,4 +1183,6 @@ _cause(
     r"getting username and password",
     r"no unpack platforms defined",
 )
+# Outweighs "invalid reference format", which it wraps: the node's file makes the name, not the pod.
+_cause("runtime.config_invalid", 5, r"rewriting reference")
 _cause("node.clock_skew", 4, r"token used before issued", r"requesttimetooskewed")

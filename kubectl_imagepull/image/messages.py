@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from ..text import printable
 from .goerrors import PRIVATE_OR_ABSENT, WHY_NONE_WERE_SENT, Layer, Rule, layers
-from .wording import as_text, joined, plain
+from .wording import as_text, joined, plain, was_wrapped
 
 MOST_SHOWN = 300
 """Characters of the decisive words, and of a host."""
@@ -116,11 +116,14 @@ class _Reading:
     layers: int
 
 
+_Of = Literal["", "mirror", "fallback", "artifact", "frame"]
+
+
 @dataclass
 class _Chain:
     """One error, as far as it has been read."""
 
-    of: Literal["", "mirror", "artifact", "frame"] = ""
+    of: _Of = ""
     stage: str = ""
     requesting: bool = False
     with_credentials: bool = False
@@ -134,6 +137,8 @@ class _Chain:
     resolver: str = ""
     path: str = ""
     sandbox: bool = False
+    by_docker: bool = False
+    writing: bool = False
     proxied: _Named | None = None
     named: list[_Named] = field(default_factory=list)
     end: int = 0
@@ -157,8 +162,11 @@ class _Named:
 def _read(raw: str) -> _Reading:
     text = plain(raw)
     first = _Reader(text).reading()
-    if "\n" in raw and first.weight < 4:
+    if "\n" in raw and (first.weight < 4 or was_wrapped(raw)):
         second = _Reader(plain(joined(raw))).reading()
+        if was_wrapped(raw):
+            # Read with the breaks, the same cause stands at half a host's name.
+            return max(second, first, key=lambda r: (r.standing, r.weight))
         return max(first, second, key=lambda r: (r.standing, r.weight, r.layers))
     return first
 
@@ -175,14 +183,15 @@ class _Reader:
         self.pulling = False  # something says that this is about a pull
         self.backing_off = False
         self.sandbox = False
+        self.by_containerd = False
         self.heard = 0
         self.before: Layer | None = None
         self.seen = 0
         for layer in layers(text):
             kind = layer.rule.kind
-            if self.chain.of == "mirror" and "])" in text[self.chain.end : layer.start]:
-                self.new_chain()
-            if self.chain.of != "frame" or kind in ("pull", "frame"):
+            if self.chain.of in ("mirror", "fallback"):
+                self.next_attempt(layer)
+            if self.chain.of != "frame" or kind in ("pull", "frame", "store", "secret"):
                 _KINDS[kind](self, layer)
             self.chain.end = layer.end
             self.seen += 1
@@ -191,16 +200,28 @@ class _Reader:
 
     # --- layers that say where we are ----------
 
-    def new_chain(self, of: Literal["", "mirror", "artifact", "frame"] = "") -> None:
+    def new_chain(self, of: _Of = "") -> None:
         self.ends()
         self.chain = _Chain(of, sandbox=self.sandbox)
         self.chains.append(self.chain)
+
+    def next_attempt(self, layer: Layer) -> None:
+        """In `[R: error]\\n[R: error]): R: error` each bracket is an attempt at another place, R its name there; the
+        last one, outside, is the registry's own (containers/image: docker.newImageSource, formatFallbackError)."""
+        for found in _ATTEMPT.finditer(self.text, self.chain.end, layer.start):
+            last, reference = found.group(1) == "])", found.group(2) or ""
+            if self.chain.named or self.chain.asked or last:
+                self.new_chain("" if last else self.chain.of)
+            if reference:
+                self.chain.source = reference
+                self.chain.registry = _registry_of(reference)
+            self.chain.end = found.end()
 
     def begins_anew(self) -> None:
         """A wrapper behind a cause belongs to the next error."""
         of = self.chain.of
         if of == "frame" or any(named.weight > 1 for named in self.chain.named):
-            self.new_chain(of if of in ("mirror", "artifact") else "")
+            self.new_chain(of if of in ("mirror", "fallback", "artifact") else "")
 
     def saw_image(self, layer: Layer, rank: int) -> None:
         """rank: 0 as the pod has it, 1 as the runtime completed it, 2 from deeper within."""
@@ -232,11 +253,14 @@ class _Reader:
 
     def on_rpc(self, layer: Layer) -> None:
         self.begins_anew()
+        self.chain.by_docker = layer.rule.words == "error response from daemon"
 
     def on_top(self, layer: Layer) -> None:
         self.pulling = True
         self.begins_anew()
         self.chain.sandbox = False
+        if layer.rule.name == "containerd":
+            self.by_containerd = True
         if any(layer.groups):
             self.saw_image(layer, 1)
             self.chain.source = next(g for g in layer.groups if g).replace("\n", "").rstrip(":")
@@ -248,7 +272,8 @@ class _Reader:
         self.new_chain("artifact")
 
     def on_mirrors(self, layer: Layer) -> None:
-        self.new_chain("mirror")
+        if self.chain.of != "artifact":
+            self.new_chain("fallback" if layer.rule.name == "fallback" else "mirror")
 
     def on_stage(self, layer: Layer) -> None:
         name = layer.rule.name
@@ -262,8 +287,11 @@ class _Reader:
             self.saw_image(layer, 2)
             chain.source = chain.source or group
         elif name == "manifest":
+            where = (layer.groups[1] or "").rstrip(":")
             chain.asked = group
-            chain.source = chain.source or (layer.groups[1] or "").rstrip(":")
+            chain.source = chain.source or where
+            # the name by which this place was asked
+            chain.registry = _registry_of(where) or chain.registry
         elif name == "ping":
             chain.registry = group
         elif name == "token" and group:
@@ -329,6 +357,7 @@ class _Reader:
     def on_io(self, layer: Layer) -> None:
         chain = self.chain
         chain.dialled = "unix" if layer.groups[0] == "unix" else "io"
+        chain.writing = self.text.startswith(("write", "Write"), layer.start)
         if len(layer.groups) > 1 and layer.groups[1]:
             chain.address = layer.groups[1]
 
@@ -362,13 +391,45 @@ class _Reader:
             self.secrets = layer.groups[0] or ""
         elif rule.name == "wanted":
             self.chain.registry = (layer.groups[0] or "").partition("/")[0]
+        elif rule.name == "instance" and layer.groups and layer.groups[0]:
+            self.saw_image(layer._replace(groups=(layer.groups[0].rstrip(":"),)), 1)
+            self.chain.source = self.chain.source or layer.groups[0].rstrip(":")
         self.name(rule.cause, rule.also, rule.weight, rule.sure, layer)
 
     def on_frame(self, layer: Layer) -> None:
         if self.chain.of != "frame":
             self.new_chain("frame")
         rule = layer.rule
-        self.name(rule.cause, rule.also, rule.weight, rule.sure, layer)
+        also = rule.also
+        if rule.cause == "policy.admission" and _OF_SIGNATURES.search(self.text, layer.end, layer.end + 2000):
+            also = ("policy.signature", *also)
+        self.name(rule.cause, also, rule.weight, rule.sure, layer)
+
+    def on_store(self, layer: Layer) -> None:
+        """What names a cause of the node's own store, or an image that is none, also where a container is made of it."""
+        if self.chain.of == "frame":
+            self.new_chain()
+        self.pulling = True
+        self.on_leaf(layer)
+
+    def on_secret(self, layer: Layer) -> None:
+        """The API server's words on any secret: they are about a pull where a pull secret, or a pull, is spoken of."""
+        name = (layer.groups[0] or "").rstrip(":")
+        if any(named.cause == "auth.secret_missing" for chain in self.chains for named in chain.named):
+            self.secrets = name
+        elif self.pulling and self.chain.of != "frame":
+            self.secrets = name
+            self.name("auth.secret_missing", ("not_a_pull_failure",), 4, False, layer)
+        else:
+            if self.chain.of != "frame":
+                self.new_chain("frame")
+            self.name("not_a_pull_failure", ("auth.secret_missing",), 4, False, layer)
+
+    def on_end_of_json(self, layer: Layer) -> None:
+        """A manifest that is no JSON any more: of schema 1, or cut. Any program says so of any file."""
+        if self.pulling or self.chain.by_docker:
+            also = ("registry.not_a_registry", "content.corrupt", "transfer.interrupted")
+            self.name("image.format_unsupported", also, 3, False, layer)
 
     def on_dates(self, layer: Layer) -> None:
         which = (layer.groups[1] or "").lower()
@@ -403,6 +464,10 @@ class _Reader:
         elif kind == "unreachable":
             also = ("dns.no_usable_address",) if chain.address.startswith("[") else ()
             self.name("net.unreachable", also, 4, True, layer)
+        elif kind == "reset" and chain.writing and chain.stage == "ping" and chain.url.startswith("https:"):
+            # The client had done its part of the handshake when the server closed: TLS 1.3 refuses a client
+            # without a certificate so.
+            self.name("tls.handshake", ("net.reset", "auth.no_credentials", "transfer.interrupted"), 4, False, layer)
         elif kind == "reset":
             self.name("net.reset", ("transfer.interrupted", "tls.handshake"), 4, True, layer)
         elif kind == "timeout" and chain.dialled == "io" and moving and not chain.url:
@@ -417,6 +482,10 @@ class _Reader:
             self.name("net.timeout", ("transfer.timeout", "tls.handshake"), 4, True, layer)
         elif "body" in aside:
             self.name("transfer.timeout", ("transfer.interrupted",), 4, True, layer)
+        elif kind == "canceled" and moving:
+            # The runtime's limit of time without progress ends a pull so.
+            also = ("transfer.stalled", "transfer.interrupted", "net.timeout")
+            self.name("transfer.timeout", also, 3, False, layer)
         elif kind == "canceled":
             also = ("transfer.timeout", "net.timeout", "transfer.stalled")
             self.name("transfer.interrupted", also, 3, False, layer)
@@ -459,6 +528,8 @@ class _Reader:
             self.name("dns.server_failure", ("dns.timeout", "dns.nxdomain"), 3, False, layer)
         elif chain.dialled in ("tcp", "io"):
             self.name("net.unreachable", ("net.refused",), 3, False, layer)
+        elif layer.rule.words == "is a directory" and chain.path.endswith(_FILES_OF_TLS):
+            self.name("runtime.config_invalid", (), 4, True, layer)
         elif chain.path.startswith("/etc/") and "/certs.d/" not in chain.path:
             self.name("runtime.config_invalid", (), 3, False, layer)
         elif chain.stage == "unpack":
@@ -472,6 +543,8 @@ class _Reader:
             self.set_url(url)
         number = layer.groups[-1]
         self.pulling = True
+        if layer.rule.name == "blob":
+            self.chain.stage = "blob"
         if number:
             self.status(layer, int(number))
 
@@ -570,7 +643,7 @@ class _Reader:
         if chain.stage == "resolve":
             digest = "@sha256:" in chain.source
             cause = "image.digest_unknown" if digest else "image.tag_unknown"
-            self.name(cause, ("image.name_unknown",), 3, True, layer)
+            self.name(cause, ("image.name_unknown",), 3, False, layer)
         elif self.pulling and not chain.sandbox:
             self.name("image.tag_unknown", ("image.name_unknown", "image.platform_mismatch"), 1, False, layer)
 
@@ -593,7 +666,18 @@ class _Reader:
         if best is not None:
             _, _, words, found = best
             at = layer._replace(start=start + found.start(), end=start + found.end())
-            self.name(words.cause, words.also, words.weight, words.weight > 2, at)
+            cause, also = words.cause, words.also
+            if words is _ASKED_TO_LOG_IN and self.sent_to_a_docker_registry():
+                cause, also = "auth.bad_credentials", ("auth.no_credentials", *also)
+            self.name(cause, also, words.weight, words.weight > 2 and words is not _ASKED_TO_LOG_IN, at)
+
+    def sent_to_a_docker_registry(self) -> bool:
+        """Whether a Docker daemon passes on a registry's own refusal of a request that held what it asks for: without a
+        login it gives up before ("no basic auth credentials"), and a token server's refusal names the URL. Docker Hub
+        gives a token to anybody."""
+        chain = self.chain
+        image = min(self.images, key=lambda i: i[0])[1] if self.images else chain.source
+        return chain.by_docker and not (chain.url or chain.registry) and _registry_of(image) not in _HUB
 
     def ends(self) -> None:
         """A chain that goes on behind its last layer in words nobody knows still says where it broke."""
@@ -624,6 +708,7 @@ class _Reader:
         if best is None:
             return self.without_cause(image)
         also = [*best.also, *(w.cause for w in winners if w is not best)]
+        sure = best.sure and not self.one_of_several_places(best, winners)
         if self.of_something_else(best):
             elsewhere = Classified(
                 "not_a_pull_failure", (best.cause,), said=printable(self.text[best.start : best.end], MOST_SHOWN)
@@ -654,7 +739,7 @@ class _Reader:
                 printable(image, 1000) if image else None,
                 printable(host, MOST_SHOWN) if host else None,
                 role,
-                "sure" if best.sure else "likely",
+                "sure" if sure else "likely",
                 printable(self.text[best.start : best.end].strip(" :\n"), MOST_SHOWN),
                 MappingProxyType({k: printable(v, 1000) for k, v in detail.items() if v}),
             ),
@@ -674,19 +759,34 @@ class _Reader:
     @staticmethod
     def choose(winners: list[_Named]) -> _Named | None:
         """The first that says something. What an image is not (an artifact), what is not pulling, and states
-        come last; a mirror's error outdoes that of an upstream which could not even be reached."""
+        come last. Of mirrors and their upstream the upstream's error counts where it answered; else that of the place
+        at which the pull got furthest: a place that is blocked on purpose was never asked. What a fallback said after
+        a blob failed comes behind what failed."""
+        upstream = [w for w in winners if w.chain.of == ""]
+        mirrors = [w for w in winners if w.chain.of == "mirror"]
+        # A mirror need not hold everything: without the image it sends the runtime on to the upstream.
+        least = 1 if all(w.cause.startswith("image.") for w in mirrors) else 2
+        answered = any(w.cause != "policy.registry_blocked" and _how_far(w.cause) >= least for w in upstream)
+        mirrored = bool(mirrors) and not answered
 
-        def order(named: _Named) -> tuple[bool, bool, bool, bool]:
+        def order(named: _Named) -> tuple[bool, bool, bool, bool, bool, int]:
             return (
                 named.cause in ("none", "pull.in_progress"),
                 named.cause == "not_a_pull_failure",
                 named.chain.of == "artifact" or named.weight < 2,
-                named.chain.of == "mirror" and upstream_reached,
+                named.chain.of == "fallback",
+                named.chain.of != "mirror" if mirrored else named.chain.of == "mirror",
+                -_how_far(named.cause) if named.chain.of == "mirror" else 0,
             )
 
-        behind = [w for w in winners if w.chain.of == ""]
-        upstream_reached = any(not w.cause.startswith(("net.", "dns.", "transfer.")) for w in behind)
         return min(winners, key=order, default=None)
+
+    @staticmethod
+    def one_of_several_places(best: _Named, winners: list[_Named]) -> bool:
+        """Whether other places that could have served the image failed otherwise."""
+        causes = {w.cause for w in winners if w.chain.of in ("", "mirror", "fallback")} - {"policy.registry_blocked"}
+        several = any(w.chain.of in ("mirror", "fallback") for w in winners)
+        return several and bool(causes - {best.cause})
 
     def without_cause(self, image: str | None) -> _Reading:
         shown = printable(image, 1000) if image else None
@@ -741,9 +841,13 @@ class _Reader:
             return host, "token"
         if chain.url:
             role = _role_of(chain.url, of_image)
-            return host, "blob" if role == "registry" and chain.stage in ("blob", "content") else role
+            if role == "mirror" and self.by_containerd and "ns=" not in chain.url:
+                # containerd says for whom it asks a mirror: another host without that is where the registry sent it.
+                role = "registry"
+            elsewhere = not _same_registry(host, of_image) if of_image else False
+            return host, "blob" if role == "registry" and chain.stage in ("blob", "content") and elsewhere else role
         if chain.of == "mirror" or (chain.registry and of_image and not _same_registry(chain.registry, of_image)):
-            return host, "blob" if chain.stage in ("blob", "copy") else "mirror"
+            return host, "blob" if chain.stage in ("blob", "copy") and chain.of != "mirror" else "mirror"
         if cause == "content.corrupt" or (
             chain.stage in ("blob", "copy", "content") and not cause.startswith("image.")
         ):
@@ -762,8 +866,16 @@ _SPECIAL: dict[str, Callable[[_Reader, Layer], None]] = {
     "image not found": _Reader.on_image_not_found,
     "content at": _Reader.on_content_at,
     "not found": _Reader.on_not_found,
+    "end of JSON": _Reader.on_end_of_json,
 }
 _STANDS_ALONE = frozenset({"none", "pull.in_progress", "image.never_pull_absent", "reference.invalid"})
+# A bracket of a list of attempts, and the name that was asked there.
+_ATTEMPT = re.compile(r"(\]\)|[\[\]])[:\s]{0,3}\[?(?:([^\s\[\]\"',]{1,500}[/:@][^\s\[\]\"',]{1,500}): )?")
+_OF_SIGNATURES = re.compile(
+    r"signature|signed|cosign|sigstore|attestation|notary|trust data|verif(?:y|ied|ication)[^\n]{0,40} image|image verification",
+    re.IGNORECASE,
+)
+_FILES_OF_TLS = (".crt", ".cert", ".pem", ".key", ".cer")
 _UNKNOWN_WORDS = Rule("unknown", "…")
 # A text that begins with a reference: buildkit and ctr put it before their errors.
 _AN_IMAGE_FIRST = re.compile(
@@ -815,6 +927,9 @@ def _words(cause: str, weight: int, *patterns: str, also: tuple[str, ...] = ()) 
     return _Words(cause, also, weight, re.compile("|".join(patterns)))
 
 
+_ASKED_TO_LOG_IN = _words("auth.no_credentials", 3, r"authentication (?:is )?required", also=_ALL_AUTH)
+"""Said to who sends nothing and to who sends the wrong thing."""
+
 _WORDS = (
     _words(
         "auth.expired",
@@ -858,6 +973,7 @@ _WORDS = (
         r"invalid client(?:id| id)? ?(?:or client)? secret",
         r"invalid (?:access |bearer |auth )?token\b",
         r"aadsts7000215",
+        r"parse json key",
         r"login failed",
         also=("auth.expired", "auth.denied_or_missing"),
     ),
@@ -925,7 +1041,7 @@ _WORDS = (
         r"http request to an https server",
         r"plain http request was sent to https port",
     ),
-    _words("auth.no_credentials", 3, r"authentication (?:is )?required", also=_ALL_AUTH),
+    _ASKED_TO_LOG_IN,
     _words(
         "auth.denied_or_missing",
         4,
@@ -974,6 +1090,14 @@ def _registry_of(image: str) -> str:
     return "" if any(c in image for c in " <>{}*") or image.strip(".") == "" else "docker.io"
 
 
+_HOW_FAR = {"policy.registry_blocked": 0, "dns": 0, "net": 1, "transfer": 1, "tls": 2}
+
+
+def _how_far(cause: str) -> int:
+    """How far an attempt came that ended so: 0 the name, 1 the connection, 2 TLS, 3 the registry answered."""
+    return _HOW_FAR.get(cause, _HOW_FAR.get(cause.partition(".")[0], 3))
+
+
 def _same_registry(one: str, other: str) -> bool:
     return one == other or (one in _HUB and other in _HUB)
 
@@ -990,9 +1114,10 @@ def _role_of(url: str, registry: str) -> str:
     if query.startswith("ns=") or "&ns=" in query:
         return "mirror"
     if _REGISTRY_PATH.match(path):
-        if "/blobs/" in path:
+        own = not registry or _same_registry(host, registry)
+        if "/blobs/" in path and not own:
             return "blob"
-        return "registry" if not registry or _same_registry(host, registry) else "mirror"
+        return "registry" if own else "mirror"
     return "blob" if path.strip("/") else "registry"
 
 
@@ -1001,7 +1126,7 @@ def _kind_asked(chain: _Chain) -> str:
     path = _path_of(chain.url)
     if chain.stage == "ping":
         return "ping"
-    if "/blobs/" in path:
+    if "/blobs/" in path or (chain.stage == "blob" and not path):
         return "blob"
     if chain.asked:
         return "digest" if ":" in chain.asked else "tag"

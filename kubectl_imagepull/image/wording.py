@@ -6,11 +6,15 @@ Knows nothing of pulls. Everything here is linear in the length of the text.
 
 from __future__ import annotations
 
+import itertools
 import re
 
 HEAD, TAIL = 96 * 1024, 32 * 1024
 """A longer text is read at its two ends: no program writes an error of this size, and the time must stay
 bounded."""
+
+NARROWEST = 40
+"""Characters of the narrowest line that a terminal breaks."""
 
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]{0,32}[@-~]?|\][^\x07\x1b\n]{0,512}\x07?|.?)", re.DOTALL)
 # A table drawn with bars (k9s): the text goes on behind the bar of the next line, in the middle of a word.
@@ -91,3 +95,13 @@ def _unescape(found: re.Match[str]) -> str:
 def joined(text: str) -> str:
     """The text with its line breaks taken out: a terminal breaks words in two."""
     return _BREAKS.sub(lambda found: " " if found.group().strip("\r\n") else "", text.strip())
+
+
+def was_wrapped(text: str) -> bool:
+    """Whether a terminal or a mail program broke the text in the middle of its words: the lines are equally long, the
+    last one is not longer, and a break stands where no sentence has one."""
+    lines = text.strip().splitlines()
+    widths = [len(line) for line in lines[:-1]]
+    if not widths or min(widths) < NARROWEST or max(widths) - min(widths) > 1 or len(lines[-1]) > max(widths):
+        return False
+    return any(not a[-1:].isspace() and not b[:1].isspace() for a, b in itertools.pairwise(lines))
