@@ -29,12 +29,13 @@ test: ## everything: lint, types, layers, unit, golden, probes, oracle, the lab'
 	@$(MAKE) --no-print-directory e2e
 	@$(MAKE) --no-print-directory lab-test
 
-check: env ## lint, types, import layers, the probes' oldest Python
+check: env ## lint, types, import layers, what nothing reaches, the probes' oldest Python
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) -m mypy --config-file tools/mypy-probes.cfg -p probes
 	$(PY) -c 'from importlinter.cli import lint_imports_command as c; c(["--no-cache"])'
+	$(PY) -m tools.unreached
 	$(PY) -c 'from vermin import main; main()' --no-tips --violations --eval-annotations --backport dataclasses -t=3.9- probes
 
 unit: env ## the tests that need neither root nor a cluster

@@ -33,7 +33,7 @@ def within(seconds: float, read: Callable[[], T]) -> T:
     """
     end = time.monotonic() + seconds
 
-    def look(frame: FrameType, event: str, argument: Any) -> None:
+    def look(frame: FrameType, event: str, _: Any) -> None:
         if time.monotonic() > end:
             raise TooMuch(f"is not read in {seconds:.0f} s")
 

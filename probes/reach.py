@@ -130,8 +130,8 @@ class Hosts:
         self._hosts: Dict[Tuple[str, int, str, str, bool], Host] = {}
         self._lock = threading.Lock()
         self._resolvers = ThreadPoolExecutor(max_workers=4)
-        self._beside: Dict[str, "Future[Optional[Observation]]"] = {}
-        self._telling: Dict[Tuple[str, str], "Future[None]"] = {}
+        self._beside: Dict[str, Future[Optional[Observation]]] = {}
+        self._telling: Dict[Tuple[str, str], Future[None]] = {}
 
     def finish(self) -> None:
         """Wait for what was asked beside, as long as there is time."""

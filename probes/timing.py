@@ -6,8 +6,7 @@ import contextlib
 import socket
 import threading
 import time
-from types import TracebackType
-from typing import List, Optional, Type
+from typing import List, Optional
 
 
 class Deadline:
@@ -41,9 +40,7 @@ class Watchdog:
         self._timer.start()
         return self
 
-    def __exit__(
-        self, kind: Optional[Type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._timer.cancel()
 
     def watch(self, sock: socket.socket) -> None:

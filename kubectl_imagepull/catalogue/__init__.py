@@ -356,7 +356,7 @@ def _text(value: Any, at: str) -> str:
 def _template(value: Any, at: str, more: frozenset[str] = frozenset()) -> str:
     text = _text(value, at)
     try:
-        names = {name for _, name, spec, conversion in string.Formatter().parse(text) if name is not None}
+        names = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
     except ValueError as error:
         raise CatalogueError(f"{at}: {error}: {text!r}") from error
     unknown = names - set(FIELDS) - more

@@ -102,8 +102,6 @@ RUNS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """Actions that are the same commands for every owner, with the place of their parameter."""
-ON_NODE = frozenset({"node-command", "node-config"})
-"""Actions that run on the node; the others run where kubectl does."""
 
 
 def parse_action(value: Any) -> Action:

@@ -9,7 +9,7 @@ an attempt; mirrors; log lines): the first that says something is the cause, the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -47,61 +47,6 @@ def classify(text: object) -> Classified:
     """The cause that a message names. Takes anything (None, bytes, 10 MB); never raises; time linear in the
     length."""
     return _read(as_text(text)).classified
-
-
-def classify_all(texts: Iterable[object]) -> Classified:
-    """The cause that several messages about one container name together, oldest first: waiting messages and
-    events.
-
-    A later message that says something outdoes an earlier one; events without a cause in them (back-off,
-    `Error: ErrImagePull`) never do. A pull secret that could not be retrieved explains a refusal, and nothing
-    else.
-    """
-    readings = [_read(as_text(text)) for text in texts]
-    best = max(enumerate(readings), key=lambda r: (r[1].standing, r[0]), default=(0, _read("")))[1]
-    secret = next((r.classified for r in readings if r.classified.cause == "auth.secret_missing"), None)
-    others = [r.classified.cause for r in reversed(readings) if r.standing >= _SAYS_SOMETHING]
-    found = best.classified
-    if secret is not None and found.cause in _REFUSALS:
-        return _with(
-            found,
-            cause="auth.secret_missing",
-            also=(found.cause, *found.also),
-            detail={**found.detail, **secret.detail},
-        )
-    if secret is not None and found.cause == "auth.secret_missing":
-        refused = next((r.classified for r in reversed(readings) if r.classified.cause in _REFUSALS), None)
-        if refused is not None:
-            return _with(
-                refused,
-                cause=found.cause,
-                also=(refused.cause, *refused.also),
-                detail={**refused.detail, **found.detail},
-            )
-    return _with(found, also=(*others, *found.also))
-
-
-_REFUSALS = frozenset({"auth.no_credentials", "auth.denied_or_missing"})
-
-
-def _with(
-    found: Classified,
-    cause: str | None = None,
-    also: tuple[str, ...] = (),
-    detail: Mapping[str, str] | None = None,
-) -> Classified:
-    cause = cause or found.cause
-    kept = tuple(dict.fromkeys(c for c in also if c != cause))
-    return Classified(
-        cause,
-        kept,
-        found.image,
-        found.host,
-        found.role,
-        found.confidence if cause == found.cause else "likely",
-        found.said,
-        MappingProxyType(dict(detail)) if detail is not None else found.detail,
-    )
 
 
 # How much a reading is worth beside others.

@@ -16,7 +16,6 @@ from kubectl_imagepull.image.reference import InvalidReference, Reference
 
 ALWAYS = "Always"
 IF_NOT_PRESENT = "IfNotPresent"
-NEVER = "Never"
 
 
 def default_pull_policy(image: str) -> str:

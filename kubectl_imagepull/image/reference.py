@@ -99,16 +99,6 @@ class Reference:
         return f"{self.repository}@{self.digest}" if self.digest else f"{self.repository}:{self.tag or 'latest'}"
 
     @property
-    def familiar(self) -> str:
-        """The shortest spelling: without docker.io/ and, for official images, library/."""
-        name = self.repository
-        if self.domain == DOCKER_HUB:
-            name = self.path
-            if name.startswith("library/") and "/" not in name[8:]:
-                name = name[8:]
-        return name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
-
-    @property
     def registry_host(self) -> str:
         """The host, with port if written, that is asked when no mirror is configured (containerd
         DefaultHost).

@@ -335,37 +335,3 @@ def _short(text: str) -> str:
     """Bounded, and with nothing in it that a terminal acts on."""
     cut = text if len(text) <= 100 else f"{text[:80]}…{text[-16:]}"
     return spelled(cut)
-
-
-# ------------------------------------------------------------------------------------------------------------
-# The service account's secrets
-
-
-@dataclass(frozen=True)
-class AccountSecrets:
-    """Pull secrets that a service account has and a pod does not.
-
-    late: a pod made now would get them; the account got them after this pod was admitted. not_copied: no such
-    pod gets them, because it names pull secrets of its own.
-    """
-
-    late: tuple[str, ...] = ()
-    not_copied: tuple[str, ...] = ()
-
-
-def account_secrets(
-    pod: Sequence[str], account: Sequence[str], template: Sequence[str] | None = None
-) -> AccountSecrets:
-    """Compare names of imagePullSecrets: of the pod, of its service account now, of its owner's pod template
-    if known.
-
-    Admission copies the account's list into a pod that has none, once (kubernetes
-    plugin/pkg/admission/serviceaccount/admission.go). Without a template, a pod whose names are all the
-    account's is taken for one that got them so.
-    """
-    missing = tuple(name for name in dict.fromkeys(account) if name and name not in pod)
-    if not missing:
-        return AccountSecrets()
-    own = [name for name in (template if template is not None else pod) if name]
-    names_its_own = bool(own) if template is not None else not set(own) <= set(account)
-    return AccountSecrets(not_copied=missing) if names_its_own else AccountSecrets(late=missing)

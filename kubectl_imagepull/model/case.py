@@ -174,8 +174,6 @@ class ReferenceFacts:
     """The same for a person."""
     suggestion: str = ""
     """A reference that parses and may be meant, or ""."""
-    registry_kind: str = ""
-    """`image.registries.Registry.id` of the registry."""
 
 
 @dataclass(frozen=True)

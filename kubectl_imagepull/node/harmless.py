@@ -11,9 +11,6 @@ from dataclasses import dataclass
 
 from ..model import NodeImages
 
-READ_ON = "2026-11-28"
-"""When the sources below were looked at."""
-
 
 @dataclass(frozen=True)
 class Pauses:
@@ -24,7 +21,7 @@ class Pauses:
     tags: tuple[str, ...]
     """Those that were published."""
     source: str
-    """Who says so."""
+    """Who says so, as read on 2026-11-28."""
 
 
 KUBERNETES = "kubernetes: build/pause/CHANGELOG.md, cmd/kubeadm/app/constants (PauseVersion)"

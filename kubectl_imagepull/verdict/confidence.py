@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..model import CONFIDENCES, Confidence, Finding, Level, Observation, Subject
 from ..model.vocabulary import KUBELET
 from .evidence import NETWORK
-from .trial_pull import STANDS, trial_pull
+from .trial_pull import STANDS, worked
 from .view import CaseView
 
 
@@ -85,11 +85,10 @@ def adjusted(case: CaseView, findings: Sequence[Finding]) -> Iterator[Finding]:
     A trial pull that worked leaves of what would have broken it no more than possible. Where the pull policy is Never nobody was
     asked, so what others would answer stops nothing.
     """
-    again = trial_pull(case)
-    worked = again is not None and again.outcome == "pulled"
+    pulls = worked(case)
     never = case.facts.reason == "ErrImageNeverPull"
     for finding in findings:
-        if worked and finding.cause not in STANDS:
+        if pulls and finding.cause not in STANDS:
             finding = dataclasses.replace(finding, confidence="possible")
         if never and finding.hop not in ("reference", "policy") and finding.level == "error":
             finding = dataclasses.replace(finding, level="warning")

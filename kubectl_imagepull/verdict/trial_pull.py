@@ -22,7 +22,7 @@ def worked(case: Case) -> bool:
 def has_passed(case: Case) -> str:
     """The sentence for a failing pod whose image could be pulled a moment ago, "" otherwise."""
     again = trial_pull(case)
-    if again is None or again.outcome != "pulled" or not case.facts.failing or without_late_secrets(case):
+    if again is None or not worked(case) or not case.facts.failing or without_late_secrets(case):
         return ""
     retry = case.facts.next_retry
     when = f"; the kubelet tries again in about {retry:.0f} s" if retry else ""

@@ -27,11 +27,6 @@ class CaseView(Case):
         return registry_subject(self)
 
     @cached_property
-    def node_subject(self) -> Subject:
-        """The node of the pod."""
-        return Subject("node", self.target.node)
-
-    @cached_property
     def has_credentials(self) -> bool:
         """Whether the kubelet sends credentials of a pull secret for the image."""
         return bool(sent(self))

@@ -23,8 +23,6 @@ CONFIG = "/etc/containers/registries.conf"
 DROP_INS = "/etc/containers/registries.conf.d"
 OWN = "/root/.config/containers/registries.conf"
 """Root's own file takes the place of the system's and of its drop-ins; the drop-ins beside it are always read."""
-RECORDED_ALIASES = "/var/cache/containers/short-name-aliases.conf"
-"""Aliases that a person confirmed before; they come first (sysregistriesv2/shortnames.go, for root)."""
 CRIO = "/etc/crio/crio.conf"
 CRIO_DROP_INS = "/etc/crio/crio.conf.d"
 CERTIFICATES = ("/etc/containers/certs.d", "/etc/docker/certs.d")

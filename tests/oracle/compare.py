@@ -65,7 +65,7 @@ def _one_grammar(text: str, theirs: dict[str, str], legacy: bool) -> str | None:
         "path",
         "tag",
         "digest",
-        *([] if legacy else ["normalised", "familiar", "repository"]),
+        *([] if legacy else ["normalised", "repository"]),
     ]
     for name in fields:
         if getattr(ours, name) != theirs[name.capitalize()]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.catalogue import fitting
-from kubectl_imagepull.catalogue.actions import ON_NODE, RUNS, Run, parse_action, used_fields
+from kubectl_imagepull.catalogue.actions import RUNS, parse_action, used_fields
 from kubectl_imagepull.catalogue.render import (
     BARE,
     KINDS,
@@ -126,11 +126,6 @@ def test_a_file_on_a_node() -> None:
     for wrong in ({"file": "/x"}, {"file": "/x", "text": "it's"}, {"file": "/x", "text": "a", "mode": "1"}):
         with pytest.raises(ValueError, match="node-config"):
             parse_action({"node-config": wrong})
-
-
-def test_what_runs_on_the_node_is_said_by_its_name() -> None:
-    run = parse_action({"node-command": "systemctl restart {service}"})
-    assert isinstance(run, Run) and run.name in ON_NODE
 
 
 def test_waiting_is_no_command() -> None:

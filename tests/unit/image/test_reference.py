@@ -159,12 +159,10 @@ def test_credentials_in_a_reference_are_not_repeated(text: str) -> None:
     assert raised.value.suggestion == text.partition("@")[2]
 
 
-def test_familiar_and_manifest_reference() -> None:
+def test_manifest_reference() -> None:
     reference = Reference.parse(f"docker.io/library/nginx:1@sha256:{HEX}")
-    assert reference.familiar == f"nginx:1@sha256:{HEX}"
     assert reference.manifest_reference == f"sha256:{HEX}"
     assert Reference.parse("quay.io/a/b").manifest_reference == "latest"
-    assert Reference.parse("library/foo/bar").familiar == "library/foo/bar"
     assert str(Reference.parse("nginx")) == "nginx"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_imagepull.image.secrets import SecretUse, account_secrets, explain_secrets
+from kubectl_imagepull.image.secrets import SecretUse, explain_secrets
 
 JSON_TYPE = "kubernetes.io/dockerconfigjson"
 PASSWORD = "hunter2-swordfish"
@@ -198,30 +198,3 @@ def test_user_names_and_keys_are_safe_to_print() -> None:
     entry = {"auth": base64.b64encode(b"me\x1b[31m\xff:p").decode()}
     (use,) = explained("reg.io/app", secret({"auths": {"reg.io": entry, "x\x1b[2J": entry}}))
     assert use.applies and "\x1b" not in use.usernames[0] and use.usernames[0].isprintable()
-
-
-@pytest.mark.parametrize(
-    ("pod", "account", "template", "late", "not_copied"),
-    [
-        ([], [], None, (), ()),
-        ([], ["a"], None, ("a",), ()),
-        (["a"], ["a"], None, (), ()),
-        (["a"], ["a", "b"], None, ("b",), ()),
-        (["own"], ["a"], None, (), ("a",)),
-        (["own"], ["a"], ["own"], (), ("a",)),
-        (["a"], ["a", "b"], ["a"], (), ("b",)),
-        (["a"], ["a", "b"], [], ("b",), ()),
-        ([], ["a", "", "a"], [], ("a",), ()),
-        # an admission plugin of another kind put its own in
-        (["injected"], ["a"], [], ("a",), ()),
-    ],
-)
-def test_secrets_of_the_service_account(
-    pod: list[str],
-    account: list[str],
-    template: list[str] | None,
-    late: tuple[str, ...],
-    not_copied: tuple[str, ...],
-) -> None:
-    found = account_secrets(pod, account, template)
-    assert (found.late, found.not_copied) == (late, not_copied)
