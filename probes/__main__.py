@@ -182,9 +182,16 @@ def _shown(context: ssl.SSLContext, root: str, certificate: str, key: str) -> bo
     return True
 
 
-def on_workstation() -> Place:
-    """The machine where the command runs: its own resolver and its own trust store."""
-    return Place(resolve=system_lookup, context=trusting(), trust="this machine's own", any_platform=True)
+def on_workstation(token_hosts: Sequence[str] = ()) -> Place:
+    """The machine where the command runs: its own resolver and its own trust store. token_hosts: see Place."""
+    named = tuple(host.lower() for host in token_hosts)
+    return Place(
+        resolve=system_lookup,
+        context=trusting(),
+        trust="this machine's own",
+        any_platform=True,
+        token_hosts=named,
+    )
 
 
 def first_of(lock: Optional[str]) -> bool:
@@ -228,7 +235,7 @@ def main() -> int:
     timer.start()
     room = None
     if plan.get("place") != "node":
-        place = on_workstation()
+        place = on_workstation([str(host) for host in plan.get("token_hosts") or ()])
     else:
         root = str(plan.get("root", ""))
         show_only([str(path) for path in plan.get("shown") or ()])

@@ -242,8 +242,11 @@ class Attempt:
             parts = urlsplit(request.url)
             name, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
             subject = ("token", name if port == 443 else f"{name}:{port}")
-            if login is not None and not may_have_credentials(self.pull.host, parts.scheme, name):
-                said = f"secret {login.secret} not tried: {subject[1]} is not plainly a host of {self.pull.host}"
+            allowed = self.run.place.token_hosts
+            if login is not None and not may_have_credentials(self.pull.host, parts.scheme, name, allowed):
+                said = (
+                    f"secret {login.secret} not tried: {subject[1]} is not known to be a token host of {self.pull.host}"
+                )
                 self.tell("auth", Observation("not-tried", said, data), via, subject)
                 return None
             way = dataclasses.replace(self.way, plain=False)

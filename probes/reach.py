@@ -74,6 +74,8 @@ class Place:
     """Called once for a name, with how it was resolved: what another resolver of the place says of it, or None."""
     says: Mapping[str, str] = field(default_factory=dict)
     """What the place is less sure of than its kind promises (resolver: kubelet; trust: image)."""
+    token_hosts: Tuple[str, ...] = ()
+    """Hosts to which the operator lets a credential go when its registry names them, beside those that are known."""
     runtime: str = CONTAINERD
     """Whose reading of a challenge counts: challenge.CONTAINERD or CRIO."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from .http_request import Reply
 
@@ -62,8 +62,8 @@ KNOWN_PAIRS: Dict[str, Tuple[str, ...]] = {
 be strangers (a.azurecr.io and b.azurecr.io, 10.0.0.5 and 6.0.0.5)."""
 
 
-def may_have_credentials(registry: str, scheme: str, host: str) -> bool:
-    """True where a credential of this registry may be shown to this token host: the very same host or a known pair, never
-    over plain HTTP."""
+def may_have_credentials(registry: str, scheme: str, host: str, named: Sequence[str] = ()) -> bool:
+    """True where a credential of this registry may be shown to this token host: the very same host, a known pair, or one that the
+    operator has named; never over plain HTTP."""
     host, registry = host.lower(), registry.lower()
-    return scheme == "https" and (host == registry or host in KNOWN_PAIRS.get(registry, ()))
+    return scheme == "https" and (host == registry or host in KNOWN_PAIRS.get(registry, ()) or host in named)

@@ -73,6 +73,8 @@ def duration(text: str) -> float:
     return total
 
 
+HOST = re.compile(r"[a-z0-9]([a-z0-9._-]{0,252}[a-z0-9])?")
+"""A host's name or IPv4 address, without a port."""
 BOOLEANS = (
     "--no-probe",
     "--insecure-skip-tls-verify",
@@ -178,9 +180,14 @@ def options_of(args: argparse.Namespace) -> Options:
     """How a diagnosis is made, of a verb with `add_way_out` and `add_timeout`. Raises UsageError."""
     if args.timeout <= 0:
         raise UsageError("error: --timeout must be more than 0 (for example 30s)")
+    token_hosts = tuple(host.lower() for host in getattr(args, "token_host", []))
+    for host in token_hosts:
+        if not HOST.fullmatch(host):
+            raise UsageError(f'error: --token-host "{host[:80]}" is no host name (for example auth.example.com)')
     return Options(
         probe=not getattr(args, "no_probe", False),
         credentials=not getattr(args, "no_credentials", False),
+        token_hosts=token_hosts,
         seconds=args.timeout,
         way_out=wanted_of(args),
         compare_node=getattr(args, "compare_node", ""),

@@ -35,6 +35,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-credentials", action="store_true", help="do not try the pod's credentials from the workstation"
     )
+    parser.add_argument(
+        "--token-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="let credentials go to this host too, if the registry names it for tokens",
+    )
     parser.add_argument("--save-case", metavar="FILE", help="write what the verdict is drawn from, without secrets")
     parser.add_argument(
         "--case", metavar="FILE", help="judge a saved case; no cluster is asked (- reads standard input)"

@@ -491,6 +491,8 @@ class RuntimeConfig(Detail):
     """In the order in which the runtime asks them."""
     source: str = ""
     """The file that says so."""
+    assumed: bool = False
+    """That the runtime reads this file is assumed: its unit, which may name another, was not seen."""
     problems: tuple[ConfigProblem, ...] = ()
     """What cannot be used, or refuses."""
     proxy: ProxySettings | None = None

@@ -13,25 +13,36 @@ from ..model import Pull
 
 @dataclass(frozen=True)
 class Login:
-    """A credential on its way to the workstation's probes, in memory only. repr never shows the password."""
+    """A credential on its way to the workstation's probes, in memory only."""
 
     username: str
+    """As the secret has it."""
     password: str = field(repr=False)
+    """Never shown."""
     secret: str
+    """The pull secret's name."""
     registry_key: str
+    """The key of its entry."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Pulls to ask for, within budget seconds. logins: credentials by pull id; they go nowhere but standard input. runtime,
-    kubelet: of the node, as its status says: which configuration there is to read."""
+    """What one vantage is asked, and how long it may take."""
 
     pulls: tuple[Pull, ...]
+    """Images to ask for."""
     budget: float
+    """Seconds."""
     logins: dict[str, tuple[Login, ...]] = field(default_factory=dict, repr=False)
+    """Credentials by pull id; they go nowhere but standard input."""
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Stands in each frame of this run."""
     runtime: str = ""
+    """The node's, as its status says: which configuration there is to read."""
     kubelet: str = ""
+    """The version of the node's kubelet."""
+    token_hosts: tuple[str, ...] = ()
+    """Hosts to which the operator lets credentials go when a registry names them for tokens."""
 
     def for_node(self, root: str, lock: str, shown: Sequence[str] = (), more: bool = False) -> str:
         """The JSON that lies in a ConfigMap: without any credential.
@@ -52,7 +63,8 @@ class Plan:
 
     def for_workstation(self) -> str:
         """The JSON for a child process's standard input, credentials included."""
-        return json.dumps({**self._common(), "place": "workstation", "pulls": self._pulls(self.logins)})
+        own = {"place": "workstation", "token_hosts": list(self.token_hosts)}
+        return json.dumps({**self._common(), **own, "pulls": self._pulls(self.logins)})
 
     def _common(self) -> dict[str, Any]:
         return {"nonce": self.nonce, "budget": self.budget}

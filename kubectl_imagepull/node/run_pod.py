@@ -215,8 +215,8 @@ def _raise_if_mount_fails(api: Client, run: Run, pod: dict[str, Any], again: boo
         raise Missing(tuple(dict.fromkeys(paths)))
 
 
-_NOT_THERE = re.compile(r"hostPath type check failed: (\S+) is not a (?:file|directory)")
-"""kubernetes: pkg/volume/hostpath/host_path.go, checkTypeInternal."""
+_NOT_THERE = re.compile(r"hostPath type check failed[:,] (\S+) is not a (?:file|directory)")
+"""kubernetes: pkg/volume/hostpath/host_path.go, checkTypeInternal; with a comma in 1.37 where the type cannot be told."""
 
 
 def _why_silent(api: Client, run: Run, pod: dict[str, Any] | None) -> str:

@@ -92,7 +92,7 @@ def _sources(api: Api, read: PodRead, group: Group, options: Options, tried: set
         return _Prepared()
     budget = min(MOST_BUDGET, max(LEAST_BUDGET, options.seconds - STARTING))
     logins = group.logins(tried) if options.credentials else {}
-    workstation = Workstation(Plan(group.pulls, budget, logins))
+    workstation = Workstation(Plan(group.pulls, budget, logins, token_hosts=options.token_hosts))
     node = read.node if group.containers[0].target.node else None
     if node is None:
         return _Prepared((workstation,))

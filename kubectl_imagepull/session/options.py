@@ -19,6 +19,8 @@ class Options:
     """Start a probe pod and probe from the workstation; False: judge by what the API server knows."""
     credentials: bool = True
     """Try the pod's credentials. That is done from the workstation only."""
+    token_hosts: tuple[str, ...] = ()
+    """Hosts to which a credential may go when its registry names them for tokens, beside the registry itself and known pairs."""
     seconds: float = SECONDS
     """Time for the probes, the start of their pod included."""
     way_out: Wanted = field(default_factory=Wanted)

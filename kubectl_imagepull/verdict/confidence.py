@@ -10,9 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..model import CONFIDENCES, Confidence, Finding, Level, Observation, Subject
 from ..model.vocabulary import KUBELET
+from .endpoints import agrees, is_on_the_way, other_way
 from .evidence import NETWORK
 from .trial_pull import STANDS, worked
 from .view import CaseView
+
+ON_THE_WAY = ("dns", "connect", "tls")
+"""Hops that a mirror, a proxy or an authority of the runtime's configuration changes."""
 
 
 def proof(observation: Observation) -> Confidence:
@@ -83,13 +87,28 @@ def adjusted(case: CaseView, findings: Sequence[Finding]) -> Iterator[Finding]:
     """The findings as the rest of the case leaves them.
 
     A trial pull that worked leaves of what would have broken it no more than possible. Where the pull policy is Never nobody was
-    asked, so what others would answer stops nothing.
+    asked, so what others would answer stops nothing. Where the runtime got further than the probes, it goes another way, and
+    what they met is no more than possible. Where its configuration was not seen to be all that it reads, trouble on the way is
+    sure only if the runtime's own words say the same.
     """
     pulls = worked(case)
     never = case.facts.reason == "ErrImageNeverPull"
     for finding in findings:
         if pulls and finding.cause not in STANDS:
-            finding = dataclasses.replace(finding, confidence="possible")
+            finding = _at_most(finding, "possible")
+        if other_way(case, finding):
+            finding = _at_most(finding, "possible")
+        elif (
+            finding.because
+            and finding.hop in ON_THE_WAY
+            and not agrees(case, finding)
+            and not is_on_the_way(case, finding)
+        ):
+            finding = _at_most(finding, "likely")
         if never and finding.hop not in ("reference", "policy") and finding.level == "error":
             finding = dataclasses.replace(finding, level="warning")
         yield finding
+
+
+def _at_most(finding: Finding, most: Confidence) -> Finding:
+    return dataclasses.replace(finding, confidence=weakest((finding.confidence, most)))

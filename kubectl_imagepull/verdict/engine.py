@@ -24,7 +24,7 @@ from ..model import (
     Verdict,
 )
 from .confidence import adjusted
-from .endpoints import settle
+from .endpoints import other_way, position_of, settle, unseen_host
 from .evidence import decisive, decisive_at, where
 from .fixes import actor_of, fixes_for, works_now
 from .fixes.conditions import same_here, works_elsewhere
@@ -76,11 +76,12 @@ def _judged(case: CaseView) -> Verdict:
     explanation: list[str] = [passed] if passed else []
     if chosen is None and spoken is None:
         return _unknown(case, hops, findings)
-    if chosen is None or (spoken is not None and _message_wins(chosen, spoken)):
+    away = other_way(case, chosen) if chosen is not None and spoken is not None else ""
+    if chosen is None or (spoken is not None and (away or _message_wins(chosen, spoken))):
         assert spoken is not None
         if chosen is not None:
             explanation.append(f"beside it: {chosen.reason}")
-        explanation += [] if passed else _not_reproduced(case, spoken)
+        explanation += [] if passed else _not_seen(case, away) or _not_reproduced(case, spoken)
         chosen = spoken
         findings = (spoken, *findings)
     elif spoken is not None and spoken.cause == chosen.cause:
@@ -120,12 +121,9 @@ def _rank(finding: Finding) -> tuple[int, int, int]:
 
 def _position(finding: Finding) -> int:
     """Where on the path the finding stops the pull. Trouble of a token or blob host comes after the registry's own hops."""
-    base = HOPS.index(finding.hop)
     if finding.cause == "runtime.config_invalid":
         return -1  # read before anybody is asked
-    if finding.subject.role == "blob":
-        return max(base, HOPS.index("blobs"))
-    return HOPS.index("auth") if finding.subject.role == "token" and base < HOPS.index("auth") else base
+    return position_of(finding.hop, finding.subject.role)
 
 
 def _from_message(case: CaseView) -> Finding | None:
@@ -236,11 +234,26 @@ def _elsewhere(case: Case, chosen: Finding) -> str:
     return f"this machine meets the same, so it is not {mine[0].vantage.name} alone" if same else ""
 
 
-def _not_reproduced(case: Case, spoken: Finding) -> list[str]:
+def _not_seen(case: CaseView, away: str) -> list[str]:
+    """What to say where the runtime goes another way than the probes."""
+    why = away or unseen_host(case)
+    if not why:
+        return []
+    return [
+        f"{why}: it goes by a setting that the probes did not see (a mirror, a proxy, an entry for the host), so what they "
+        f"met or found in order on their own way says little of the runtime's"
+    ]
+
+
+def _not_reproduced(case: CaseView, spoken: Finding) -> list[str]:
     """What to say of a verdict that rests on the message alone although the node was looked out of."""
     if not any(o.vantage.place == "node" and o.hop != "runtime" for o in case.observations):
         return []
     again = [o for o in decisive_at(case, spoken.hop) if o.subject.role == spoken.subject.role]
+    if spoken.hop == "auth" and case.has_credentials and not any(o.via and _proves(o) for o in case.at("auth")):
+        # what a registry grants to anybody says nothing of credentials
+        untried = [o.summary for o in case.at("auth") if o.outcome == "not-tried"]
+        return [untried[0] if untried else "the credentials that the kubelet sends were not tried from here"]
     if again and all(o.means.status == "pass" for o in again):
         retry = case.facts.next_retry
         when = f"; the kubelet tries again in about {retry:.0f} s" if retry else ""

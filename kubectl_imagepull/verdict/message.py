@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import unquote
 
 from .. import catalogue
 from ..image.messages import classify
@@ -26,6 +27,8 @@ _ADMISSION = (
     "admission plugin",
 )
 """What the API server writes when an admission step refuses (kubernetes: staging/src/k8s.io/apiserver/pkg/admission)."""
+_STANDS_FOR = re.compile(r"[?&]ns=([A-Za-z0-9][A-Za-z0-9._:%-]{0,252})")
+"""What containerd asks a mirror beside the path (core/remotes/docker/resolver.go, request.addNamespace)."""
 _DAMAGED = "invalid tar header"
 _NUMBERS = re.compile(r"cannot be mapped to a host ID|lchown .*: invalid argument|operation not permitted|too large")
 """Words of an unpacking that fails on what is in the layer: its numbers of users, its kinds of file."""
@@ -41,6 +44,8 @@ class Message:
     """The cause id that it names; "" where there is no message."""
     alternatives: tuple[str, ...] = ()
     """Other causes that it allows, likeliest first."""
+    stands_for: str = ""
+    """The registry for which the host that was asked stands in, as a mirror's URL names it (`?ns=`); "" where none is named."""
     host: str = ""
     """host, or host:port where the port is not 443, on which it happened; "" where it names none."""
     role: str = ""
@@ -77,6 +82,17 @@ class Message:
         """The hop's index in HOPS, -1 where it does not tell."""
         return HOPS.index(self.hop) if self.hop in HOPS else -1
 
+    @property
+    def reached(self) -> int:
+        """How far the attempt got for sure: the index in HOPS of the first hop at which it can have ended, every cause that
+        the message allows taken into account; -1 where it does not tell. Trouble of a token or blob host comes after the
+        registry's own hops."""
+        after = {"token": HOPS.index("auth"), "blob": HOPS.index("blobs")}.get(self.role, -1)
+        ends = [HOPS.index(hop) for hop in map(_hop_of, (self.cause, *self.alternatives)) if hop in HOPS]
+        # a secret is looked at before anybody is asked, but words about one that end in a refusal come from the registry
+        asked = [end for end in ends if end >= HOPS.index("dns")]
+        return max(min(asked), after) if self.names_cause and asked else -1
+
     def is_about(self, family: str) -> bool:
         """Whether its cause is of a family: "auth", "storage"."""
         return self.cause.partition(".")[0] == family
@@ -103,14 +119,15 @@ def read(text: str) -> Message:
     found = classify(text)
     by_proxy = "proxyconnect" in text
     dialled = _DIALLED.search(text)
-    known = found.cause in catalogue.load()
+    mirrored = _STANDS_FOR.search(text)
     return Message(
         text=text,
         cause=found.cause,
         alternatives=found.also,
+        stands_for=unquote(mirrored[1]) if mirrored else "",
         host=found.host or "",
         role=found.role or "",
-        hop=catalogue.entry(found.cause).hop if known else "",
+        hop=_hop_of(found.cause),
         address=plain_address(dialled["six"] or dialled["four"]) if dialled and not by_proxy else "",
         direct="dial tcp" in text and not by_proxy,
         timed_out="timeout" in text,
@@ -119,6 +136,14 @@ def read(text: str) -> Message:
         damaged_archive=_DAMAGED in text,
         numbers_in_image=bool(_NUMBERS.search(text)),
     )
+
+
+def _hop_of(cause: str) -> str:
+    """The hop at which a cause ends the pull, "" for what is none."""
+    try:
+        return catalogue.entry(cause).hop
+    except KeyError:
+        return ""
 
 
 def read_refusal(host: str, errors: Sequence[ErrorEntry]) -> Message | None:

@@ -63,11 +63,17 @@ class Configuration:
         facts: Dict[str, Any] = {
             **found.facts,
             "family": self._node.family,
+            **({"assumed": True} if self._assumed(found) else {}),
             "proxy": self.proxies.told(),
             **self._ages(),
         }
-        note = "; ".join(filter(None, (found.note, self._proxy_words(found))))
+        place = f"that the runtime reads {found.source} is assumed" if self._assumed(found) else ""
+        note = "; ".join(filter(None, (found.note, place, self._proxy_words(found))))
         return dataclasses.replace(found, facts=facts, note=note)
+
+    def _assumed(self, found: Found) -> bool:
+        """Whether the file is where it usually is, and no unit says so: another may be named on the command line."""
+        return self._node.family != "cri-o" and not self._unit.start and found.outcome in ("default", "configured")
 
     def _proxy_words(self, found: Found) -> str:
         """What a reader has to know of the way to the endpoints."""

@@ -375,6 +375,9 @@ def record(cluster: Cluster, scenario: Scenario) -> str:
             "json",
             "--save-case",
             str(file),
+            # the lab's registries name it for tokens, and a credential goes to no host of another name by itself
+            "--token-host",
+            "auth.lab.test",
             *scenario.words,
             check=False,
             **(scenario.env() if scenario.env else {}),

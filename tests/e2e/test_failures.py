@@ -83,6 +83,8 @@ FAILURES = (
         "registry",
         "private.lab.test",
         "right-basic",
+        # a Basic credential is sent once, so nobody lists the tags to see that there are some
+        "likely",
     ),
     Failure(
         "tag-behind-token",
@@ -107,6 +109,8 @@ FAILURES = (
     Failure("healthy-secret", "private.lab.test/team/app:1.0", "none", "pod", "POD", "right-basic", exit_code=0),
     Failure("healthy-token", "bearer.lab.test/team/app:1.0", "none", "pod", "POD", "right-bearer", exit_code=0),
 )
+TOKEN_HOST = ("--token-host", "auth.lab.test")
+"""Its credentials go to a host of another name only where the operator says so."""
 SILENT = ("dropped", "dns-silent")
 SECRETS = {
     "wrong-basic": ("private.lab.test", "not-the-password"),
@@ -136,7 +140,8 @@ def broken(cluster: Cluster, namespace: str) -> str:
 def test_verdict(cluster: Cluster, broken: str, failure: Failure, node: str) -> None:
     name = f"{failure.id}-{node}"
     with Witness(cluster, broken) as witness:
-        ran = cluster.run("imagepull", "why", name, "-n", broken, "-o", "json", "-v", "9", check=False)
+        words = ("-n", broken, "-o", "json", "-v", "9", *TOKEN_HOST)
+        ran = cluster.run("imagepull", "why", name, *words, check=False)
     found = json.loads(ran.stdout)
     verdict = found["verdict"]
     host = {"POD": name, "DNS": cluster.address_of_resolver()}.get(failure.host, failure.host)
@@ -170,9 +175,19 @@ def test_verdict(cluster: Cluster, broken: str, failure: Failure, node: str) -> 
             assert not [key for key, text in texts.items() if form in text], form
 
 
+def test_a_credential_goes_to_no_host_that_only_the_registry_names(cluster: Cluster, broken: str) -> None:
+    """Without the operator's word it is not tried, and then nobody says that what failed has passed."""
+    _, found = cluster.why("wrong-password-bearer-node1", "-n", broken)
+    verdict = found["verdict"]
+    assert (verdict["cause"], verdict["confidence"]) == ("auth.bad_credentials", "possible")
+    assert not [h for h in found["hops"] if h["hop"] == "auth" and "granted as" in h["summary"]]
+    untried = "secret wrong-bearer not tried: auth.lab.test is not known to be a token host of bearer.lab.test"
+    assert untried in " ".join(verdict["explanation"]) and "passed" not in " ".join(verdict["explanation"])
+
+
 def test_the_text_report_shows_no_credential(cluster: Cluster, broken: str) -> None:
     for name in ("wrong-password-node1", "wrong-on-public-node2", "healthy-token-node1"):
-        ran = cluster.run("imagepull", "why", name, "-n", broken, "-v", "9", check=False)
+        ran = cluster.run("imagepull", "why", name, "-n", broken, "-v", "9", *TOKEN_HOST, check=False)
         for password in (cluster.lab.password, "not-the-password"):
             assert not [form for form in disguises(password) if form in ran.stdout + ran.stderr]
 

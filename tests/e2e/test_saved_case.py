@@ -10,7 +10,7 @@ import pytest
 from kubectl_imagepull.case import parse
 from kubectl_imagepull.report.formats import FORMATS
 from tests.e2e.cluster import Cluster, pod
-from tests.e2e.test_failures import disguises
+from tests.e2e.test_failures import TOKEN_HOST, disguises
 
 pytestmark = pytest.mark.lab
 PODS = {
@@ -33,7 +33,8 @@ def broken(cluster: Cluster, namespace: str) -> str:
 def test_saved_and_judged_again(cluster: Cluster, broken: str, name: str, tmp_path: Path) -> None:
     """The live report and the one from the file are the same, word by word."""
     file = tmp_path / "case.json"
-    live = cluster.run("imagepull", "why", name, "-n", broken, "-o", "json", "--save-case", str(file), check=False)
+    words = ("-n", broken, "-o", "json", "--save-case", str(file), *TOKEN_HOST)
+    live = cluster.run("imagepull", "why", name, *words, check=False)
     assert live.returncode == 1, live.stderr
     nowhere = {"KUBECONFIG": "/nonexistent", "HOME": "/nonexistent"}
     again = cluster.run("imagepull", "why", "--case", str(file), "-o", "json", check=False, **nowhere)

@@ -211,6 +211,20 @@ def test_who_may_see_a_credential(registry: str, host: str, scheme: str, may: bo
     assert may_have_credentials(registry, scheme, host) is may
 
 
+@pytest.mark.parametrize(
+    ("host", "scheme", "may"),
+    [
+        ("auth.corp.test", "https", True),
+        ("AUTH.corp.test", "https", True),
+        ("auth.corp.test", "http", False),
+        ("evil.corp.test", "https", False),
+        ("a.auth.corp.test", "https", False),
+    ],
+)
+def test_a_token_host_that_the_operator_names(host: str, scheme: str, may: bool) -> None:
+    assert may_have_credentials("registry.corp.test", scheme, host, ("auth.corp.test",)) is may
+
+
 def test_a_neighbour_sees_no_credential(walker: Walker, authority: trustme.CA) -> None:
     """Whoever may register names beside the registry is no part of it."""
     good = context_of(authority.issue_cert("mine.shared.test", "evil.shared.test"))
