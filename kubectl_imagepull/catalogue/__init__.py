@@ -144,6 +144,8 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "not-hosts-file": "if it is another file",
         "damaged-archive": "",
         "numbers-in-image": "",
+        "content-lost": "if the store has lost a part of the image",
+        "imported": "if it comes of loading an archive",
         "not-in-image": "",
         "not-looked": "",
         "not-compared": "",

@@ -18,9 +18,14 @@ from ..catalogue import reasons
 from ..catalogue.reasons import Reason
 from ..catalogue.view import fixes_of
 from ..image.messages import Classified, classify
+from ..image.reference import InvalidReference, Reference
+from ..image.registries import kind_of
 from ..image.wording import as_text
 from ..redaction import hide
 from ..text import printable
+from ..verdict.message import read
+from ..verdict.names import DOCKER_HUB_KEY, SERVICES
+from ..verdict.told import told_by
 
 API_VERSION = "imagepull.dev/v1alpha1"
 WIDTH = 80
@@ -49,8 +54,10 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         text: object = args.message if what is None else _everything(stdin) if what == "-" else what
         if not text or (isinstance(text, (str, bytes)) and not text.strip()):
             return _trouble(err, "nothing on standard input" if what == "-" else "the message is empty")
-        found = classify(hide(as_text(text)))
-        _write(out, args.output, _of_message(found), _message_as_json(found))
+        shown = hide(as_text(text))
+        found = classify(shown)
+        entry = told_by(catalogue.entry(found.cause), read(shown))
+        _write(out, args.output, _of_message(found, entry), _message_as_json(found, entry))
         return 0
     name = what.strip()
     if name.lower() in reasons.load():
@@ -116,8 +123,7 @@ def _of_reason(reason: Reason) -> Iterator[str]:
         yield from _hanging(cause, catalogue.fill(catalogue.entry(cause).title), 2, 26)
 
 
-def _of_message(found: Classified) -> Iterator[str]:
-    entry = catalogue.entry(found.cause)
+def _of_message(found: Classified, entry: catalogue.Entry) -> Iterator[str]:
     values = _values(found)
     facts = {
         "because": f'the text says "{found.said}"' if found.said else "",
@@ -150,7 +156,11 @@ def _of_entry(
     yield ""
     yield from _wrapped(entry.means, 2)
     others = {
-        **{cause: entry.confused_with.get(cause) or catalogue.fill(catalogue.entry(cause).title) for cause in also},
+        **{
+            cause: entry.confused_with.get(cause)
+            or catalogue.fill(catalogue.entry(cause).title, {**values, **(for_title or {})})
+            for cause in also
+        },
         **({} if also else entry.confused_with),
     }
     if others:
@@ -197,23 +207,53 @@ def _hanging(head: str, text: str, indent: int, column: int) -> list[str]:
 
 
 def _values(found: Classified) -> dict[str, str]:
-    """What the message itself tells for titles and commands."""
-    image = found.image or ""
+    """What the message itself tells for titles and commands, by the fields of the catalogue."""
+    image, detail = found.image or "", found.detail
     name = image.partition("@")[0]
     first, slash, _ = name.partition("/")
     given = bool(slash) and ("." in first or ":" in first or first == "localhost")
-    repository = name if ":" not in name.rpartition("/")[2] else name.rpartition(":")[0]
+    short = name if ":" not in name.rpartition("/")[2] else name.rpartition(":")[0]
     host = found.host or ""
-    port = found.detail.get("address", "").rpartition(":")[2] or (host.rpartition(":")[2] if ":" in host else "443")
+    address, _, dialled = detail.get("address", "").rpartition(":")
+    port = dialled or (host.rpartition(":")[2] if ":" in host else "443")
+    registry = first if given else "docker.io" if image else host if found.role == "registry" else ""
+    parsed = _parsed(image)
+    path = detail.get("path", "")
     values = {
         "image": image,
-        "repository": repository,
-        "registry": first if given else "docker.io" if image else host if found.role == "registry" else "",
+        "repository": short,
+        "short": short,
+        "path": parsed.path if parsed else "",
+        "normalised": parsed.normalised if parsed else "",
+        "registry": registry,
+        "domain": parsed.domain if parsed else registry,
+        "server": DOCKER_HUB_KEY if kind_of(registry).id == "docker-hub" else registry,
+        "entry": DOCKER_HUB_KEY if kind_of(registry).id == "docker-hub" else registry,
+        "username": kind_of(registry).username if registry else "",
+        "suffix": _asked(found).get("suffix", ""),
         "host": host,
-        "port": port,
-        "secret": found.detail.get("secret", "").partition(",")[0],
+        "port": port if host else "",
+        "endpoint": host if not host or host.endswith(f":{port}") else f"{host}:{port}",
+        "ip": address.strip("[]"),
+        "realm": detail.get("url", "").partition("?")[0] if found.role == "token" else "",
+        "certified": detail.get("certified", ""),
+        "platform": detail.get("platform", ""),
+        "file": path if path.startswith("/etc/") else "",
+        "service": SERVICES.get(detail.get("runtime", ""), ""),
+        "namespace": detail.get("namespace", ""),
+        "pod": detail.get("pod", ""),
+        "container": detail.get("container", ""),
+        # a kubelet names the namespace before it
+        "secret": detail.get("secret", "").partition(",")[0].rpartition("/")[2],
     }
     return {key: value for key, value in values.items() if value}
+
+
+def _parsed(image: str) -> Reference | None:
+    try:
+        return Reference.parse(image) if image else None
+    except InvalidReference:
+        return None
 
 
 def _asked(found: Classified) -> dict[str, str]:
@@ -227,9 +267,8 @@ def _asked(found: Classified) -> dict[str, str]:
 # --- JSON ----------
 
 
-def _message_as_json(found: Classified) -> dict[str, Any]:
+def _message_as_json(found: Classified, entry: catalogue.Entry) -> dict[str, Any]:
     fields = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
-    entry = catalogue.entry(found.cause)
     return {
         "message": {**fields, "detail": dict(found.detail)},
         "cause": _entry_as_json(entry, _values(found)),

@@ -413,6 +413,7 @@ _cause("node.not_ready", 4, r"node is not ready", r"nodenotready", r"kubelet sto
 # --- Wrappers of the runtimes ----------
 _rule("rpc", r"rpc error: ?code ?= ?([a-z0-9]{1,20}) ?desc ?=")
 _rule("top", r"failed to pull and unpack image {image}", name="containerd")
+_rule("top", r"initializing (?:image from )?source docker://{ref}", name="cri-o")
 _all(
     "top",
     "",
@@ -658,7 +659,12 @@ for _x509 in ("x509: ", ""):
     _cause(
         "tls.hostname_mismatch",
         4,
-        _x509 + r"certificate is valid for",
+        _x509 + r"certificate is valid for(?: ([a-z0-9*.-]{1,253}), not )?",
+        name="certified",
+    )
+    _cause(
+        "tls.hostname_mismatch",
+        4,
         _x509 + r"certificate is not valid for",
         _x509 + r"cannot validate certificate for",
         _x509 + r"certificate relies on legacy common name",
@@ -888,13 +894,15 @@ _cause(
     "image.platform_mismatch",
     5,
     r"no match for (?:current )?platform",
-    r"no matching manifest for",
+    r"no matching manifest for(?: ([a-z]{1,20}/[a-z0-9]{1,20}(?:/v\d)?))?",
     r"no manifest found for platform",
-    r"no image found in (?:manifest list|image index) for",
+    r"no image found in (?:manifest list|image index) for(?: architecture \"?([a-z0-9]{1,20})\"?, variant \"?([a-z0-9]{0,9})\"?,"
+    r" os \"?([a-z]{1,20}))?",
     r"image operating system \"?[a-z]{1,20}\"? cannot be used on this platform",
     r"operating system is not supported",
     r"a windows version [0-9.]{1,20}-based image is incompatible with",
     r"snapshotter {word} does not support platform",
+    name="platform",
 )
 _cause(
     "image.platform_mismatch",

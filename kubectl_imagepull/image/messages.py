@@ -30,7 +30,9 @@ class Classified:
     written in the text; host: host or host:port on which it happened, role: what that host is on the path
     (registry, mirror, token, blob, proxy, dns-server, node, pod); confidence: "sure" where the text leaves no
     choice; said: the decisive words, printable; detail: what else it names: address, resolver, status,
-    secret, url, proxied (the host behind the proxy), path.
+    secret, url, proxied (the host behind the proxy), path, certified (the one name that a certificate is for),
+    platform (the node's, as os/architecture), runtime (containerd, cri-o or docker, by its words), namespace, pod,
+    container.
     """
 
     cause: str
@@ -128,7 +130,9 @@ class _Reader:
         self.pulling = False  # something says that this is about a pull
         self.backing_off = False
         self.sandbox = False
-        self.by_containerd = False
+        self.runtime = ""
+        self.certified = ""
+        self.platform = ""
         self.heard = 0
         self.before: Layer | None = None
         self.seen = 0
@@ -199,13 +203,15 @@ class _Reader:
     def on_rpc(self, layer: Layer) -> None:
         self.begins_anew()
         self.chain.by_docker = layer.rule.words == "error response from daemon"
+        if self.chain.by_docker:
+            self.runtime = self.runtime or "docker"
 
     def on_top(self, layer: Layer) -> None:
         self.pulling = True
         self.begins_anew()
         self.chain.sandbox = False
-        if layer.rule.name == "containerd":
-            self.by_containerd = True
+        if layer.rule.name in ("containerd", "cri-o"):
+            self.runtime = self.runtime or layer.rule.name
         if any(layer.groups):
             self.saw_image(layer, 1)
             self.chain.source = next(g for g in layer.groups if g).replace("\n", "").rstrip(":")
@@ -339,6 +345,13 @@ class _Reader:
         elif rule.name == "instance" and layer.groups and layer.groups[0]:
             self.saw_image(layer._replace(groups=(layer.groups[0].rstrip(":"),)), 1)
             self.chain.source = self.chain.source or layer.groups[0].rstrip(":")
+        elif rule.name == "certified" and layer.groups[0] and self.text.startswith(", not ", layer.end - 6):
+            self.certified = layer.groups[0]
+        elif rule.name == "platform":
+            architecture, *more = (group or "" for group in layer.groups) if layer.groups else ("",)
+            variant, system = more if more else ("", "")
+            made_for = "/".join(filter(None, (system, architecture, variant)))
+            self.platform = made_for if "/" in made_for else ""
         self.name(rule.cause, rule.also, rule.weight, rule.sure, layer)
 
     def on_frame(self, layer: Layer) -> None:
@@ -669,6 +682,10 @@ class _Reader:
             "path": chain.path,
             "proxied": _host_of(chain.url) if best.cause == "net.proxy" else "",
             "secret": self.secrets,
+            "certified": self.certified,
+            "platform": self.platform,
+            "runtime": self.runtime,
+            **_pod_in(self.text),
         }
         standing = _SAYS_SOMETHING
         if best.cause == "not_a_pull_failure":
@@ -743,7 +760,14 @@ class _Reader:
         broken_off = any(c.stage or c.url or c.source for c in self.chains)
         if self.backing_off and not broken_off:
             return _Reading(
-                Classified("backoff.only", (), shown, confidence="sure", said="back-off"),
+                Classified(
+                    "backoff.only",
+                    (),
+                    shown,
+                    confidence="sure",
+                    said="back-off",
+                    detail=MappingProxyType(_pod_in(self.text)),
+                ),
                 _A_PULL,
                 1,
                 self.seen,
@@ -786,7 +810,7 @@ class _Reader:
             return host, "token"
         if chain.url:
             role = _role_of(chain.url, of_image)
-            if role == "mirror" and self.by_containerd and "ns=" not in chain.url:
+            if role == "mirror" and self.runtime == "containerd" and "ns=" not in chain.url:
                 # containerd says for whom it asks a mirror: another host without that is where the registry sent it.
                 role = "registry"
             elsewhere = not _same_registry(host, of_image) if of_image else False
@@ -826,6 +850,12 @@ _UNKNOWN_WORDS = Rule("unknown", "…")
 _AN_IMAGE_FIRST = re.compile(
     r"""[\s"'(]{0,9}([\w.-]{1,253}(?::\d{1,5})?(?:/[\w.-]{1,128}){1,9}"""
     r"""(?::[\w.-]{1,128}|@sha256:[0-9a-f]{64}))["']?: """
+)
+# The keys of the kubelet's log lines, and what `kubectl logs` says of a container that waits.
+_POD = re.compile(
+    r"""\bpods?="(?P<namespace>[a-z0-9-]{1,63})/(?P<pod>[a-z0-9.-]{1,253})"|"""
+    r"""\bcontainer "(?P<waiting>[a-z0-9-]{1,63})" in pod "(?P<of>[a-z0-9.-]{1,253})"|"""
+    r"""\bpull secret \S{1,300} for (?P<to>[a-z0-9-]{1,63})/(?P<its>[a-z0-9.-]{1,253}) """
 )
 _LIKE_AN_IMAGE = re.compile(r"[/:@]")
 # ": " and a word, and not the dots of a text that was cut.
@@ -1015,6 +1045,19 @@ _TOKEN_PATH = re.compile(
     r"/(?:token|jwt/auth|v2/auth|oauth2/(?:token|exchange)|service/token|auth)/?$|/oauth/token|/auth/realms/"
 )
 _HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
+
+
+def _pod_in(text: str) -> dict[str, str]:
+    """The pod of which a text speaks: namespace, pod and container, as far as it names them."""
+    found = _POD.search(text)
+    if found is None:
+        return {}
+    named = {
+        "namespace": found["namespace"] or found["to"],
+        "pod": found["pod"] or found["of"] or found["its"],
+        "container": found["waiting"],
+    }
+    return {key: value for key, value in named.items() if value}
 
 
 def _host_of(url: str) -> str:

@@ -30,6 +30,8 @@ _ADMISSION = (
 _STANDS_FOR = re.compile(r"[?&]ns=([A-Za-z0-9][A-Za-z0-9._:%-]{0,252})")
 """What containerd asks a mirror beside the path (core/remotes/docker/resolver.go, request.addNamespace)."""
 _DAMAGED = "invalid tar header"
+_LOST = re.compile(r"content digest|blob not found|content store|expected at |layer not known|parent snapshot")
+_IMPORTED = re.compile(r"\bimages? (?:import|load)\b|\bkind load\b|failed to load image|\bimage load\b")
 _NUMBERS = re.compile(r"cannot be mapped to a host ID|lchown .*: invalid argument|operation not permitted|too large")
 """Words of an unpacking that fails on what is in the layer: its numbers of users, its kinds of file."""
 
@@ -64,6 +66,12 @@ class Message:
     """An admission step of the API server refused."""
     damaged_archive: bool = False
     """A layer is no archive that can be read."""
+    content_lost: bool = False
+    """The node's store does not hold what it was told to hold."""
+    imported: bool = False
+    """It comes of loading an archive into the node's store."""
+    runtime: str = ""
+    """containerd, cri-o or docker, by its words; "" where they do not tell."""
     numbers_in_image: bool = False
     """A layer holds users, files or numbers that the node cannot make."""
 
@@ -134,6 +142,9 @@ def read(text: str) -> Message:
         hosts_toml="hosts.toml" in text,
         by_admission=any(words in text for words in _ADMISSION),
         damaged_archive=_DAMAGED in text,
+        content_lost=found.cause == "storage.other" and bool(_LOST.search(text)),
+        imported=bool(_IMPORTED.search(text)),
+        runtime=found.detail.get("runtime", ""),
         numbers_in_image=bool(_NUMBERS.search(text)),
     )
 

@@ -1,0 +1,59 @@
+"""Which fixes of the catalogue a message alone rules out, and which of their conditions it settles."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..catalogue import Entry, FixTemplate
+from .message import Message
+
+
+def _role(*roles: str) -> Callable[[Message], bool | None]:
+    return lambda message: message.role in roles if message.role else None
+
+
+def _not_role(*roles: str) -> Callable[[Message], bool | None]:
+    return lambda message: message.role not in roles if message.role else None
+
+
+def _runtime(name: str) -> Callable[[Message], bool | None]:
+    return lambda message: message.runtime == name if message.runtime else None
+
+
+TOLD: Mapping[str, Callable[[Message], bool | None]] = {
+    "damaged-archive": lambda message: message.damaged_archive,
+    "numbers-in-image": lambda message: message.numbers_in_image and not message.damaged_archive,
+    "not-in-image": lambda message: not message.in_the_image,
+    "content-lost": lambda message: message.content_lost and not message.imported,
+    "imported": lambda message: message.imported,
+    # a message that names none does not say that it is another file
+    "hosts-file": lambda message: message.hosts_toml or None,
+    "not-hosts-file": lambda message: False if message.hosts_toml else None,
+    "registry-host": _not_role("token", "blob"),
+    "token-host": _role("token"),
+    "blob-host": _role("blob"),
+    "not-blob": _not_role("blob"),
+    "mirror": _role("mirror"),
+    "not-mirror": _not_role("mirror"),
+    "address": lambda message: bool(message.address),
+    "no-address": lambda message: not message.address,
+    "ipv6-failed": lambda message: ":" in message.address if message.address else None,
+    "containerd": _runtime("containerd"),
+    "cri-o": _runtime("cri-o"),
+    "docker": _runtime("docker"),
+}
+"""Condition -> whether it holds by the message alone, None where that does not tell. What is seen elsewhere is not here."""
+
+
+def told_by(entry: Entry, message: Message) -> Entry:
+    """The entry for a reader of this message: without the fixes that it rules out, the others without what it settles."""
+    return dataclasses.replace(entry, fixes=tuple(filter(None, (_settled(fix, message) for fix in entry.fixes))))
+
+
+def _settled(fix: FixTemplate, message: Message) -> FixTemplate | None:
+    found: dict[str, Any] = {condition: TOLD[condition](message) for condition in fix.when if condition in TOLD}
+    if False in found.values():
+        return None
+    return dataclasses.replace(fix, when=tuple(condition for condition in fix.when if not found.get(condition)))
