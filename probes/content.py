@@ -162,18 +162,21 @@ def look(one: Attempt, head: Reply, auth: Dict[str, str], via: str) -> None:
         if not digest:
             return
     if document.kind != "manifest":
-        platforms(one, document, reply, via)
+        platforms(one, document, reply, via, nested=True)
         return
     _blobs(one, document, auth, via, single=not digest)
 
 
-def platforms(one: Attempt, document: Document, reply: Reply, via: str) -> None:
-    """What a manifest says by itself: the platforms of an index, or that it is no image. Nothing of a plain image."""
+def platforms(one: Attempt, document: Document, reply: Reply, via: str, nested: bool = False) -> None:
+    """What a manifest says by itself: the platforms of an index, or that it is no image. Nothing of a plain image.
+
+    nested: it stands in an index, where one more is too many. An empty index has no platform, and is an index all the same.
+    """
     listed = platforms_of(document)
     words = [_platform_word(entry) for entry in listed]
     said = "an index with " + (", ".join(w for w in words[:6] if w != "unknown/unknown") or "nothing in it")
     data: Dict[str, Any] = {"platforms": listed, "entries": len(document.entries)}
-    if document.kind == "index" and document.entries:
+    if document.kind == "index" and not nested:
         one.tell("platform", Observation("index", said, data, reply.ms), via)
     elif document.kind != "manifest":
         data = {"media_type": reply.headers.get("content-type", ""), "kind": document.kind}

@@ -76,11 +76,10 @@ class Api:
         """
         return self._json("PATCH", path, query, body, f"application/{kind}+json")
 
-    def delete(
-        self, path: str, body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None, **query: Any
-    ) -> dict[str, Any]:
-        """DELETE one object; body: DeleteOptions."""
-        return self._json("DELETE", path, query, body)
+    def delete(self, path: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """DELETE one object. options: DeleteOptions, dryRun among them: beside a body the server reads no option of the query
+        (kubernetes: apiserver pkg/endpoints/handlers/delete.go, DeleteResource), so a dry run asked for there would delete."""
+        return self._json("DELETE", path, {}, options)
 
     def pages(self, path: str, limit: int = 500, **query: Any) -> Iterator[dict[str, Any]]:
         """The items of a list, read page by page; a list that expires on the way is read to its end anyway."""

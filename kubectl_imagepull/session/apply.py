@@ -273,7 +273,7 @@ def preview(api: Api, case: Case, change: Change, steps: list[Step]) -> Preview:
         pod = _pod_to_delete(api, case, change)
         if isinstance(pod, str):
             raise Refused(pod)
-        answer = api.delete(path_of("Pod", case.target.namespace, change.pod), _only(pod), dryRun="All")
+        answer = api.delete(path_of("Pod", case.target.namespace, change.pod), {**_only(pod), "dryRun": ["All"]})
         about = answer.get("details") if answer.get("kind") == "Status" else answer.get("metadata")
         for key, value in (("name", change.pod), ("uid", uid_of(pod))):
             if isinstance(about, Mapping) and about.get(key) not in (None, "", value):

@@ -96,6 +96,12 @@ def runs(cluster: Cluster, namespace: str, name: str) -> bool:
     return cluster.get("-n", namespace, "deploy", name).get("status", {}).get("readyReplicas") == 1
 
 
+def uids(cluster: Cluster, namespace: str, name: str) -> set[str]:
+    """Of a Deployment's pods."""
+    pods = cluster.get("-n", namespace, "pods")["items"]
+    return {p["metadata"]["uid"] for p in pods if p["metadata"]["name"].startswith(f"{name}-")}
+
+
 class Watching:
     """`why --watch` beside the test."""
 
@@ -152,6 +158,10 @@ def fixed(cluster: Cluster, namespace: str, broken: None) -> Mapping[str, tuple[
     for one in watching.values():
         one.until_verdict()
     cluster.apply({**account(namespace, "late"), "imagePullSecrets": [{"name": "pull"}]})
+    # who says no keeps the pod: what was shown was a dry run for the API server too
+    pods = uids(cluster, namespace, "late")
+    assert "you did not say yes" in fix(cluster, namespace, "late", answer="n\n").stdout
+    assert uids(cluster, namespace, "late") == pods
     ran = together(
         partial(fix, cluster, namespace, name, *flags, answer=answer) for name, (flags, answer) in FIXED.items()
     )

@@ -46,6 +46,13 @@ class Row:
     policy: str = ""
     spec: dict[str, Any] = field(default_factory=dict)
 
+    def expected(self, node: str) -> tuple[str, str, str, str]:
+        """Cause, role and host of the subject, confidence."""
+        if self.alone and node == "node1":
+            # containerd 1.6 takes no hosts.toml that has a server and no host, and asks the registry itself
+            return "runtime.config_invalid", "node", "NODE", "confirmed"
+        return self.cause, self.role, self.host, self.confidence
+
     @property
     def registry(self) -> str:
         return self.image.partition("/")[0]
@@ -271,7 +278,8 @@ def looked(cluster: Cluster, namespace: str) -> Iterator[dict[str, dict[str, Any
 def from_the_node(cluster: Cluster, namespace: str, names: Sequence[str]) -> dict[str, Any]:
     """What `why` says of pods of one node; again where the node had too much to do to start the first rung's pod in time."""
     for _ in range(3):
-        code, document = cluster.why(*names, "-n", namespace, "--timeout", "120s", timeout=300)
+        words = ("-n", namespace, "--timeout", "120s", "--token-host", "auth-hub.lab.test")
+        code, document = cluster.why(*names, *words, timeout=300)
         assert code == 1
         jsonschema.validate(document, schema())
         probes = [item["probe"] for item in document["items"] if item["probe"]["rung"] != "api-only"]
@@ -322,9 +330,10 @@ def test_verdict(cluster: Cluster, looked: dict[str, dict[str, Any]], row: Row, 
     name = name_of(row, node)
     found = looked[name]
     verdict = found["verdict"]
-    host = {"POD": name, "NODE": node, "DNS": cluster.address_of_resolver()}.get(row.host, row.host)
+    cause, role, host, confidence = row.expected(node)
+    host = {"POD": name, "NODE": node, "DNS": cluster.address_of_resolver()}.get(host, host)
     said = (verdict["cause"], verdict["subject"]["role"], verdict["subject"]["host"], verdict["confidence"])
-    assert said == (row.cause, row.role, host, row.confidence), json.dumps(found, indent=1)
+    assert said == (cause, role, host, confidence), json.dumps(found, indent=1)
     if row.beside:
         assert row.beside in {f["cause"] for f in found["findings"]}, json.dumps(found, indent=1)
 

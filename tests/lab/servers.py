@@ -103,6 +103,11 @@ class Handler(BaseHTTPRequestHandler):
             return ("", "")
         return (user, password)
 
+    def form(self) -> dict[str, str]:
+        """The fields of a form in the body; of one that is there several times, all with blanks between."""
+        body = self.rfile.read(min(int(self.headers.get("Content-Length", "0")), 65536))
+        return {name: " ".join(values) for name, values in urllib.parse.parse_qs(body.decode()).items()}
+
     def log_message(self, format: str, *args: object) -> None:
         # Never a header, and no query values: passwords and tokens do not belong into logs.
         words = getattr(self, "requestline", "").partition("?")[0]
@@ -125,19 +130,18 @@ class TokenHandler(Handler):
         self._token(credentials[0] if credentials else "", query.get("service", [""])[0], scopes)
 
     def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length", "0"))
-        form = urllib.parse.parse_qs(self.rfile.read(min(length, 65536)).decode())
+        form = self.form()
         if urllib.parse.urlsplit(self.path).path != "/token":
             self.error(404, "NOT_FOUND", "no such path")
             return
-        if form.get("grant_type") != ["password"]:
+        if form.get("grant_type") != "password":
             self.answer(400, {"error": "unsupported_grant_type"})
             return
-        user = form.get("username", [""])[0]
-        if (user, form.get("password", [""])[0]) != (self.config["user"], self.config["password"]):
+        user = form.get("username", "")
+        if (user, form.get("password", "")) != (self.config["user"], self.config["password"]):
             self.error(401, "UNAUTHORIZED", "incorrect username or password")
             return
-        self._token(user, form.get("service", [""])[0], " ".join(form.get("scope", [])).split())
+        self._token(user, form.get("service", ""), form.get("scope", "").split())
 
     def _token(self, user: str, service: str, scopes: list[str]) -> None:
         access = []
@@ -192,7 +196,7 @@ class HubHandler(Handler):
     def do_GET(self) -> None:
         path = urllib.parse.urlsplit(self.path).path
         if self.headers.get("Host", "").partition(":")[0] == self.config["token_host"]:
-            self._token(path)
+            self._token(path, self.basic())
         elif not self._authorised():
             scope = self._scope(path)
             challenge = (
@@ -204,10 +208,15 @@ class HubHandler(Handler):
         else:
             self._content(path)
 
-    def _token(self, path: str) -> None:
+    def do_POST(self) -> None:
+        """In OAuth2 form, as containerd asks first where it has credentials."""
+        form = self.form()
+        self._token(urllib.parse.urlsplit(self.path).path, (form.get("username", ""), form.get("password", "")))
+
+    def _token(self, path: str, credentials: tuple[str, str] | None) -> None:
         if path != "/token":
             self.error(404, "NOT_FOUND", "no such path")
-        elif self.basic() not in (None, (self.config["user"], self.config["password"])):
+        elif credentials not in (None, (self.config["user"], self.config["password"])):
             self.answer(401, {"details": "incorrect username or password"})
         else:
             token = secrets.token_urlsafe(24)

@@ -35,9 +35,10 @@ class TestPlatform:
             (["linux/arm64"], AMD64, "error"),
             (["linux/arm64", "linux/s390x", "unknown/unknown"], AMD64, "error"),
             (["windows/amd64"], AMD64, "error"),
+            ([], AMD64, "error"),
             (["linux/amd64"], NodeFacts("n", os="linux", arch="riscv64", runtime="cri-o://1.34.0"), "error"),
         ],
-        ids=["one", "several", "windows", "crio"],
+        ids=["one", "several", "windows", "none", "crio"],
     )
     def test_index_without(
         self, walker: Walker, good: ssl.SSLContext, images: list[str], node: NodeFacts, level: str

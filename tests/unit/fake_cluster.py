@@ -56,6 +56,10 @@ class Asked:
 
     @property
     def changes(self) -> bool:
+        # a DELETE with a body has its options there, and those in the query count for nothing (apiserver:
+        # pkg/endpoints/handlers/delete.go, DeleteResource)
+        if self.method == "DELETE" and self.body:
+            return self.body.get("dryRun") != ["All"]
         return self.method != "GET" and self.query.get("dryRun") != "All"
 
 

@@ -194,7 +194,7 @@ def test_an_answer_that_is_no_success(code: int) -> None:
             lambda: api.get("/api/v1/namespaces/d/pods/x"),
             lambda: list(api.pages("/api/v1/pods")),
             lambda: list(api.lines("/api/v1/namespaces/d/pods/x/log", 2.0)) if code != 204 else api.get("/x"),
-            lambda: api.delete("/api/v1/namespaces/d/pods/x"),
+            lambda: api.delete("/api/v1/namespaces/d/pods/x", {}),
         ):
             with pytest.raises(Unreachable) as error:
                 ask()
