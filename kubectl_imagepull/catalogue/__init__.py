@@ -78,7 +78,9 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         # those that the image has, and the node's
         "platforms": "<platforms>",
         # the runtime's unit
-        "service": "containerd",
+        "service": "<unit>",
+        # the host as OpenShift writes it for a key: its port behind two dots
+        "ca_key": "<host>",
     }
 )
 """The names that may stand in braces, and what is shown for one that is not known."""
@@ -90,12 +92,13 @@ _PLATFORM = r"[a-z0-9][a-z0-9/._-]*"
 _FILE = re.compile(r"/[A-Za-z0-9._/@:+-]+")
 SHAPES: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
-        **dict.fromkeys(("host", "registry", "domain", "endpoint", "certified", "ip"), _HOST),
+        **dict.fromkeys(("host", "registry", "domain", "endpoint", "certified", "ip", "ca_key"), _HOST),
         **dict.fromkeys(("path", "repository", "short", "normalised"), _REPOSITORY),
         **dict.fromkeys(("file", "proxy_file"), _FILE),
         "port": re.compile(r"[0-9]{1,5}"),
         "realm": re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9._~:/?=&%+@,-]*"),
-        **dict.fromkeys(("architecture", "owner_kind", "service"), re.compile(r"[a-z0-9][a-z0-9-]*")),
+        **dict.fromkeys(("architecture", "owner_kind"), re.compile(r"[a-z0-9][a-z0-9-]*")),
+        "service": re.compile(r"[a-z0-9][a-z0-9.-]*"),
         "platform": re.compile(_PLATFORM),
         # its first may be left to fill in
         "platforms": re.compile(rf"(<platforms>|{_PLATFORM})(,{_PLATFORM})*"),
@@ -153,12 +156,43 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "containerd": "",
         "containerd-1": "",
         "containerd-2.1": "",
+        "containerd-2.2": "",
+        "has-shell": "",
+        "no-shell": "",
         "cri-o": "",
         "docker": "",
     }
 )
 """What a fix may be tied to, and how that is said where it is not known whether it holds; `verdict.fixes` says when each
 does."""
+TOPICS: Mapping[str, str] = MappingProxyType(
+    {
+        "trust": "Trust an authority",
+        "plain-http": "Pull over plain HTTP",
+        "client-certificate": "Show a client certificate",
+        "mirror": "Change a mirror",
+        "cache": "Pull through a cache",
+        "proxy": "Change the runtime's proxy",
+        "way-out": "Open the way out",
+        "credentials": "Let the node's own identity pull",
+        "alias": "Complete a short name",
+        "unblock": "Allow a blocked registry",
+        "signature": "Read the signature policy",
+        "progress": "Raise the limit without progress",
+        "read": "Read the configuration",
+        "log": "Read the runtime's log",
+        "restart": "Restart the runtime",
+        "resolver": "Look at the resolvers",
+        "routes": "Look at the routes",
+        "clock": "Look at the clock",
+        "prune": "Free space",
+        "remove": "Remove an image from the node's store",
+        "load": "Load an image that was built here",
+        "sandbox": "Bring the sandbox image back",
+        "shell": "Get a shell on a node",
+    }
+)
+"""What platforms have ways of their own for (platforms.yaml) -> the head of its part of a platform's page."""
 ACTORS = frozenset({"you", "cluster", "network", "registry", "nobody"})
 """Who can fix it; an entry may name two, joined by "or"."""
 
@@ -181,6 +215,9 @@ class FixTemplate:
     """Who does it, "" for whom the verdict names."""
     when: tuple[str, ...] = ()
     """Conditions of WHEN, all of which have to hold."""
+    topic: str = ""
+    """The platform's ways of this topic stand in its place where the platform is known and has some; "" where it is the same
+    everywhere."""
 
     @property
     def condition(self) -> str:
@@ -314,14 +351,17 @@ def _conditions(value: Any, at: str) -> tuple[str, ...]:
 
 def parse_fix(way: Any, at: str, more: frozenset[str] = frozenset()) -> FixTemplate:
     """A fix from its YAML value. at: where it stands; more: fields beside FIELDS. Raises CatalogueError."""
-    _keys(way, {"text", "actions", "applicability"}, at, {"actor", "when"})
+    _keys(way, {"text", "actions", "applicability"}, at, {"actor", "when", "topic"})
+    if way.get("topic", "") not in {"", *TOPICS}:
+        raise CatalogueError(f"{at}: {way['topic']!r} is no topic")
     if way["applicability"] not in get_args(Applicability):
         raise CatalogueError(f"{at}: applicability {way['applicability']!r}")
     actions = tuple(_action(one, f"{at}: action", more) for one in _list(way["actions"], at))
     actor = _text(way.get("actor", ""), f"{at}: actor")
     when = _conditions(way.get("when", []), at)
     text = _template(way["text"], f"{at}: text", more)
-    return FixTemplate(text, actions, way["applicability"], _actor(actor, at) if actor else "", when)
+    who = _actor(actor, at) if actor else ""
+    return FixTemplate(text, actions, way["applicability"], who, when, way.get("topic", ""))
 
 
 def _action(value: Any, at: str, more: frozenset[str]) -> Action:

@@ -94,14 +94,10 @@ RUNS: Mapping[str, tuple[str, ...]] = {
         " {{{{username: $user, password: $token}}}} | tojson | @base64)' | kubectl replace -f -",
     ),
     "probe-node": ("kubectl imagepull probe-node {{node}} --registry {0}",),
-    # the first two on the machine that has built it, the last on the node
-    "load-image": (
-        "kind load docker-image {0}",
-        "minikube image load {0}",
-        "ctr -n k8s.io images import <file>.tar",
-    ),
 }
 """Actions that are the same commands for every owner, with the place of their parameter."""
+ON_NODE = frozenset({"node-command", "node-config"})
+"""Actions that run on the node; the others run where kubectl does."""
 
 
 def parse_action(value: Any) -> Action:
@@ -127,17 +123,19 @@ def parse_action(value: Any) -> Action:
 
 
 def _node_config(parameter: Mapping[str, Any]) -> Run:
-    """A file on the node with this text. reload: the unit that reads it again, where it does not by itself."""
+    """A file on the node with this text. reload: the unit that reads it again, where it does not by itself; keep: a file that is
+    there already stays as it is."""
     file, content, unit = parameter.get("file"), parameter.get("text"), parameter.get("reload", "")
-    if set(parameter) - {"file", "text", "reload"} or not all(isinstance(t, str) for t in (file, content, unit)):
-        raise ValueError("node-config: takes file, text and reload")
+    keep = parameter.get("keep", False)
+    texts = all(isinstance(t, str) for t in (file, content, unit))
+    if set(parameter) - {"file", "text", "reload", "keep"} or not texts or not isinstance(keep, bool):
+        raise ValueError("node-config: takes file, text, reload and keep")
     # to printf `%` and backslashes mean something
     escaped = str(content).replace("\\", "\\\\").replace("%", "%%").replace("\n", "\\n")
     if "'" in escaped:
         raise ValueError("node-config: ' in a text")
-    return Run(
-        "node-config", (parse(f"printf '{escaped}' > {file}" + (f" && systemctl reload {unit}" if unit else "")),)
-    )
+    write = f"test -e {file} || " * keep + f"printf '{escaped}' > {file}"
+    return Run("node-config", (parse(write + (f" && systemctl reload {unit}" if unit else "")),))
 
 
 _BARE: Mapping[str, Callable[[], Action]] = {"restart": Restart, "recreate-pod": RecreatePod, "wait": Wait}

@@ -1,16 +1,19 @@
-"""Writes docs/causes/ from the catalogue: python -m kubectl_imagepull.catalogue.docs DIRECTORY [--check]."""
+"""Writes docs/causes/ and docs/platforms/ from the catalogue, by the directory's name:
+python -m kubectl_imagepull.catalogue.docs DIRECTORY [--check]."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from . import Entry, fill, load
-from .view import fixes_of
+from . import TOPICS, Entry, fill, load, platforms
+from .platforms import Platform
+from .view import FixView, fixes_of, ways_of
 
 NOTE = "<!-- Written by `python -m kubectl_imagepull.catalogue.docs` from kubectl_imagepull/catalogue/causes -->"
+OF_PLATFORMS = NOTE.replace("causes", "platforms.yaml")
 
 
 def pages() -> dict[str, str]:
@@ -42,19 +45,56 @@ def _lines(entry: Entry) -> Iterator[str]:
         yield ""
     if entry.fixes:
         yield from ("## What to do", "")
-    for number, fix in enumerate(fixes_of(entry), 1):
-        who = fix.actor if fix.actor != entry.actor else ""
-        notes = ", ".join(filter(None, (who, fix.condition, fix.applicability)))
-        yield from (f"{number}. {_cell(fix.title)} ({notes})", "")
-        if fix.commands:
-            yield from ("   ```sh", *(f"   {command}" for command in fix.commands), "   ```", "")
+    yield from _fix_lines(fixes_of(entry), entry.actor)
     if entry.prevention:
         yield from ("## So that it does not come back", "", entry.prevention, "")
+
+
+def _fix_lines(fixes: Sequence[FixView], usual: str) -> Iterator[str]:
+    """Numbered fixes. usual: who acts where nothing is said of it."""
+    for number, fix in enumerate(fixes, 1):
+        who = fix.actor if fix.actor != usual else ""
+        notes = ", ".join(filter(None, (who, fix.condition, fix.applicability)))
+        title = f"{_cell(fix.title)} " if fix.title else ""
+        yield from (f"{number}. {title}({notes})", "")
+        if fix.commands:
+            yield from ("   ```sh", *(f"   {command}" for command in fix.commands), "   ```", "")
+
+
+def platform_pages() -> dict[str, str]:
+    """File name -> text: a page for each platform, and README.md that lists them."""
+    every = list(platforms.load().values())
+    rows = [f"| [{p.id}]({p.id}.md) | {p.title} | {_cell(p.details.probe)} |" for p in every]
+    head = [
+        "# Platforms",
+        "",
+        OF_PLATFORMS,
+        "",
+        "| platform | what it is | what a probe sees of its files |",
+        "|---|---|---|",
+    ]
+    index = "\n".join([*head, *rows, ""])
+    return {"README.md": index, **{f"{p.id}.md": "\n".join(_platform_lines(p)) + "\n" for p in every}}
+
+
+def _platform_lines(platform: Platform) -> Iterator[str]:
+    details = platform.details
+    yield from (f"# {platform.id}", "", OF_PLATFORMS, "", f"**{platform.title}**", "")
+    facts = platforms.facts_of(platform)
+    yield from (*(f"- {name}: {_cell(fact)}" for name, fact in facts.items()), "")
+    for topic in details.fixes:
+        yield from (f"## {TOPICS[topic]}", "")
+        yield from _fix_lines(ways_of(platform, topic), "cluster")
+    yield from ("## Sources", "", *(f"- {one.url} ({one.date})" for one in details.sources), "")
 
 
 def _cell(text: str) -> str:
     # <name> would be taken for HTML
     return text.replace("<", "&lt;").replace("|", "\\|")
+
+
+BOOKS: Mapping[str, Callable[[], dict[str, str]]] = {"causes": pages, "platforms": platform_pages}
+"""Name of a directory of docs/ -> its pages."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,7 +103,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is out of date")
     args = parser.parse_args(argv)
-    wanted = pages()
+    if args.directory.name not in BOOKS:
+        parser.error(f"{args.directory}: the directory is named {' or '.join(BOOKS)}")
+    wanted = BOOKS[args.directory.name]()
     there = {path.name: path.read_text(encoding="utf-8") for path in args.directory.glob("*.md")}
     stale = sorted(name for name in {*wanted, *there} if wanted.get(name) != there.get(name))
     if args.check:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from ..command import Unfit
 from ..model import Applicability
 from . import Entry, FixTemplate, fill, fitting, stand_ins
+from .platforms import Platform, load
 from .render import ANY, Place, lines
 
 
@@ -27,18 +28,60 @@ class FixView:
     """When it is a way, "" where the title says it."""
 
 
-def fixes_of(entry: Entry, values: Mapping[str, str] | None = None) -> tuple[FixView, ...]:
-    """The fixes of a cause in their order. values: what is known of the fields, from a message that may come from anywhere."""
-    return tuple(_view(entry, template, values or {}) for template in entry.fixes)
+PLAIN = "kubeadm"
+"""The platform whose ways are shown beside the general one where none is known: what is made by hand is like it."""
 
 
-def _view(entry: Entry, template: FixTemplate, values: Mapping[str, str]) -> FixView:
+Settle = Callable[[FixTemplate], FixTemplate | None]
+"""What is known of a fix's conditions: the fix without those that hold, None where one does not."""
+
+
+def fixes_of(
+    entry: Entry,
+    values: Mapping[str, str] | None = None,
+    platform: Platform | None = None,
+    settle: Settle = lambda fix: fix,
+) -> tuple[FixView, ...]:
+    """The fixes of a cause in their order. values: what is known of the fields, from a message that may come from anywhere;
+    platform: where it happened, None where that is not known."""
+    return tuple(_views(entry, values or {}, platform, settle))
+
+
+def ways_of(platform: Platform, topic: str) -> tuple[FixView, ...]:
+    """A platform's ways of a topic."""
+    return tuple(_view(way, way.actor, {}, way.condition) for way in platform.ways(topic))
+
+
+def _views(entry: Entry, values: Mapping[str, str], platform: Platform | None, settle: Settle) -> Iterator[FixView]:
+    for template in filter(None, map(settle, entry.fixes)):
+        general = _view(template, entry.actor, values, template.condition)
+        if not template.topic:
+            yield general
+            continue
+        # what none is known of may be like what is made by hand
+        ways = (platform or load()[PLAIN]).ways(template.topic)
+        if platform is None:
+            yield replace(general, commands=(*general.commands, "kubectl imagepull explain <platform>"))
+        elif not ways:
+            yield general
+        for way in filter(None, map(settle, ways)):
+            on = "" if platform is not None else f"on a plain node{_runtime(way)}"
+            condition = ", ".join(filter(None, (template.condition, on, way.condition)))
+            actor = template.actor or entry.actor
+            yield _view(replace(way, text=way.text or template.text), actor, values, condition)
+
+
+def _runtime(way: FixTemplate) -> str:
+    """The runtime that a way is tied to, to be said of it."""
+    names = {"containerd": "containerd", "cri-o": "CRI-O", "docker": "Docker"}
+    return "".join(f" with {names[one]}" for one in way.when if one in names)
+
+
+def _view(template: FixTemplate, actor: str, values: Mapping[str, str], condition: str) -> FixView:
     unfilled = stand_ins()
     known = {name: value for name, value in fitting(values).items() if name in values}
     try:
         commands = lines(template.actions, Place(ANY, {**unfilled, **known}))
     except Unfit:
         commands = lines(template.actions, Place(ANY, unfilled))
-    return FixView(
-        fill(template.text, values), commands, template.applicability, template.actor or entry.actor, template.condition
-    )
+    return FixView(fill(template.text, values), commands, template.applicability, template.actor or actor, condition)

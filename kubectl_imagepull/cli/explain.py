@@ -1,4 +1,4 @@
-"""Say what a cause, a waiting reason or a message about a failed pull means.
+"""Say what a cause, a waiting reason, a platform or a message about a failed pull means.
 
 What else it could be, what would prove it, and what to do. Asks no cluster.
 """
@@ -10,13 +10,14 @@ import dataclasses
 import difflib
 import json
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from .. import catalogue
-from ..catalogue import reasons
+from ..catalogue import platforms, reasons
+from ..catalogue.platforms import Platform, platform_in
 from ..catalogue.reasons import Reason
-from ..catalogue.view import fixes_of
+from ..catalogue.view import PLAIN, FixView, fixes_of, ways_of
 from ..image.messages import Classified, classify
 from ..image.reference import InvalidReference, Reference
 from ..image.registries import kind_of
@@ -24,8 +25,8 @@ from ..image.wording import as_text
 from ..redaction import hide
 from ..text import printable
 from ..verdict.message import read
-from ..verdict.names import DOCKER_HUB_KEY, SERVICES
-from ..verdict.told import told_by
+from ..verdict.names import DOCKER_HUB_KEY
+from ..verdict.told import settled
 
 API_VERSION = "imagepull.dev/v1alpha1"
 WIDTH = 80
@@ -36,8 +37,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        metavar="CAUSE|REASON|-",
-        help="a cause (net.refused), a waiting reason (ErrImagePull), or - for a message on standard input",
+        metavar="CAUSE|REASON|PLATFORM|-",
+        help="a cause (net.refused), a waiting reason (ErrImagePull), a platform (k3s), or - for a message on standard input",
     )
     parser.add_argument("--message", metavar="TEXT", help="a message of the kubelet or of a runtime, as it was found")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="output format")
@@ -48,7 +49,8 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
     what: str | None = args.what
     if (what is None) == (args.message is None):
         return _trouble(
-            err, "say one thing to explain: a cause, a waiting reason, --message TEXT, or - (standard input)"
+            err,
+            "say one thing to explain: a cause, a waiting reason, a platform, --message TEXT, or - (standard input)",
         )
     if what is None or what == "-" or " " in what.strip():
         text: object = args.message if what is None else _everything(stdin) if what == "-" else what
@@ -56,8 +58,9 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
             return _trouble(err, "nothing on standard input" if what == "-" else "the message is empty")
         shown = hide(as_text(text))
         found = classify(shown)
-        entry = told_by(catalogue.entry(found.cause), read(shown))
-        _write(out, args.output, _of_message(found, entry), _message_as_json(found, entry))
+        entry, values, message = catalogue.entry(found.cause), _values(found), read(shown)
+        fixes = fixes_of(entry, values, platform_in(shown), lambda fix: settled(fix, message))
+        _write(out, args.output, _of_message(found, entry, fixes), _message_as_json(found, entry, fixes))
         return 0
     name = what.strip()
     if name.lower() in reasons.load():
@@ -69,11 +72,16 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
             {"reason": {"name": reason.name, "says": reason.says, "see": reason.see}},
         )
         return 0
+    platform = platforms.load().get(name.lower())
+    if platform is not None:
+        _write(out, args.output, _of_platform(platform), {"platform": _platform_as_json(platform)})
+        return 0
     try:
         entry = catalogue.entry(name.lower())
     except KeyError:
         return _trouble(err, _unknown(name))
-    _write(out, args.output, _of_entry(entry, {}, ()), {"cause": _entry_as_json(entry, {})})
+    fixes = fixes_of(entry)
+    _write(out, args.output, _of_entry(entry, {}, (), fixes), {"cause": _entry_as_json(entry, {}, fixes)})
     return 0
 
 
@@ -89,16 +97,17 @@ def _trouble(err: TextIO, what: str) -> int:
 
 
 def _unknown(name: str) -> str:
-    names = [*catalogue.load(), *(reason.name for reason in reasons.load().values())]
+    names = [*catalogue.load(), *(reason.name for reason in reasons.load().values()), *platforms.load()]
     by_lower = {one.lower(): one for one in names}
     close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
     # a group, or the part after the dot
     close += [one for one in by_lower if one not in close and name.lower() in one.split(".")][: 3 - len(close)]
     shown = printable(name, 80)
+    none = f'no cause, waiting reason, platform or registry "{shown}"'
     if not close:
         groups = sorted({one.partition(".")[0] for one in catalogue.load()})
-        return f'no cause or waiting reason "{shown}"; causes begin with {", ".join(groups)}'
-    return f'no cause or waiting reason "{shown}"; did you mean {" or ".join(by_lower[one] for one in close)}?'
+        return f"{none}; causes begin with {', '.join(groups)}"
+    return f"{none}; did you mean {' or '.join(by_lower[one] for one in close)}?"
 
 
 def _write(out: TextIO, form: str, lines: Iterable[str], said: Mapping[str, Any]) -> None:
@@ -123,7 +132,17 @@ def _of_reason(reason: Reason) -> Iterator[str]:
         yield from _hanging(cause, catalogue.fill(catalogue.entry(cause).title), 2, 26)
 
 
-def _of_message(found: Classified, entry: catalogue.Entry) -> Iterator[str]:
+def _of_platform(platform: Platform) -> Iterator[str]:
+    yield f"{platform.id}: {platform.title}"
+    for name, fact in platforms.facts_of(platform).items():
+        yield from _hanging(name, fact, 2, 20)
+    for topic in platform.details.fixes:
+        yield from ("", catalogue.TOPICS[topic])
+        yield from _of_fixes(ways_of(platform, topic), "cluster")
+    yield from ("", "Sources", *(f"  {one.url} ({one.date})" for one in platform.details.sources))
+
+
+def _of_message(found: Classified, entry: catalogue.Entry, fixes: Sequence[FixView]) -> Iterator[str]:
     values = _values(found)
     facts = {
         "because": f'the text says "{found.said}"' if found.said else "",
@@ -137,13 +156,14 @@ def _of_message(found: Classified, entry: catalogue.Entry) -> Iterator[str]:
     }
     if found.cause == "not_a_pull_failure" and not found.said:
         facts = {"because": "nothing in the text speaks of a failed image pull"}
-    yield from _of_entry(entry, values, found.also, facts, {**values, **_asked(found)})
+    yield from _of_entry(entry, values, found.also, fixes, facts, {**values, **_asked(found)})
 
 
 def _of_entry(
     entry: catalogue.Entry,
     values: Mapping[str, str],
     also: tuple[str, ...],
+    fixes: Sequence[FixView],
     facts: Mapping[str, str] | None = None,
     for_title: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
@@ -171,19 +191,24 @@ def _of_entry(
         yield from ("", "What would prove it")
         for one in entry.confirmed_by:
             yield from _hanging("-", one, 2, 1)
-    if entry.fixes:
+    if fixes:
         yield from ("", "What to do")
-    for number, fix in enumerate(fixes_of(entry, values), 1):
-        who = fix.actor if fix.actor != entry.actor else ""
+    yield from _of_fixes(fixes, entry.actor)
+    if entry.prevention:
+        yield from ("", "So that it does not come back")
+        yield from _wrapped(entry.prevention, 2)
+
+
+def _of_fixes(fixes: Sequence[FixView], usual: str) -> Iterator[str]:
+    """Numbered fixes. usual: who acts where nothing is said of it."""
+    for number, fix in enumerate(fixes, 1):
+        who = fix.actor if fix.actor != usual else ""
         notes = [who, fix.condition, "" if fix.applicability == "safe" else fix.applicability]
         note = f" ({', '.join(filter(None, notes))})" if any(notes) else ""
         yield from _hanging(f"{number}.", fix.title + note, 2, 3)
         for command in fix.commands:
             # never wrapped: it is there to be copied
             yield f"       {command}"
-    if entry.prevention:
-        yield from ("", "So that it does not come back")
-        yield from _wrapped(entry.prevention, 2)
 
 
 def _wrapped(text: str, indent: int, hang: int | None = None) -> list[str]:
@@ -239,7 +264,7 @@ def _values(found: Classified) -> dict[str, str]:
         "certified": detail.get("certified", ""),
         "platform": detail.get("platform", ""),
         "file": path if path.startswith("/etc/") else "",
-        "service": SERVICES.get(detail.get("runtime", ""), ""),
+        "service": platforms.load()[PLAIN].units.get(detail.get("runtime", ""), ""),
         "namespace": detail.get("namespace", ""),
         "pod": detail.get("pod", ""),
         "container": detail.get("container", ""),
@@ -267,15 +292,15 @@ def _asked(found: Classified) -> dict[str, str]:
 # --- JSON ----------
 
 
-def _message_as_json(found: Classified, entry: catalogue.Entry) -> dict[str, Any]:
+def _message_as_json(found: Classified, entry: catalogue.Entry, fixes: Sequence[FixView]) -> dict[str, Any]:
     fields = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
     return {
         "message": {**fields, "detail": dict(found.detail)},
-        "cause": _entry_as_json(entry, _values(found)),
+        "cause": _entry_as_json(entry, _values(found), fixes),
     }
 
 
-def _entry_as_json(entry: catalogue.Entry, values: Mapping[str, str]) -> dict[str, Any]:
+def _entry_as_json(entry: catalogue.Entry, values: Mapping[str, str], fixes: Sequence[FixView]) -> dict[str, Any]:
     return {
         "id": entry.id,
         "title": catalogue.fill(entry.title, values),
@@ -284,15 +309,35 @@ def _entry_as_json(entry: catalogue.Entry, values: Mapping[str, str]) -> dict[st
         "means": entry.means,
         "confirmedBy": entry.confirmed_by,
         "confusedWith": dict(entry.confused_with),
-        "fixes": [
-            {
-                "title": fix.title,
-                "commands": list(fix.commands),
-                "applicability": fix.applicability,
-                "actor": fix.actor,
-                "condition": fix.condition,
-            }
-            for fix in fixes_of(entry, values)
-        ],
+        "fixes": _fixes_as_json(fixes),
         "prevention": entry.prevention,
     }
+
+
+def _platform_as_json(platform: Platform) -> dict[str, Any]:
+    details = platform.details
+    return {
+        "id": platform.id,
+        "title": platform.title,
+        "facts": platforms.facts_of(platform),
+        "files": list(details.files),
+        "rungs": list(platform.rungs),
+        "topics": [
+            {"topic": topic, "title": catalogue.TOPICS[topic], "fixes": _fixes_as_json(ways_of(platform, topic))}
+            for topic in details.fixes
+        ],
+        "sources": [dataclasses.asdict(one) for one in details.sources],
+    }
+
+
+def _fixes_as_json(fixes: Sequence[FixView]) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": fix.title,
+            "commands": list(fix.commands),
+            "applicability": fix.applicability,
+            "actor": fix.actor,
+            "condition": fix.condition,
+        }
+        for fix in fixes
+    ]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..catalogue.platforms import annotation_keys, label_keys
 from ..errors import ApiError, KubeError
 from ..image.containers import containers_of
 from ..model import NodeFacts, NodeImages, ReadError, RunningImage
@@ -87,7 +88,20 @@ def _node_facts(node: Mapping[str, Any]) -> NodeFacts:
         disk_pressure=(conditions.get("DiskPressure") or {}).get("status") == "True",
         unschedulable=bool((node.get("spec") or {}).get("unschedulable")),
         lists_all=0 < len(status.get("images") or []) < MOST_IMAGES,
+        provider_id=str((node.get("spec") or {}).get("providerID") or "")[:LONGEST_MARK],
+        labels=tuple(f"{key}={value}"[:LONGEST_MARK] for key, value in _kept(node, "labels", label_keys())),
+        annotations=tuple(key for key, _ in _kept(node, "annotations", annotation_keys())),
     )
+
+
+LONGEST_MARK = 300
+"""Characters of what recognises a platform."""
+
+
+def _kept(node: Mapping[str, Any], part: str, keys: Iterable[str]) -> list[tuple[str, str]]:
+    """The labels or annotations with one of these keys, in a fixed order."""
+    there = (node.get("metadata") or {}).get(part) or {}
+    return [(key, str(there[key])) for key in sorted(keys) if key in there]
 
 
 MOST_IMAGES = 50

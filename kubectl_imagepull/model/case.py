@@ -102,6 +102,12 @@ class NodeFacts:
     """It is cordoned."""
     lists_all: bool = False
     """It lists fewer images than it would leave any out for, so what is not listed is not there."""
+    provider_id: str = ""
+    """spec.providerID: who runs the machine, e.g. aws:///eu-west-1a/i-0abc; "" where nobody says so."""
+    labels: tuple[str, ...] = ()
+    """Those labels that recognise a platform, each as key=value."""
+    annotations: tuple[str, ...] = ()
+    """The keys of those annotations that recognise a platform."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from ..image.registries import kind_of
 from ..model import Case, Connect, Finding, Http, Platform, PullSecret, RuntimeConfig, Tls
 from .evidence import grounds
 from .message import message_of
+from .platforms import platform_of
 
 RESOURCES = {
     "Deployment": "deployment",
@@ -21,8 +22,6 @@ RESOURCES = {
 }
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 """The key under which the kubelet looks for Docker Hub (kubernetes: pkg/credentialprovider/keyring.go)."""
-SERVICES = {"containerd": "containerd", "cri-o": "crio", "docker": "docker"}
-"""Runtime, as the node names it, -> its unit."""
 
 
 def values(case: Case, finding: Finding) -> dict[str, str]:
@@ -79,9 +78,16 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
         "short": target.image.partition("@")[0].removesuffix(f":{asked}"),
         "realm": _realm(case, host),
         "certified": _certified(case, finding),
-        "service": SERVICES.get(runtime_of(case)[0], ""),
+        "service": _unit(case),
+        "ca_key": host.replace(":", ".."),
     }
     return {k: v for k, v in names.items() if v}
+
+
+def _unit(case: Case) -> str:
+    """The systemd unit of the node's runtime, "" where that is the platform's secret or the platform is not known."""
+    platform = platform_of(case)
+    return platform.units.get(runtime_of(case)[0], "") if platform is not None else ""
 
 
 def proxy_file(case: Case) -> str:

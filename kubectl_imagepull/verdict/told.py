@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..catalogue import Entry, FixTemplate
+from ..catalogue import FixTemplate
 from .message import Message
 
 
@@ -47,12 +47,8 @@ TOLD: Mapping[str, Callable[[Message], bool | None]] = {
 """Condition -> whether it holds by the message alone, None where that does not tell. What is seen elsewhere is not here."""
 
 
-def told_by(entry: Entry, message: Message) -> Entry:
-    """The entry for a reader of this message: without the fixes that it rules out, the others without what it settles."""
-    return dataclasses.replace(entry, fixes=tuple(filter(None, (_settled(fix, message) for fix in entry.fixes))))
-
-
-def _settled(fix: FixTemplate, message: Message) -> FixTemplate | None:
+def settled(fix: FixTemplate, message: Message) -> FixTemplate | None:
+    """A fix without the conditions that a message settles; None where it rules the fix out."""
     found: dict[str, Any] = {condition: TOLD[condition](message) for condition in fix.when if condition in TOLD}
     if False in found.values():
         return None

@@ -76,6 +76,7 @@ def chosen(cause: str) -> tuple[str, dict[str, Any]]:
 
 def node(**facts: Any) -> NodeFacts:
     usual = {"os_image": "Debian GNU/Linux 12", "runtime": "containerd://2.1.4", "kubelet": "v1.34.1"}
+    usual |= {"annotations": ("kubeadm.alpha.kubernetes.io/cri-socket",)}
     return NodeFacts("worker-1", os="linux", arch="amd64", **{**usual, **facts})
 
 

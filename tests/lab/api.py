@@ -184,6 +184,7 @@ class Lab:
         except LabError as error:
             said = "; ".join(f"{name} {what}" for name, what in api.nodes().items())
             raise LabError(f"{error}: {said} (logs: {self.log_dir})") from error
+        api.mark_nodes()
 
 
 @contextmanager

@@ -123,7 +123,12 @@ class Api:
             raise LabError(f"the lab is not up: {error}") from error
 
     def request(
-        self, method: str, path: str, body: object = None, accept: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        accept: str = "application/json",
+        kind: str = "application/json",
     ) -> tuple[int, bytes]:
         """Status and body of one request. Raises OSError when the server cannot be reached."""
         connection = http.client.HTTPSConnection(self._address, PORT, timeout=self._timeout, context=self._context)
@@ -132,7 +137,7 @@ class Api:
                 method,
                 path,
                 json.dumps(body) if body is not None else None,
-                {"Content-Type": "application/json", "Accept": accept},
+                {"Content-Type": kind, "Accept": accept},
             )
             response = connection.getresponse()
             return response.status, response.read()
@@ -154,6 +159,18 @@ class Api:
             return self.request("GET", path)[0] == 200
         except OSError:
             return False
+
+    def mark_nodes(self) -> None:
+        """Give the nodes the annotation that kubeadm gives to its own, by which their platform is told. Raises LabError."""
+        body = {
+            "metadata": {
+                "annotations": {"kubeadm.alpha.kubernetes.io/cri-socket": "unix:///run/containerd/containerd.sock"}
+            }
+        }
+        for name in settings.NODES:
+            status, said = self.request("PATCH", f"/api/v1/nodes/{name}", body, kind="application/merge-patch+json")
+            if status != 200:
+                raise LabError(f"annotating {name}: {status} {said[:200]!r}")
 
     def nodes(self) -> dict[str, str]:
         """Node name -> ``Ready`` or why not."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ... import catalogue
 from ...catalogue import FixTemplate
-from ...catalogue.actions import Action, RecreatePod, SetImage, Wait
+from ...catalogue.actions import ON_NODE, Action, RecreatePod, Run, SetImage, Wait
 from ...catalogue.render import KINDS, Place, kind_of, lines
 from ...command import Blank, Unfit
 from ...model import HOPS, Applicability, Case, Finding, Fix, Manifest
@@ -15,6 +15,7 @@ from ..clouds import node_fixes
 from ..hop_status import status_of
 from ..names import Known, values
 from ..other_image import better_image, existing_tags
+from ..platforms import platform_of
 from ..pull_secrets import sent
 from .actor import actor_of
 from .conditions import CONDITIONS
@@ -33,10 +34,59 @@ def fixes_for(case: Case, finding: Finding, passed: bool = False) -> tuple[Fix, 
     at, names = place_of(case, finding), _for_titles(case, finding)
     fixes = [*_image_fixes(case, finding), *(_noted(case, (), fix) for fix in node_fixes(case, finding.cause, at))]
     actor = actor_of(case, finding)
+    shell = _shell_note(case, at)
     for template in catalogue.entry(finding.cause).fixes:
-        if all(CONDITIONS[condition](case, finding) for condition in template.when):
-            fixes += _fix(case, template, actor, names, at)
+        if not _holds(case, finding, template):
+            continue
+        for ways in _ways(case, finding, template):
+            made = [(way, fix) for way in ways for fix in _fix(case, way, actor, names, at)]
+            for way, fix in made:
+                noted = bool(shell) and runs_on_node(way)
+                fixes.append(_with_note(fix, shell) if noted else fix)
+                shell = "" if noted else shell  # once is enough
+            if made:
+                break
     return tuple(fixes)
+
+
+def _holds(case: Case, finding: Finding, template: FixTemplate) -> bool:
+    return all(CONDITIONS[condition](case, finding) for condition in template.when)
+
+
+def _ways(case: Case, finding: Finding, template: FixTemplate) -> Iterator[list[FixTemplate]]:
+    """What may stand for a fix on the platform of the node, the best first: its own ways, then the fix as it is, unless that
+    takes a shell where there is none."""
+    platform = platform_of(case)
+    if platform is not None and template.topic:
+        ways = [way for way in platform.ways(template.topic) if _holds(case, finding, way)]
+        yield [way if way.text else dataclasses.replace(way, text=template.text) for way in ways]
+    if platform is None or platform.has_shell or not runs_on_node(template):
+        yield [template]
+
+
+def runs_on_node(template: FixTemplate) -> bool:
+    """Whether a fix has commands that run on the node itself."""
+    return any(isinstance(action, Run) and action.name in ON_NODE for action in template.actions)
+
+
+def _shell_note(case: Case, at: Place) -> str:
+    """How one gets to where a fix runs on the node, and what becomes of a change by hand; "" where the platform is not known."""
+    platform = platform_of(case)
+    if platform is None:
+        return ""
+    ways = [line for way in platform.ways("shell")[:1] for line in _lines(way, at)]
+    return "; ".join(filter(None, (f"a shell there: {'; '.join(ways)}" if ways else "", platform.details.lasts)))
+
+
+def _with_note(fix: Fix, note: str) -> Fix:
+    return dataclasses.replace(fix, note="; ".join(filter(None, (fix.note, note))))
+
+
+def _lines(template: FixTemplate, at: Place) -> tuple[str, ...]:
+    try:
+        return lines(template.actions, at)
+    except Unfit:
+        return ()
 
 
 def _for_titles(case: Case, finding: Finding) -> dict[str, str]:

@@ -12,6 +12,7 @@ from ..hop_status import status_of
 from ..message import message_of
 from ..names import chain_short, failed_addresses, proxy_file, runtime_of, secret_of
 from ..other_image import has_image_fix
+from ..platforms import platform_of
 from ..pull_secrets import sent
 from ..trial_pull import trial_pull
 
@@ -136,6 +137,10 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "containerd-2.1": lambda case, finding: (
         runtime_of(case)[0] == "containerd" and (2, 0) <= runtime_of(case)[1] < (2, 2)
     ),
+    # a list of folders is one to the transfer service, and the default is a list (containerd: plugins/cri/images/plugin.go)
+    "containerd-2.2": lambda case, finding: runtime_of(case)[0] == "containerd" and runtime_of(case)[1] >= (2, 2),
+    "has-shell": lambda case, finding: (platform := platform_of(case)) is not None and platform.has_shell,
+    "no-shell": lambda case, finding: (platform := platform_of(case)) is not None and not platform.has_shell,
     "cri-o": lambda case, finding: _is(case, "cri-o"),
     "docker": lambda case, finding: _is(case, "docker"),
 }

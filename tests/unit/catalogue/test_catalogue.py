@@ -275,6 +275,8 @@ def test_the_pages_are_up_to_date() -> None:
 
 
 def test_pages_are_written_and_old_ones_removed(tmp_path: Path) -> None:
+    tmp_path = tmp_path / "causes"
+    tmp_path.mkdir()
     (tmp_path / "gone.md").write_text("old")
     assert docs.main([str(tmp_path), "--check"]) == 1
     assert docs.main([str(tmp_path)]) == 0

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull import catalogue
+from kubectl_imagepull.catalogue import platforms
 from kubectl_imagepull.model import (
     Case,
     Facts,
@@ -32,6 +33,8 @@ from tests.build import observed
 
 REGISTRY = "registry.example.com"
 DEPLOYMENT = Owner("Deployment", "web")
+PLAIN = ("kubeadm.alpha.kubernetes.io/cri-socket",)
+"""Of a node that kubeadm has set up."""
 
 
 def case(owner: Owner | None = DEPLOYMENT, registry: str = REGISTRY, path: str = "shop/web", **more: Any) -> Case:
@@ -47,7 +50,7 @@ def case(owner: Owner | None = DEPLOYMENT, registry: str = REGISTRY, path: str =
         "reference": reference,
         "failing": True,
         "service_account": "builder",
-        "node": NodeFacts("node1", os="linux", arch="arm64"),
+        "node": NodeFacts("node1", os="linux", arch="arm64", annotations=PLAIN),
         **more,
     }
     observation = observed("manifest", Subject("registry", registry), Vantage("node"), "404", **(seen or {}))
@@ -242,7 +245,7 @@ RUNTIMES = {
         "plugins.'io.containerd.cri.v1.images'",
         "systemctl restart containerd",
     ),
-    "containerd://2.2.0": ("/etc/containerd/certs.d", "", "systemctl restart containerd"),
+    "containerd://2.2.0": ("/etc/containerd/certs.d", "names it alone", "systemctl restart containerd"),
     "cri-o://1.31.0": ("/etc/containers/certs.d", "", "systemctl restart crio"),
     "docker://27.0.1": ("/etc/docker/certs.d", "", "systemctl restart docker"),
 }
@@ -251,11 +254,11 @@ RUNTIMES = {
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_steps_for_the_nodes_runtime_and_version(runtime: str) -> None:
     directory, table, restart = RUNTIMES[runtime]
-    of = case(node=NodeFacts("node1", os="linux", arch="arm64", runtime=runtime))
+    of = case(node=NodeFacts("node1", os="linux", arch="arm64", runtime=runtime, annotations=PLAIN))
     fixes = fixes_for(of, finding("tls.unknown_authority"))
     text = "\n".join(c for f in fixes for c in (f.title, *f.commands))
     assert directory in text and restart in text
-    assert [t for d, t, _ in RUNTIMES.values() if t and t in text] == ([table] if table else [])
+    assert table in text
     assert not [d for d, _, _ in RUNTIMES.values() if d != directory and d in text]
 
 
@@ -402,7 +405,8 @@ def test_every_condition_is_told() -> None:
     """What the catalogue may tie a way to, and what is worked out of a case."""
     assert set(CONDITIONS) == set(catalogue.WHEN)
     entries = catalogue.load().values()
-    used = {condition for entry in entries for way in entry.fixes for condition in way.when}
+    own = [way for platform in platforms.load().values() for ways in platform.details.fixes.values() for way in ways]
+    used = {condition for entry in entries for way in (*entry.fixes, *own) for condition in way.when}
     used |= {condition for entry in entries for _, when in entry.actors for condition in when}
     assert used == set(catalogue.WHEN)
 
@@ -471,9 +475,10 @@ def test_the_address_that_fails_is_looked_at() -> None:
 def test_a_file_that_sets_the_proxy_is_not_written_over() -> None:
     source = "/etc/systemd/system/containerd.service.d/http-proxy.conf"
     proxied = looked("runtime", "default", "node", proxy={"source": source})
-    text = commands(replace(case(), observations=(proxied,)), "net.proxy")
+    of = case(node=NodeFacts("node1", os="linux", runtime="containerd://2.1.4", annotations=PLAIN))
+    text = commands(replace(of, observations=(proxied,)), "net.proxy")
     assert f"cat {source}" in text and ">" not in text
-    assert "> /etc/systemd/system/containerd.service.d/zz-proxy.conf" in commands(case(), "net.proxy")
+    assert "> /etc/systemd/system/containerd.service.d/zz-proxy.conf" in commands(of, "net.proxy")
 
 
 def test_the_name_that_a_certificate_holds() -> None:

@@ -1,0 +1,220 @@
+"""Platforms: a node is of the one that its marks say, each entry has its form, and docs/platforms is made from them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubectl_imagepull.catalogue import CatalogueError, docs, platforms, stand_ins
+from kubectl_imagepull.catalogue.platforms import parse, parse_details, platform_in, platform_of
+from kubectl_imagepull.catalogue.render import ANY, Place, lines
+from kubectl_imagepull.kube.nodes import _node_facts
+from kubectl_imagepull.model import NodeFacts
+
+ROOT = Path(__file__).parents[3]
+NODES: dict[str, dict[str, Any]] = {
+    "eks-fargate": {
+        "kubelet": "v1.33.3-eks-2f4c8e5",
+        "os_image": "Amazon Linux 2",
+        "labels": ("eks.amazonaws.com/compute-type=fargate",),
+    },
+    "aks-virtual-node": {"name": "virtual-node-aci-linux", "labels": ("type=virtual-kubelet",)},
+    "windows": {
+        "os": "windows",
+        "os_image": "Windows Server 2022 Datacenter",
+        "labels": ("kubernetes.azure.com/cluster=x",),
+    },
+    "gke-autopilot": {
+        "kubelet": "v1.33.4-gke.1350000",
+        "provider_id": "gce://proj/europe-west1-b/gk3-web-pool-2-1a2b3c4d-x1y2",
+    },
+    "gke": {"kubelet": "v1.33.4-gke.1350000", "os_image": "Container-Optimized OS from Google"},
+    "eks-auto": {
+        "kubelet": "v1.33.3-eks-2f4c8e5",
+        "os_image": "Bottlerocket (EKS Auto, Standard) 2025.9.1 (aws-k8s-1.33-standard)",
+    },
+    "eks-bottlerocket": {
+        "kubelet": "v1.33.3-eks-2f4c8e5",
+        "os_image": "Bottlerocket OS 1.47.0 (aws-k8s-1.33)",
+    },
+    "eks-al2023": {"kubelet": "v1.33.3-eks-2f4c8e5", "os_image": "Amazon Linux 2023.8.20250818"},
+    "eks-al2": {"kubelet": "v1.30.9-eks-5d632ec", "os_image": "Amazon Linux 2"},
+    "aks": {"os_image": "Ubuntu 22.04.5 LTS", "labels": ("kubernetes.azure.com/cluster=MC_rg_web",)},
+    "openshift": {"os_image": "Red Hat Enterprise Linux CoreOS 9.6", "labels": ("node.openshift.io/os_id=rhel",)},
+    "rancher-desktop": {"name": "lima-rancher-desktop", "kubelet": "v1.33.3+k3s1"},
+    "k3d": {"name": "k3d-web-agent-0", "kubelet": "v1.31.5+k3s1", "provider_id": "k3s://k3d-web-agent-0"},
+    "k3s": {"kubelet": "v1.33.3+k3s1", "provider_id": "k3s://n1", "runtime": "containerd://2.0.5-k3s2"},
+    "rke2": {"kubelet": "v1.33.3+rke2r1"},
+    "k0s": {"kubelet": "v1.33.3+k0s"},
+    "microk8s": {"kubelet": "v1.32.8", "labels": ("microk8s.io/cluster=true",)},
+    "talos": {"os_image": "Talos (v1.11.1)"},
+    "kind": {"provider_id": "kind://docker/web/web-worker", "os_image": "Debian GNU/Linux 12 (bookworm)"},
+    "minikube": {"name": "minikube", "labels": ("minikube.k8s.io/name=minikube",)},
+    "docker-desktop": {"name": "docker-desktop", "os_image": "Docker Desktop"},
+    "oke": {"provider_id": "ocid1.instance.oc1.eu-frankfurt-1.abc", "runtime": "cri-o://1.33.1"},
+    "ack": {"kubelet": "v1.32.1-aliyun.1"},
+    "doks": {"labels": ("doks.digitalocean.com/node-pool=web",), "provider_id": "digitalocean://123"},
+    "cce": {"kubelet": "v1.30.4-r0-30.0.12-CCE"},
+    "tke": {"kubelet": "v1.30.0-tke.9"},
+    "kubeadm": {
+        "os_image": "Debian GNU/Linux 12 (bookworm)",
+        "annotations": ("kubeadm.alpha.kubernetes.io/cri-socket",),
+    },
+}
+UNKNOWN: dict[str, dict[str, Any]] = {
+    "nothing but Debian": {"os_image": "Debian GNU/Linux 12 (bookworm)", "kubelet": "v1.34.1"},
+    "a fork": {"kubelet": "v1.34.1+acme1", "os_image": "AcmeOS 3", "provider_id": "acme://1"},
+    "labels of others": {"labels": ("kops.k8s.io/instancegroup=nodes",), "provider_id": "aws:///eu-west-1a/i-0abc"},
+    "it does not say k3s": {"kubelet": "v1.34.1", "name": "k3s-worker"},
+}
+
+
+def node(**facts: Any) -> NodeFacts:
+    usual = {"name": "node1", "os": "linux", "arch": "amd64", "runtime": "containerd://2.1.4", "kubelet": "v1.34.1"}
+    return NodeFacts(**{**usual, **facts})
+
+
+def test_each_platform_is_recognised() -> None:
+    assert list(NODES) == list(platforms.load())
+    for name, facts in NODES.items():
+        found = platform_of(node(**facts))
+        assert found is not None and found.id == name
+
+
+@pytest.mark.parametrize("what", UNKNOWN)
+def test_what_has_no_mark_is_of_an_unknown_platform(what: str) -> None:
+    assert platform_of(node(**UNKNOWN[what])) is None
+
+
+def test_no_node_and_one_that_is_gone() -> None:
+    assert platform_of(None) is None
+    assert platform_of(node(found=False, kubelet="v1.33.3+k3s1")) is None
+
+
+def test_files_that_a_probe_saw_are_a_mark() -> None:
+    """Where the runtime's own packages put them; but not against what the node says of itself."""
+    seen = ("/etc/containerd/certs.d/r.io/hosts.toml",)
+    found = platform_of(node(), seen)
+    assert found is not None and found.id == "kubeadm"
+    assert platform_of(node(), ("/opt/containerd/certs.d/r.io/hosts.toml",)) is None
+    rancher = platform_of(node(kubelet="v1.33.3+rke2r1"), seen)
+    assert rancher is not None and rancher.id == "rke2"
+
+
+def test_of_a_node_only_what_recognises_is_kept() -> None:
+    """Bounded: labels and annotations hold what anybody wants them to."""
+    marks = {"microk8s.io/cluster": "true", "type": "x" * 5000, "team": "secret"}
+    found = _node_facts(
+        {
+            "metadata": {
+                "name": "n",
+                "labels": marks,
+                "annotations": {"kubeadm.alpha.kubernetes.io/cri-socket": "s", "a": "b"},
+            },
+            "spec": {"providerID": "p" * 5000},
+        }
+    )
+    assert found.labels == ("microk8s.io/cluster=true", ("type=" + "x" * 5000)[:300])
+    assert found.annotations == ("kubeadm.alpha.kubernetes.io/cri-socket",) and len(found.provider_id) == 300
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("open /var/lib/rancher/k3s/agent/etc/containerd/certs.d/r.io/hosts.toml: permission denied", "k3s"),
+        ("open /var/snap/microk8s/current/args/certs.d: no such file", "microk8s"),
+        ("failed to pull and unpack image r.io/a:1: not found", ""),
+    ],
+)
+def test_a_text_may_tell(text: str, name: str) -> None:
+    found = platform_in(text)
+    assert (found.id if found else "") == name
+
+
+@pytest.mark.parametrize("name", platforms.load())
+def test_every_entry_is_whole(name: str) -> None:
+    """Each says where its configuration lives, what brings the sandbox image back, and what says so; and every command of it can
+    be written."""
+    platform = platforms.load()[name]
+    details = platform.details
+    assert {"trust", "sandbox"} <= set(details.fixes) and details.sandbox and details.sources
+    assert platform.rungs[-1] == "api-only"
+    assert details.files or platform.rungs == ("api-only",) or name == "eks-auto"
+    for ways in details.fixes.values():
+        for way in ways:
+            assert way.text or way.actions
+            assert isinstance(lines(way.actions, Place(ANY, stand_ins())), tuple)
+            assert way.actor in ("cluster", "you", "network")
+
+
+def test_nobody_edits_what_is_not_read() -> None:
+    """/etc/containerd is written where its containerd reads it, and nowhere else."""
+    for name, platform in platforms.load().items():
+        text = "\n".join(
+            c
+            for ways in platform.details.fixes.values()
+            for w in ways
+            for c in lines(w.actions, Place(ANY, stand_ins()))
+        )
+        reads_it = any(file.startswith("/etc/containerd") for file in platform.details.files)
+        assert reads_it or " /etc/containerd" not in text, name
+        assert ("systemctl" in text) <= (name not in ("talos", "eks-fargate", "windows", "docker-desktop")), name
+
+
+HEAD: dict[str, Any] = {
+    "id": "some",
+    "title": "Some",
+    "recognised": [{"os": "plan9"}],
+    "runtime": "",
+    "rungs": ["api-only"],
+}
+DETAILS: dict[str, Any] = {
+    "files": [],
+    "probe": "no: none",
+    "lasts": "",
+    "sandbox": "",
+    "fixes": {"trust": [{"text": "do", "actions": [], "applicability": "manual"}]},
+    "sources": [{"url": "a.page", "date": "2026-01-01"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"recognised": []}, "nothing recognises it"),
+        ({"recognised": [{"colour": "red"}]}, "is no mark"),
+        ({"recognised": [{"kubelet": "("}]}, "kubelet|unterminated|missing"),
+        ({"rungs": ["ladder"]}, "ladder"),
+        ({"more": 1}, "missing or unknown: more"),
+    ],
+)
+def test_a_bad_head_is_refused(change: dict[str, Any], said: str) -> None:
+    assert parse(HEAD).id == "some"
+    with pytest.raises(CatalogueError, match=said):
+        parse({**HEAD, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"probe": "perhaps"}, "probe begins with"),
+        ({"sources": []}, "nothing says so"),
+        ({"sources": [{"url": "a.page", "date": "lately"}]}, "is no date"),
+        ({"fixes": {"tea": []}}, "tea is no topic"),
+        ({"fixes": {"trust": "nobody-shares-this"}}, "nothing is shared"),
+        ({"fixes": {"trust": []}}, "no list of fixes"),
+        ({"fixes": {"trust": [{"text": "{where}", "actions": [], "applicability": "manual"}]}}, "where is no field"),
+    ],
+)
+def test_bad_details_are_refused(change: dict[str, Any], said: str) -> None:
+    assert parse_details("some", DETAILS).probe == "no: none"
+    with pytest.raises(CatalogueError, match=re.escape(said)):
+        parse_details("some", {**DETAILS, **change})
+
+
+def test_the_pages_are_up_to_date() -> None:
+    """If not: python -m kubectl_imagepull.catalogue.docs docs/platforms"""
+    assert docs.main([str(ROOT / "docs" / "platforms"), "--check"]) == 0
