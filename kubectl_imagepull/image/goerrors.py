@@ -625,7 +625,7 @@ _all(
     "answer",
     "",
     *(
-        words + r"(?=\.?[ \"')\]}]{0,4}(?:\n|$|, ))"
+        words + r"(?=\.?[ \"')\]}]{0,4}(?:\n|$|, |; ))"
         for words in (
             r"forbidden",
             r"bad gateway",
@@ -973,7 +973,9 @@ _cause(
     sure=False,
     kind="store",
 )
-_rule("leaf", r"unexpected end of json input", weight=3, sure=False, name="end of JSON")
+for _json in (r"unexpected end of json input", r"json: cannot unmarshal"):
+    _rule("leaf", _json, weight=3, sure=False, name="no manifest")
+_rule("answered", r"decoding bearer token(?: \(last url {url})?")
 _cause(
     "registry.not_a_registry",
     2,
@@ -997,7 +999,6 @@ _cause(
     r"invalid token auth challenge realm",
     r"authorization server did not include a token",
     r"decode token response",
-    r"decoding bearer token",
     r"find supported auth scheme",
     r"stopped after 10 redirects",
     also=("registry.not_a_registry", "net.proxy"),

@@ -383,8 +383,15 @@ class _Reader:
                 self.new_chain("frame")
             self.name("not_a_pull_failure", ("auth.secret_missing",), 4, False, layer)
 
-    def on_end_of_json(self, layer: Layer) -> None:
-        """A manifest that is no JSON any more: of schema 1, or cut. Any program says so of any file."""
+    def on_answered(self, layer: Layer) -> None:
+        """A token server answered something else than a token."""
+        if layer.groups[0]:
+            self.set_url(layer.groups[0])
+        self.chain.stage = "token"
+        self.name("registry.server_error", ("registry.not_a_registry", "net.proxy"), 3, False, layer)
+
+    def on_no_manifest(self, layer: Layer) -> None:
+        """A manifest that is no JSON any more, or of another kind: of schema 1, or cut. Any program says so of any file."""
         if self.pulling or self.chain.by_docker:
             also = ("registry.not_a_registry", "content.corrupt", "transfer.interrupted")
             self.name("image.format_unsupported", also, 3, False, layer)
@@ -817,11 +824,7 @@ class _Reader:
             return host, "blob" if role == "registry" and chain.stage in ("blob", "content") and elsewhere else role
         if chain.of == "mirror" or (chain.registry and of_image and not _same_registry(chain.registry, of_image)):
             return host, "blob" if chain.stage in ("blob", "copy") and chain.of != "mirror" else "mirror"
-        if cause == "content.corrupt" or (
-            chain.stage in ("blob", "copy", "content") and not cause.startswith("image.")
-        ):
-            return host, "blob"
-        return host, "registry"
+        return host, "blob" if cause == "content.corrupt" else "registry"
 
 
 _KINDS: dict[str, Callable[[_Reader, Layer], None]] = {
@@ -835,7 +838,7 @@ _SPECIAL: dict[str, Callable[[_Reader, Layer], None]] = {
     "image not found": _Reader.on_image_not_found,
     "content at": _Reader.on_content_at,
     "not found": _Reader.on_not_found,
-    "end of JSON": _Reader.on_end_of_json,
+    "no manifest": _Reader.on_no_manifest,
 }
 _STANDS_ALONE = frozenset({"none", "pull.in_progress", "image.never_pull_absent", "reference.invalid"})
 # A bracket of a list of attempts, and the name that was asked there.

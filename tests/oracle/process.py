@@ -73,7 +73,7 @@ def _build(go: str, work: Path) -> None:
 
 @dataclass(frozen=True)
 class Program:
-    """An oracle of a runtime's own code. name: containerd or crio (its folder under go/); version: of the module."""
+    """An oracle of a runtime's own code. name: containerd, crio or crio-pull (its folder under go/); version: of the module."""
 
     name: str
     version: str
@@ -93,12 +93,13 @@ class Program:
         if not target.exists():
             home.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=home) as work:
-                {"containerd": _build_containerd, "crio": _build_crio}[self.name](go, self.version, Path(work))
+                build = _build_containerd if self.name == "containerd" else _build_crio
+                build(go, self.name, self.version, Path(work))
                 (Path(work) / "oracle").replace(target)
         return target
 
 
-def _build_containerd(go: str, version: str, work: Path) -> None:
+def _build_containerd(go: str, name: str, version: str, work: Path) -> None:
     """Inside a copy of the module, since its internal packages are only visible there; none of its files is changed."""
     (work / "go.mod").write_text("module fetch\n")
     module = json.loads(_run([go, "mod", "download", "-json", f"github.com/containerd/containerd/v2@v{version}"], work))
@@ -117,9 +118,9 @@ def _build_containerd(go: str, version: str, work: Path) -> None:
     _run([go, "build", "-mod=mod", "-o", str(work / "oracle"), "./cmd/oracle"], copy)
 
 
-def _build_crio(go: str, version: str, work: Path) -> None:
+def _build_crio(go: str, name: str, version: str, work: Path) -> None:
     (work / "go.mod").write_text(f"module oracle\n\ngo 1.26.0\n\nrequire go.podman.io/image/v5 v{version}\n")
-    shutil.copy(SOURCES / "crio" / "main.go", work)
+    shutil.copy(SOURCES / name / "main.go", work)
     _run([go, "mod", "tidy"], work)
     _run([go, "build", "-mod=mod", "-tags", CONTAINERS_IMAGE_TAGS, "-o", "oracle", "."], work)
 

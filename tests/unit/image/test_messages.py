@@ -31,6 +31,9 @@ MESSAGES = lines("messages.jsonl")
 HELD_OUT = lines("heldout.jsonl")
 CAPTURED = lines("captured.jsonl")
 CONTAINERS_IMAGE = lines("containers-image.jsonl")
+CRIO_FAULTS = [
+    {**case, "true_cause": case["cause"], "near": [], "true_host": case["host"]} for case in lines("crio-faults.jsonl")
+]
 WORDINGS = [
     tuple(part.strip() for part in line.split("|", 1))
     for line in (CORPUS / "wordings.txt").read_text(encoding="utf-8").splitlines()
@@ -77,6 +80,10 @@ def test_texts_of_containers_image_name_their_fault_and_host() -> None:
     """What is missed is "authentication required" of a Basic registry that was sent a wrong password: the same text as
     without one."""
     held_to_a_fault(CONTAINERS_IMAGE, 0.98, 0.99)
+
+
+def test_texts_that_crio_makes_of_every_fault_name_it_and_its_host() -> None:
+    held_to_a_fault([{**case, "scenario": case["fault"], "client": case["form"]} for case in CRIO_FAULTS], 0.995, 0.995)
 
 
 @pytest.mark.parametrize(("cause", "text"), WORDINGS, ids=[f"{i}-{w[0]}" for i, w in enumerate(WORDINGS)])
