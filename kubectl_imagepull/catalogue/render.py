@@ -131,10 +131,73 @@ def render(action: Action, at: Place) -> tuple[Command, ...]:
         if not _container_list(at):
             return ()
         line = "kubectl -n {namespace} set image {owner_kind}/{owner_name} {container}="
-        return (fill_last(line, image, at), *_recreated_if_waits(at))
+        return (fill_last(line, image, at), *_recreated_if_waits(action, at))
     if not at.kind.template:
         return ()
     return _patched(action, at)
+
+
+Step = dict[str, Any]
+"""One operation of a JSON patch (RFC 6902)."""
+
+
+class NotAsTaken(Exception):
+    """The object is not, or not any more, what an action takes it for. str(): what follows its name, one line."""
+
+
+def patch(action: SetImage | AddPullSecret, at: Place, found: Mapping[str, Any], image: str = "") -> list[Step]:
+    """The JSON patch of an action to an object as it was read, which applies to no other object and to no other state of it.
+
+    found: the pod's owner for another image, its service account for a pull secret. image: what the container must still have.
+    Raises NotAsTaken, and Unfit as `render` does.
+    """
+    metadata = found["metadata"]
+    test: list[Step] = [_test("/metadata/uid", metadata["uid"])]
+    if isinstance(action, AddPullSecret):
+        return test + _secret_added(text(fill_word(action.secret, at.values)), found)
+    if "generation" in metadata:
+        # counts the changes of the spec alone, where the resourceVersion moves with each report of a controller
+        test.append(_test("/metadata/generation", metadata["generation"]))
+    container, group = text(fill_word(template_word("{container}"), at.values)), _container_list(at)
+    spec: Any = found
+    for step in at.kind.template:
+        spec = spec.get(step) or {}
+    entries = spec.get(group) or []
+    index = next((n for n, c in enumerate(entries) if c.get("name") == container), None)
+    if index is None:
+        raise NotAsTaken(f"has no container {container} in its template: something adds it later")
+    if entries[index].get("image") != image:
+        raise NotAsTaken("names another image than the pod has: run the diagnosis again")
+    path = "/".join(("", *at.kind.template, group, str(index)))
+    new = text(fill_word(action.image, at.values))
+    return [
+        *test,
+        _test(f"{path}/name", container),
+        _test(f"{path}/image", image),
+        {"op": "replace", "path": f"{path}/image", "value": new},
+    ]
+
+
+def _test(path: str, value: Any) -> Step:
+    return {"op": "test", "path": path, "value": value}
+
+
+def _secret_added(secret: str, account: Mapping[str, Any]) -> list[Step]:
+    kept = account.get("imagePullSecrets") or []
+    if any(s.get("name") == secret for s in kept):
+        raise NotAsTaken(f"has pull secret {secret} by now: run the diagnosis again")
+    test = [_test("/metadata/resourceVersion", account["metadata"].get("resourceVersion"))]
+    if not kept:
+        return [*test, {"op": "add", "path": "/imagePullSecrets", "value": [{"name": secret}]}]
+    test.append(_test("/imagePullSecrets", kept))
+    return [*test, {"op": "add", "path": "/imagePullSecrets/-", "value": {"name": secret}}]
+
+
+def recreates(action: Action, at: Place) -> bool:
+    """Whether the pod of now is deleted by it, so that its owner makes another."""
+    if isinstance(action, (SetImage, PatchTemplate, PatchContainer)):
+        return at.kind.waits
+    return isinstance(action, RecreatePod) and at.kind.makes_pods
 
 
 def lines(actions: Iterable[Action], at: Place) -> tuple[str, ...]:
@@ -205,8 +268,8 @@ def _recreated(at: Place) -> tuple[Command, ...]:
     )
 
 
-def _recreated_if_waits(at: Place) -> tuple[Command, ...]:
-    return (_filled("kubectl -n {namespace} delete pod {pod}", at),) if at.kind.waits else ()
+def _recreated_if_waits(action: Action, at: Place) -> tuple[Command, ...]:
+    return (_filled("kubectl -n {namespace} delete pod {pod}", at),) if recreates(action, at) else ()
 
 
 def _patched(action: Action, at: Place) -> tuple[Command, ...]:
@@ -221,7 +284,7 @@ def _patched(action: Action, at: Place) -> tuple[Command, ...]:
         raise TypeError(f"no renderer for {action!r}")
     body = template_patch(at.kind, spec)
     line = _filled("kubectl -n {namespace} patch {owner_kind} {owner_name} --type strategic -p", at)
-    return (argv(*line.simple[0].words, compact(body)), *_recreated_if_waits(at))
+    return (argv(*line.simple[0].words, compact(body)), *_recreated_if_waits(action, at))
 
 
 def template_patch(kind: Kind, spec: Mapping[str, Any]) -> dict[str, Any]:

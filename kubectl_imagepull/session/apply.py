@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
-from ..catalogue.render import CONTAINERS, KINDS
-from ..command import argv, join
+from ..catalogue.actions import Action, AddPullSecret, RecreatePod, SetImage
+from ..catalogue.render import CONTAINERS, KINDS, NotAsTaken, Place, Step, kind_of, lines, patch, recreates
+from ..command import Unfit, argv, join
 from ..errors import ApiError, KubeError
 from ..image.keyring import BadPullSecret, Keyring
 from ..image.reference import InvalidReference, Reference
@@ -18,16 +19,14 @@ from ..kube.client import Api
 from ..kube.objects import managers_of, uid_of
 from ..kube.paths import is_name, path_of
 from ..kube.pods import has_image
-from ..kube.workloads import owner_of, template_of
+from ..kube.workloads import owner_of
 from ..model import Case, Finding, Verdict
-from ..verdict.fixes import job_anew, works_now
-from ..verdict.other_image import better_image, existing_tags
+from ..verdict.fixes import job_anew, place_of, works_now
+from ..verdict.other_image import NewImage, better_image, existing_tags
 
 GITOPS = ("Argo CD", "Flux")
 MANAGER = "kubectl-imagepull"
 NOISE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
-COUNTING = ("Job", "CronJob")
-"""Kinds that count a deleted pod as failed (kubernetes: pkg/controller/job/job_controller.go, isPodFailed)."""
 LACKS_SECRET = ("auth.no_credentials", "auth.denied_or_missing")
 
 
@@ -55,40 +54,35 @@ class Ref:
 
 
 @dataclass(frozen=True)
-class SetImage:
-    """Another image for a container in a workload's template."""
-
-    group: str
-    """containers or initContainers."""
-    container: str
-    old: str
-    """What the template must still have."""
-    new: str
-
-
-@dataclass(frozen=True)
-class AddPullSecret:
-    """One more pull secret for a service account."""
-
-    secret: str
-
-
-@dataclass(frozen=True)
 class Change:
-    """One change to the cluster."""
+    """One change to the cluster: the actions of a fix, for one pod."""
 
     what: str
     """In words, one line."""
     same: bool
     """It changes no meaning, so it may be made with nobody watching."""
+    actions: tuple[Action, ...]
+    """What is done, in order: what the printed fix has, too."""
+    place: Place
+    """For what; `commands` shows the same for kubectl."""
     object: Ref | None = None
     """What is changed, None where only the pod is made anew."""
-    edit: SetImage | AddPullSecret | None = None
-    """How, None without an object."""
+    image: str = ""
+    """The image that the container must still have, where it gets another."""
     pod: str = ""
     """Name of the pod that is deleted afterwards, so that its owner makes a new one; "" for none."""
     later: str = ""
     """What is left to do where it fixes no pod of now, "" where the pod can be waited for."""
+
+    @property
+    def edit(self) -> SetImage | AddPullSecret | None:
+        """The action that changes `object`."""
+        return next((a for a in self.actions if isinstance(a, (SetImage, AddPullSecret))), None)
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The same by hand, a line each."""
+        return lines(self.actions, self.place)
 
 
 @dataclass(frozen=True)
@@ -116,16 +110,17 @@ def plan(api: Api, case: Case, verdict: Verdict, tag: str) -> Change:
     if not owner.uid:
         raise Refused(f"{owner.slash} could not be read, so nothing proves that the pod is its own")
     if tag:
-        return _other_image(case, verdict, _tagged(case, verdict, tag), f"tag {tag}, as asked for", True)
+        chosen = NewImage(_tagged(case, verdict, tag), True, f"tag {tag}, as asked for")
+        return _other_image(case, finding, chosen)
     if works_now(case, finding):
-        return _new_pod(case, f"what failed works now: delete pod {target.pod}, so that its owner tries again")
+        return _new_pod(case, finding, f"what failed works now: delete pod {target.pod}, so that its owner tries again")
     new = better_image(case, finding)
     if new is not None:
-        return _other_image(case, verdict, new.image, new.why, new.same)
+        return _other_image(case, finding, new)
     if verdict.cause == "auth.secret_added_late":
-        return _new_pod(case, f"delete pod {target.pod}: the new one gets the service account's pull secret")
+        return _new_pod(case, finding, f"delete pod {target.pod}: the new one gets the service account's pull secret")
     if verdict.cause in LACKS_SECRET and not case.facts.pull_secret_names and not case.facts.account_secrets:
-        return _account(api, case)
+        return _account(api, case, finding)
     tags = existing_tags(case) if verdict.cause == "image.tag_unknown" else []
     if tags:
         asked = case.facts.reference.asked
@@ -133,13 +128,13 @@ def plan(api: Api, case: Case, verdict: Verdict, tag: str) -> Change:
     raise Refused(f"{verdict.cause} is fixed by no change that could be made from here")
 
 
-def _new_pod(case: Case, what: str) -> Change:
+def _new_pod(case: Case, finding: Finding, what: str) -> Change:
     owner = case.target.owner
-    if owner is not None and owner.kind in COUNTING:
+    if owner is not None and kind_of(owner.kind).counts:
         raise Refused(
             f"a pod of {owner.slash} that is deleted counts as a failed try; the kubelet tries again by itself"
         )
-    return Change(what, True, pod=case.target.pod)
+    return Change(what, True, (RecreatePod(),), place_of(case, finding), pod=case.target.pod)
 
 
 def _tagged(case: Case, verdict: Verdict, tag: str) -> str:
@@ -155,15 +150,13 @@ def _tagged(case: Case, verdict: Verdict, tag: str) -> str:
     return image
 
 
-def _other_image(case: Case, verdict: Verdict, image: str, why: str, same: bool) -> Change:
+def _other_image(case: Case, finding: Finding, new: NewImage) -> Change:
     target, owner = case.target, case.target.owner
     assert owner is not None
     if owner.kind == "Job":
-        finding = Finding(verdict.cause, verdict.subject, verdict.confidence, verdict.hop, "")
-        anew = job_anew(case, finding, image)
+        anew = job_anew(case, finding, new)
         raise Refused(f"the pod template of {owner.slash} never changes{anew and f'; this makes the job anew: {anew}'}")
-    group = CONTAINERS.get(target.role)
-    if group is None:
+    if target.role not in CONTAINERS:
         raise Refused(f"the image of {target.role} {target.container} cannot be changed from here")
     later = ""
     if owner.kind == "CronJob":
@@ -172,10 +165,11 @@ def _other_image(case: Case, verdict: Verdict, image: str, why: str, same: bool)
             source, where = f"--from=cronjob/{owner.name}", ("-n", target.namespace)
             run = argv("kubectl", *where, "create", "job", f"{owner.name}-now", source)
             later += f"; to run it at once: {join(run)}"
-    pod = target.pod if KINDS[owner.kind].waits else ""
-    what = f"{owner.slash}, container {target.container}: {why}"
-    edit = SetImage(group, target.container, target.image, image)
-    return Change(what, same, Ref(owner.kind, target.namespace, owner.name, owner.uid), edit, pod, later)
+    place, action = place_of(case, finding), new.action
+    which = Ref(owner.kind, target.namespace, owner.name, owner.uid)
+    pod = target.pod if recreates(action, place) else ""
+    what = f"{owner.slash}, container {target.container}: {new.why}"
+    return Change(what, new.same, (action,), place, which, target.image, pod, later)
 
 
 def _refuse_gitops(what: str, managed_by: Sequence[str]) -> None:
@@ -184,7 +178,7 @@ def _refuse_gitops(what: str, managed_by: Sequence[str]) -> None:
         raise Refused(f"{what} is managed by {' and '.join(lords)}, which would revert the change: change it in Git")
 
 
-def _account(api: Api, case: Case) -> Change:
+def _account(api: Api, case: Case, finding: Finding) -> Change:
     """The one pull secret of the namespace that is for this image, given to the service account. Contents stay here."""
     target = case.target
     name = case.facts.service_account or "default"
@@ -199,11 +193,12 @@ def _account(api: Api, case: Case) -> Change:
     if len(fitting) > 1:
         raise Refused(f"several pull secrets are for {case.facts.reference.registry}: {', '.join(sorted(fitting)[:5])}")
     owner = target.owner
-    if owner is not None and owner.kind in COUNTING:
+    if owner is not None and kind_of(owner.kind).counts:
         raise Refused(f"only new pods get it, and a pod of {owner.slash} that is deleted counts as a failed try")
     what = f"service account {name} gets pull secret {fitting[0]}, and pod {target.pod} is made anew with it"
     which = Ref("ServiceAccount", target.namespace, name, uid_of(account))
-    return Change(what, False, which, AddPullSecret(fitting[0]), target.pod)
+    actions = (AddPullSecret((fitting[0],)), RecreatePod())
+    return Change(what, False, actions, place_of(case, finding), which, pod=target.pod)
 
 
 def _fits(secret: Mapping[str, Any], image: str) -> bool:
@@ -246,8 +241,6 @@ def make(
 
 TRIES = 3
 """How often a change is shown before giving up on an object that others keep changing."""
-Step = dict[str, Any]
-"""One operation of a JSON patch (RFC 6902)."""
 
 
 def preview(api: Api, case: Case, change: Change, steps: list[Step]) -> Preview:
@@ -294,39 +287,13 @@ def _same_object(found: Mapping[str, Any], which: Ref) -> None:
 
 def _steps(found: Mapping[str, Any], change: Change) -> list[Step]:
     """The JSON patch of a change to an object as it was read, which applies to nothing else. Raises Refused."""
-    metadata = found["metadata"]
-    steps: list[Step] = [{"op": "test", "path": "/metadata/uid", "value": metadata["uid"]}]
-    edit = change.edit
-    if isinstance(edit, AddPullSecret):
-        kept = found.get("imagePullSecrets") or []
-        if any(s.get("name") == edit.secret for s in kept):
-            raise Refused(f"the service account has pull secret {edit.secret} by now: run the diagnosis again")
-        steps.append({"op": "test", "path": "/metadata/resourceVersion", "value": metadata.get("resourceVersion")})
-        if not kept:
-            return [*steps, {"op": "add", "path": "/imagePullSecrets", "value": [{"name": edit.secret}]}]
-        steps.append({"op": "test", "path": "/imagePullSecrets", "value": kept})
-        return [*steps, {"op": "add", "path": "/imagePullSecrets/-", "value": {"name": edit.secret}}]
-    assert isinstance(edit, SetImage) and change.object is not None
-    if "generation" in metadata:
-        # counts the changes of the spec alone, where the resourceVersion moves with each report of a controller
-        steps.append({"op": "test", "path": "/metadata/generation", "value": metadata["generation"]})
-    spec = template_of(change.object.kind, found).get("spec") or {}
-    entries = spec.get(edit.group) or []
-    at = next((n for n, c in enumerate(entries) if c.get("name") == edit.container), None)
-    if at is None:
-        raise Refused(
-            f"{change.object.slash} has no container {edit.container} in its template: something adds it later"
-        )
-    if entries[at].get("image") != edit.old:
-        raise Refused(f"{change.object.slash} names another image than the pod has: run the diagnosis again")
-    base = "/spec/jobTemplate/spec/template/spec" if change.object.kind == "CronJob" else "/spec/template/spec"
-    here = f"{base}/{edit.group}/{at}"
-    return [
-        *steps,
-        {"op": "test", "path": f"{here}/name", "value": edit.container},
-        {"op": "test", "path": f"{here}/image", "value": edit.old},
-        {"op": "replace", "path": f"{here}/image", "value": edit.new},
-    ]
+    assert change.edit is not None and change.object is not None
+    try:
+        return patch(change.edit, change.place, found, change.image)
+    except NotAsTaken as error:
+        raise Refused(f"{change.object.slash} {error}") from None
+    except Unfit as error:
+        raise Refused(f"{change.object.slash}: {error}") from None
 
 
 def _overtaken(api: Api, change: Change, steps: list[Step], error: ApiError) -> bool:
@@ -403,12 +370,10 @@ def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 __all__ = [
-    "AddPullSecret",
     "Change",
     "Preview",
     "Ref",
     "Refused",
-    "SetImage",
     "difference",
     "make",
     "plan",

@@ -6,16 +6,25 @@ import dataclasses
 import difflib
 import re
 
+from ..catalogue.actions import SetImage
 from ..model import Case, Finding, Manifest
 
 
 @dataclasses.dataclass(frozen=True)
 class NewImage:
-    """An image that exists or parses in the place of the pod's. same: it surely is the one that was meant."""
+    """An image that exists or parses in the place of the pod's."""
 
     image: str
+    """The whole reference."""
     same: bool
+    """It surely is the one that was meant."""
     why: str
+    """What it is, for a person."""
+
+    @property
+    def action(self) -> SetImage:
+        """What puts it there: printed as a command, and made a patch of."""
+        return SetImage((self.image,))
 
 
 def better_image(case: Case, finding: Finding) -> NewImage | None:

@@ -14,7 +14,7 @@ from ...model import HOPS, Applicability, Case, Finding, Fix, Manifest
 from ..clouds import node_fixes
 from ..hop_status import status_of
 from ..names import Known, values
-from ..other_image import better_image, existing_tags
+from ..other_image import NewImage, better_image, existing_tags
 from ..platforms import platform_of
 from ..pull_secrets import sent
 from .actor import actor_of
@@ -181,7 +181,7 @@ def _image_fixes(case: Case, finding: Finding) -> list[Fix]:
     if new is None and not tags:
         return []
     repository = case.facts.reference.repository
-    action = SetImage((new.image,) if new is not None else (f"{repository}:", Blank("tag")))
+    action = new.action if new is not None else SetImage((f"{repository}:", Blank("tag")))
     try:
         commands = lines([action], place_of(case, finding))
     except Unfit:
@@ -192,10 +192,10 @@ def _image_fixes(case: Case, finding: Finding) -> list[Fix]:
     return [_noted(case, (action,), Fix(new.why, commands, applicability, "you"))]
 
 
-def job_anew(case: Case, finding: Finding, image: str) -> str:
+def job_anew(case: Case, finding: Finding, new: NewImage) -> str:
     """The command that makes a Job anew with another image; "" where its names may not stand in one."""
     try:
-        return "".join(lines([SetImage((image,))], place_of(case, finding)))
+        return "".join(lines([new.action], place_of(case, finding)))
     except Unfit:
         return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from typing import Any
@@ -9,16 +10,18 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.catalogue import fitting
-from kubectl_imagepull.catalogue.actions import RUNS, parse_action, used_fields
+from kubectl_imagepull.catalogue.actions import RUNS, AddPullSecret, SetImage, parse_action, used_fields
 from kubectl_imagepull.catalogue.render import (
     BARE,
     KINDS,
     OPERATOR,
     STATIC,
     Kind,
+    NotAsTaken,
     Place,
     kind_of,
     lines,
+    patch,
     template_patch,
 )
 from kubectl_imagepull.command import Unfit
@@ -130,3 +133,58 @@ def test_a_file_on_a_node() -> None:
 
 def test_waiting_is_no_command() -> None:
     assert shown("wait", at(BARE)) == ()
+
+
+OWNED = {"metadata": {"uid": "u", "generation": 4, "resourceVersion": "9"}}
+CONTAINER = {"name": "app", "image": "r.io/app:1"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [("Deployment", "/spec/template/spec"), ("CronJob", "/spec/jobTemplate/spec/template/spec")],
+)
+@pytest.mark.parametrize(("role", "group"), [("container", "containers"), ("sidecar", "initContainers")])
+def test_a_patch_of_an_image(kind: str, path: str, role: str, group: str) -> None:
+    found: dict[str, Any] = {group: [{"name": "first"}, CONTAINER]}
+    for step in reversed(path.strip("/").split("/")):
+        found = {step: found}
+    place = dataclasses.replace(at(KINDS[kind]), role=role)
+    steps = patch(SetImage(("r.io/app:2",)), place, {**OWNED, **found}, "r.io/app:1")
+    assert steps == [
+        {"op": "test", "path": "/metadata/uid", "value": "u"},
+        {"op": "test", "path": "/metadata/generation", "value": 4},
+        {"op": "test", "path": f"{path}/{group}/1/name", "value": "app"},
+        {"op": "test", "path": f"{path}/{group}/1/image", "value": "r.io/app:1"},
+        {"op": "replace", "path": f"{path}/{group}/1/image", "value": "r.io/app:2"},
+    ]
+
+
+def test_a_patch_of_a_list_of_secrets() -> None:
+    add = AddPullSecret(("pull",))
+    uid, version = (
+        {"op": "test", "path": f"/metadata/{key}", "value": value}
+        for key, value in (("uid", "u"), ("resourceVersion", "9"))
+    )
+    assert patch(add, at(BARE), OWNED) == [
+        uid,
+        version,
+        {"op": "add", "path": "/imagePullSecrets", "value": [{"name": "pull"}]},
+    ]
+    kept = [{"name": "mine"}]
+    assert patch(add, at(BARE), {**OWNED, "imagePullSecrets": kept}) == [
+        uid,
+        version,
+        {"op": "test", "path": "/imagePullSecrets", "value": kept},
+        {"op": "add", "path": "/imagePullSecrets/-", "value": {"name": "pull"}},
+    ]
+
+
+def test_an_object_that_is_not_what_the_action_takes_it_for() -> None:
+    deployment = {**OWNED, "spec": {"template": {"spec": {"containers": [CONTAINER]}}}}
+    image = SetImage(("r.io/app:2",))
+    with pytest.raises(NotAsTaken, match="another image"):
+        patch(image, at(KINDS["Deployment"]), deployment, "r.io/app:0")
+    with pytest.raises(NotAsTaken, match="no container app"):
+        patch(image, at(KINDS["Deployment"]), OWNED, "r.io/app:1")
+    with pytest.raises(NotAsTaken, match="has pull secret pull"):
+        patch(AddPullSecret(("pull",)), at(BARE), {**OWNED, "imagePullSecrets": [{"name": "pull"}]})

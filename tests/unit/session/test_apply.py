@@ -9,9 +9,10 @@ from typing import cast
 import pytest
 
 from kubectl_imagepull.case import parse
+from kubectl_imagepull.catalogue.actions import SetImage
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.model import Case, Owner
-from kubectl_imagepull.session.apply import Change, Ref, Refused, SetImage, plan
+from kubectl_imagepull.session.apply import Change, Ref, Refused, plan
 from kubectl_imagepull.verdict import judge
 
 CASES = Path(__file__).parents[2] / "cases"
@@ -39,7 +40,7 @@ def of(kind: str, *managed_by: str) -> Owner:
 def test_the_image_of_each_kind(kind: str, pod: bool) -> None:
     change = planned("image.tag_unknown-v", of(kind))
     repository = "registry.lab.test/busybox"
-    assert change.edit == SetImage("containers", "app", f"{repository}:2.0.0", f"{repository}:v2.0.0")
+    assert (change.edit, change.image) == (SetImage((f"{repository}:v2.0.0",)), f"{repository}:2.0.0")
     assert change.object == Ref(kind, "shop", "web", "u1")
     assert (bool(change.pod), change.same) == (pod, True)
     assert bool(change.later) == (kind == "CronJob")
@@ -71,6 +72,18 @@ def test_refused(name: str, owner: Owner | None, said: str) -> None:
     with pytest.raises(Refused) as caught:
         planned(name, owner)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "CronJob"])
+@pytest.mark.parametrize("name", ["image.tag_unknown-v", "net.refused-passed", "auth.secret_added_late"])
+def test_what_is_made_is_what_is_printed(name: str, kind: str) -> None:
+    """The commands of the change are those of a fix in the report, for every kind of owner that can be changed."""
+    if kind == "CronJob" and name != "image.tag_unknown-v":
+        return  # test_refused
+    printed = {fix.commands for fix in judge(owned(name, of(kind))).fixes}
+    change = planned(name, of(kind))
+    assert change.commands and change.commands in printed
+    assert bool(change.pod) == any(" delete pod " in command for command in change.commands)
 
 
 def test_helm_is_no_reason_to_refuse() -> None:
