@@ -72,6 +72,9 @@ def diagnosis() -> dict[str, Any]:
     }
     state["properties"].update(extra)
     state["required"] += [*extra]
+    skipped = of(model.Skipped, only=("causes",))
+    skipped["properties"]["why"] = {"type": "string", "description": "Which hops no vantage saw."}
+    skipped["required"] += ["why"]
     return kind_of(
         "Diagnosis",
         toolVersion=TEXT,
@@ -84,6 +87,7 @@ def diagnosis() -> dict[str, Any]:
         hops=listed("hop"),
         findings=listed("finding"),
         ruledOut={"type": "array", "items": of(model.RuledOut, without=("host",))},
+        skipped={"type": "array", "items": skipped},
         fixes=listed("fix"),
         probe=ref("probe"),
         peerProbe=ref("probe"),

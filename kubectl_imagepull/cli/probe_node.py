@@ -91,7 +91,7 @@ def _report(report: NodeReport, rows: Sequence[RegistryRow], style: Style) -> st
     found += registries(rows, style) + "\n"
     if report.pulled is not None:
         found += f"\n{_pull(report.pulled, style)}\n"
-    foot = text.footer(report.case, [], style)
+    foot = text.footer(report.case, None, style)
     return found + (f"\n{foot}\n" if foot else "")
 
 

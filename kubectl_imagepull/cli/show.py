@@ -158,7 +158,7 @@ class _Growing:
         for vantage, lines in beside.items():
             self._print(text.beside(vantage, lines, node, self._style))
         self._print(text.verdict(case, verdict, self._style))
-        foot = text.footer(case, [], self._style)
+        foot = text.footer(case, verdict, self._style)
         if foot:
             self._print("\n" + foot)
 

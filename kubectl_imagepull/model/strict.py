@@ -12,9 +12,9 @@ from functools import cache
 from typing import Any, Literal
 
 from ..text import printable
-from .case import Case
+from .case import Case, PullSecret
 from .observation import Detail, Observation, Subject, detail_of
-from .vocabulary import HOPS, ROLES
+from .vocabulary import HOPS, OUTCOMES, ROLES, SECRET_CAUSES
 
 
 class Misfit(ValueError):
@@ -101,6 +101,12 @@ def _dataclass(shape: type, value: Any, where: str) -> Any:
     made = shape(**found)
     if isinstance(made, Subject) and made.role not in ROLES:
         raise _wrong(f"{where}.role", f"one of {', '.join(sorted(ROLES))}", made.role)
+    if isinstance(made, PullSecret):
+        states = OUTCOMES["credentials"]
+        if made.state not in states:
+            raise _wrong(f"{where}.state", f"one of {', '.join(states)}", made.state)
+        if made.cause and made.cause not in SECRET_CAUSES:
+            raise _wrong(f"{where}.cause", f"one of {', '.join(sorted(SECRET_CAUSES))} or an empty text", made.cause)
     return made
 
 

@@ -82,9 +82,14 @@ class Skipped:
     """What was not looked for."""
 
     causes: tuple[str, ...]
-    """The causes that could not be seen by a probe."""
-    why: str
-    """Why not, for a person."""
+    """The causes that no rule could look for, but those that the verdict names by the runtime's words."""
+    hops: tuple[str, ...]
+    """The hops of which a probe would have had to see one."""
+
+    @property
+    def why(self) -> str:
+        """Why not, for a person."""
+        return f"no vantage saw {' or '.join(self.hops)}"
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,17 @@ Place = Literal["api", "node", "peer-node", "workstation"]
 Applicability = Literal["safe", "review", "manual"]
 Level = Literal["error", "warning", "note"]
 
+SECRET_CAUSES = frozenset(
+    {
+        "auth.secret_missing",
+        "auth.secret_malformed",
+        "auth.secret_ignored",
+        "auth.secret_wrong_registry",
+        "auth.secret_empty",
+    }
+)
+"""What can be wrong with a pull secret by itself, as `PullSecret.cause`."""
+
 ROLES: Mapping[str, str] = MappingProxyType(
     {
         "registry": "the registry that the reference names",

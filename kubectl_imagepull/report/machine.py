@@ -77,6 +77,7 @@ def diagnosis(case: Case, found: Verdict) -> dict[str, Any]:
         "ruledOut": [
             {"causes": list(r.causes), "why": f"{r.why} at {r.host}" if r.host else r.why} for r in found.ruled_out
         ],
+        "skipped": [{"causes": list(s.causes), "why": s.why} for s in found.skipped],
         "fixes": [
             {
                 "title": f.title,

@@ -24,7 +24,7 @@ def report(both: Sequence[tuple[Case, Verdict]]) -> str:
             more = f" and {len(group) - 1} more" if len(group) > 1 else ""
             rows.append(f"| {mark} | {cell(where)}{more} | {prose(sentences.headline(found), table=True)} |")
         parts.insert(0, "\n".join(rows) + "\n")
-    done = dict.fromkeys(line for case, _ in both for line in sentences.means(case))
+    done = dict.fromkeys(line for case, found in both for line in sentences.means(case, found))
     foot = "\n".join(f"- {prose(line)}" for line in done)
     return "\n".join(parts) + (f"\n{foot}\n" if foot else "")
 

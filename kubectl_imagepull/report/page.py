@@ -41,7 +41,7 @@ def report(both: Sequence[tuple[Case, Verdict]]) -> str:
     if len(shown) > 1:
         parts += ["<nav><h1>Verdicts</h1><ul>", *(_entry(group, n) for n, group in enumerate(shown)), "</ul></nav>"]
     parts += [_section(group, number) for number, group in enumerate(shown)]
-    done = dict.fromkeys(line for case, _ in both for line in sentences.means(case))
+    done = dict.fromkeys(line for case, found in both for line in sentences.means(case, found))
     at = utc(both[0][0].facts.read_at) if both else ""
     parts.append(f"<footer><p>kubectl imagepull {esc(__version__)}, {at}</p>")
     parts += [f"<p>{esc(line)}</p>" for line in done]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..model import UNDETERMINED, Case, Finding, Fix, HopLine, ReadError, Subject, Verdict
+from ..model import HOPS, UNDETERMINED, Case, Finding, Fix, HopLine, Subject, Verdict
 from ..model.vocabulary import API_ONLY, HOST_PYTHON
 from ..verdict.names import title_of
 
@@ -192,8 +192,8 @@ def label(line: HopLine) -> str:
     return line.hop if own else f"{role} {line.hop}"
 
 
-def means(case: Case, errors: Sequence[ReadError] = ()) -> list[str]:
-    """What was done to find out, and what could not be looked at, a line each."""
+def means(case: Case, found: Verdict | None = None) -> list[str]:
+    """What was done to find out, and what could not be looked at, a line each. found: None where nothing is judged."""
     probe = case.probe
     lines = []
     if probe.created:
@@ -209,8 +209,20 @@ def means(case: Case, errors: Sequence[ReadError] = ()) -> list[str]:
     if probe.rung not in ("", HOST_PYTHON):
         lines += [f"not possible: {why}" for why in probe.why_not]
         lines += [f"not seen: {what}" for what in probe.cannot_see]
-    lines += [f"not looked at: {error.message}" for error in (*case.errors, *errors)]
+    lines += [f"not looked at: {error.message}" for error in case.errors]
+    lines += _not_looked_for(found) if found is not None else []
     return list(dict.fromkeys(lines))
+
+
+def _not_looked_for(found: Verdict) -> list[str]:
+    """That rules were skipped, where the verdict is open or there is none: else the path shows how far it was seen."""
+    if found.confidence == "confirmed" or not found.skipped:
+        return []
+    hops = {hop for one in found.skipped for hop in one.hops}
+    count = len({cause for one in found.skipped for cause in one.causes})
+    unseen = ", ".join(hop for hop in HOPS if hop in hops)
+    what = f"{count} causes (-o json lists them)" if count > 1 else found.skipped[0].causes[0]
+    return [f"not looked for, since no vantage saw {unseen}: {what}"]
 
 
 def ago(seconds: float | None) -> str:

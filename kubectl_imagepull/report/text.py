@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..model import Case, Fix, HopLine, ReadError, Verdict
+from ..model import Case, Fix, HopLine, Verdict
 from ..text import printable
 from . import sentences
 from .terminal import CONFIDENT, NARROWEST, Style
@@ -35,7 +35,7 @@ def report(both: Sequence[tuple[Case, Verdict]], style: Style) -> str:
     if len(shown) > 1:
         blocks.append(summary(shown, style))
     rule = "\n" + style.paint("faint", "-" * max(NARROWEST, style.width)) + "\n\n"
-    done = dict.fromkeys(line for case, _ in both for line in sentences.means(case))
+    done = dict.fromkeys(line for case, found in both for line in sentences.means(case, found))
     foot = "\n".join(style.paint("faint", style.wrap(line, 2, 0)) for line in done)
     return rule.join(blocks) + (f"\n{foot}\n" if foot else "")
 
@@ -146,6 +146,6 @@ def _fix(fix: Fix, name: str, found: Verdict, style: Style) -> list[str]:
     return lines
 
 
-def footer(case: Case, errors: list[ReadError], style: Style) -> str:
+def footer(case: Case, found: Verdict | None, style: Style) -> str:
     """What was done to find out, and what could not be looked at."""
-    return "\n".join(style.paint("faint", style.wrap(line, 2, 0)) for line in sentences.means(case, errors))
+    return "\n".join(style.paint("faint", style.wrap(line, 2, 0)) for line in sentences.means(case, found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from .. import catalogue
 from ..model import (
@@ -40,23 +40,21 @@ from .view import CaseView, view
 def judge(case: Case) -> Verdict:
     """The verdict on one container's pull. Pure: the same Case gives the same Verdict."""
     verdict = _judged(view(case))
-    return dataclasses.replace(verdict, skipped=skipped(case))
+    return dataclasses.replace(verdict, skipped=_skipped(view(case), {verdict.cause, *verdict.alternatives}))
 
 
-def skipped(case: Case) -> tuple[Skipped, ...]:
-    """The rules that had nothing to go by, one entry for each reason."""
-    seen = view(case)
-    causes: dict[str, list[str]] = {}
+def _skipped(case: CaseView, named: Set[str]) -> tuple[Skipped, ...]:
+    """The rules that had nothing to go by, one entry for each reason. named: causes that are not left out of the verdict."""
+    causes: dict[tuple[str, ...], list[str]] = {}
+    looked_for = set(named)
     for rule in ALL:
-        why = rule.why_skipped(seen)
-        if why:
-            causes.setdefault(why, []).extend(rule.causes)
-    looked_for = {cause for rule in ALL if not rule.why_skipped(seen) for cause in rule.causes}
-    return tuple(
-        Skipped(tuple(dict.fromkeys(c for c in found if c not in looked_for)), why)
-        for why, found in causes.items()
-        if any(c not in looked_for for c in found)
-    )
+        lacking = rule.lacks(case)
+        if lacking:
+            causes.setdefault(lacking, []).extend(rule.causes)
+        else:
+            looked_for.update(rule.causes)
+    left = {hops: [c for c in dict.fromkeys(found) if c not in looked_for] for hops, found in causes.items()}
+    return tuple(Skipped(tuple(found), hops) for hops, found in left.items() if found)
 
 
 def _judged(case: CaseView) -> Verdict:

@@ -125,6 +125,7 @@ def read(text: str) -> Message:
     if not text:
         return Message()
     found = classify(text)
+    words = found.detail
     by_proxy = "proxyconnect" in text
     dialled = _DIALLED.search(text)
     mirrored = _STANDS_FOR.search(text)
@@ -144,7 +145,7 @@ def read(text: str) -> Message:
         damaged_archive=_DAMAGED in text,
         content_lost=found.cause == "storage.other" and bool(_LOST.search(text)),
         imported=bool(_IMPORTED.search(text)),
-        runtime=found.detail.get("runtime", ""),
+        runtime=words.get("runtime", ""),
         numbers_in_image=bool(_NUMBERS.search(text)),
     )
 

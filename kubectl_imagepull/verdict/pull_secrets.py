@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..image.registries import NODE_ROLE, kind_of
 from ..model import Auth, Case, Manifest, Observation, PullSecret, Subject
+from ..model.vocabulary import SECRET_CAUSES
 from .evidence import decisive
 
 REFUSED = ("401", "403")
@@ -26,23 +27,12 @@ def sent(case: Case) -> list[PullSecret]:
     return [s for s in case.facts.secrets if s.state == "used"]
 
 
-OF_A_SECRET = frozenset(
-    {
-        "auth.secret_missing",
-        "auth.secret_malformed",
-        "auth.secret_ignored",
-        "auth.secret_wrong_registry",
-        "auth.secret_empty",
-    }
-)
-
-
 def contrary_to_the_secrets(case: Case) -> set[str]:
     """Causes about pull secrets that what was read of them excludes."""
     facts = case.facts
     if any(s.state == "forbidden" for s in facts.secrets) or len(facts.secrets) < len(facts.pull_secret_names):
         return set()
-    excluded = set(OF_A_SECRET) - {s.cause for s in facts.secrets}
+    excluded = set(SECRET_CAUSES) - {s.cause for s in facts.secrets}
     account_read = facts.service_account and not any(error.kind == "ServiceAccount" for error in case.errors)
     if facts.pull_secret_names or (account_read and not facts.account_secrets):
         excluded.add("auth.secret_added_late")

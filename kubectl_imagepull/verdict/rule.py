@@ -24,11 +24,11 @@ class Rule:
     look: Look
     """The question."""
 
-    def why_skipped(self, case: CaseView) -> str:
-        """Why it has nothing to go by, "" where it has: no vantage saw what it needs."""
+    def lacks(self, case: CaseView) -> tuple[str, ...]:
+        """The hops of which it needs at least one and no vantage saw any; () where it has what it goes by."""
         if not self.needs or any(case.seen(kind) for kind in self.needs):
-            return ""
-        return f"no vantage saw {' or '.join(dict.fromkeys(kind.HOP for kind in self.needs))}"
+            return ()
+        return tuple(dict.fromkeys(kind.HOP for kind in self.needs))
 
     def findings(self, case: CaseView) -> list[Finding]:
         """What it finds."""

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from ...image.registries import NODE_ROLE, kind_of
 from ...model import HOPS, Auth, Confidence, Finding, Manifest, Observation, Subject, TrialPull
-from ...model.vocabulary import causes_of
+from ...model.vocabulary import SECRET_CAUSES, causes_of
 from ..confidence import found, weakest
 from ..evidence import decisive, errors_of, where
 from ..message import Message, read_refusal
-from ..pull_secrets import OF_A_SECRET, REFUSED, refusals, registry_subject, sent
+from ..pull_secrets import REFUSED, refusals, registry_subject, sent
 from ..rule import rule
 from ..trial_pull import trial_pull, without_late_secrets
 from ..view import CaseView
@@ -53,7 +53,7 @@ def credentials_missing(case: CaseView) -> Iterator[Finding]:
     )
     named = case.facts.secrets
     missing = [s for s in named if s.state == "missing"]
-    unused = [s for s in named if s.state == "unused" and s.cause in OF_A_SECRET]
+    unused = [s for s in named if s.state == "unused" and s.cause in SECRET_CAUSES]
     if case.facts.pod_reason == "Gone":
         text = f"{reason}; which pull secrets the pod had is not known any more"
         also = ["auth.bad_credentials", "auth.denied_or_missing"]

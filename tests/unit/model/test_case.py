@@ -79,6 +79,17 @@ def test_round_trip(file: Path) -> None:
         ("cases.0.observations.0.hop", "dance", None),
         ("cases.0.observations.0.subject.role", "king", None),
         ("cases.0.observations.0.vantage.place", "moon", None),
+        (
+            "cases.0.facts.secrets",
+            [{"name": "mine", "state": "lost"}],
+            'FILE: cases[0].facts.secrets[0].state: expected one of used, unused, missing, forbidden, malformed, got "lost"',
+        ),
+        (
+            "cases.0.facts.secrets",
+            [{"name": "mine", "state": "unused", "cause": "auth.made_up"}],
+            "FILE: cases[0].facts.secrets[0].cause: expected one of auth.secret_empty, auth.secret_ignored, "
+            'auth.secret_malformed, auth.secret_missing, auth.secret_wrong_registry or an empty text, got "auth.made_up"',
+        ),
         ("cases.0.observations.0.ms", 1e300, None),
         ("cases.0.observations.0.ms", 10**400, None),
         ("cases.0.observations.0.ms", -(10**400), None),

@@ -11,6 +11,8 @@ import pytest
 from kubectl_imagepull import catalogue
 from kubectl_imagepull.case import parse
 from kubectl_imagepull.model import DETAILS, HOPS, Dns, Finding, Subject
+from kubectl_imagepull.report.machine import diagnosis
+from kubectl_imagepull.report.sentences import means
 from kubectl_imagepull.verdict import judge, rules
 from kubectl_imagepull.verdict.rule import rule
 from kubectl_imagepull.verdict.rules import ALL
@@ -68,19 +70,35 @@ def test_an_undeclared_cause_is_refused() -> None:
 
 def test_what_no_vantage_saw_is_said() -> None:
     """A case without a probe skips every rule that needs one, and says which causes that leaves out."""
-    skipped = judge(named("api-only")).skipped
-    assert skipped and all(one.why.startswith("no vantage saw ") and one.causes for one in skipped)
-    assert "dns.nxdomain" in {cause for one in skipped for cause in one.causes}
-    assert judge(named("net.refused")).skipped == () or "net.refused" not in {
-        cause for one in judge(named("net.refused")).skipped for cause in one.causes
-    }
+    verdict = judge(named("api-only"))
+    causes = {cause for one in verdict.skipped for cause in one.causes}
+    assert all(one.causes and one.hops and one.why.startswith("no vantage saw ") for one in verdict.skipped)
+    assert "dns.nxdomain" in causes
+    assert not causes & {verdict.cause, *verdict.alternatives}  # named by the runtime's words
+    assert "net.refused" not in {cause for one in judge(named("net.refused")).skipped for cause in one.causes}
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("api-only", "not looked for, since no vantage saw dns, connect, tls, "),
+        ("net.refused", ""),  # the path shows how far it was seen
+        ("none", ""),
+    ],
+)
+def test_what_was_not_looked_for_is_said_where_the_verdict_is_open(name: str, told: str) -> None:
+    case = named(name)
+    verdict = judge(case)
+    lines = [line for line in means(case, verdict) if line.startswith("not looked for")]
+    assert lines == [] if not told else len(lines) == 1 and lines[0].startswith(told)
+    assert [(one["causes"], one["why"]) for one in diagnosis(case, verdict)["skipped"]] == [
+        (list(one.causes), one.why) for one in verdict.skipped
+    ]
 
 
 def test_a_rule_is_skipped_only_without_all_that_it_can_go_by() -> None:
     one = next(r for r in ALL if r.needs == (Dns,))
-    assert (
-        one.why_skipped(named("dns.nxdomain")) == "" and one.why_skipped(named("backoff.only")) == "no vantage saw dns"
-    )
+    assert one.lacks(named("dns.nxdomain")) == () and one.lacks(named("backoff.only")) == ("dns",)
 
 
 def modules() -> list[Path]:
