@@ -142,6 +142,8 @@ def _kubelet_config(node: str, cgroup: str, segment: Segment) -> dict[str, objec
         },
         "registerNode": True,
         "nodeStatusUpdateFrequency": "5s",
+        # all of them: a lab that has pulled for every test has more than the usual 50
+        "nodeStatusMaxImages": -1,
     }
 
 
