@@ -380,6 +380,10 @@ class Blobs(Detail):
     """The registry's own errors."""
     bytes: int = 0
     """Bytes of it that came."""
+    rate: int = 0
+    """Bytes a second, of one that comes slowly; 0 where that was not measured."""
+    looks: int = 1
+    """How often it was asked for before it was said that nothing comes."""
     detail: str = ""
     """Why no more came."""
 

@@ -305,6 +305,7 @@ OUTCOMES: Mapping[str, Mapping[str, Outcome]] = MappingProxyType(
                 Outcome("corrupt", "fail", "the bytes are not those of the digest", "content.corrupt", ("net.proxy",)),
                 Outcome("empty", "fail", "an answer without bytes", "transfer.interrupted", ("content.corrupt",)),
                 Outcome("stalled", "fail", "nothing more comes", "transfer.timeout", ("transfer.stalled",)),
+                Outcome("trickles", "warn", "it comes, and slowly"),
                 Outcome("redirects", "fail", "redirects without end", "registry.server_error"),
                 Outcome("garbage", "fail", "no HTTP", "registry.server_error"),
                 *_BROKEN,

@@ -59,14 +59,17 @@ def other_way(case: CaseView, finding: Finding) -> str:
     The runtime's words prove how far it got, and whom it asked. Where no probe got as far, or none asked that host, there is
     a mirror, a proxy, a hosts entry or another setting that no probe has seen.
     """
-    if not finding.because or finding.hop == "runtime" or agrees(case, finding):
+    if not finding.because or finding.hop == "runtime":
         return ""
+    elsewhere = unseen_host(case)
+    if elsewhere or agrees(case, finding):
+        return elsewhere
     seen = _by_probes(case)
     reached, met = case.message.reached, position_of(finding.hop, finding.subject.role)
     furthest = max((position_of(o.hop, o.subject.role) for o in seen), default=len(HOPS))
     if reached > furthest and reached > met:
         return f"the runtime got to {HOPS[reached]}, and no probe got beyond {HOPS[furthest]}"
-    return unseen_host(case)
+    return ""
 
 
 def unseen_host(case: CaseView) -> str:

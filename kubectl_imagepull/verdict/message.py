@@ -101,6 +101,10 @@ class Message:
         asked = [end for end in ends if end >= HOPS.index("dns")]
         return max(min(asked), after) if self.names_cause and asked else -1
 
+    def allows(self, family: str) -> bool:
+        """Whether any cause that it allows is of a family."""
+        return any(cause.partition(".")[0] == family for cause in (self.cause, *self.alternatives))
+
     def is_about(self, family: str) -> bool:
         """Whether its cause is of a family: "auth", "storage"."""
         return self.cause.partition(".")[0] == family

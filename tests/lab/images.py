@@ -4,6 +4,7 @@ containerd.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -184,6 +185,44 @@ def filler(label: str) -> Image:
 def index() -> Image:
     """An index with nothing in it."""
     return _index()
+
+
+OCI = "application/vnd.oci.image.manifest.v1+json"
+OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
+ARTIFACTS = {
+    # Helm: helm.sh/docs/topics/registries; its configuration is the chart's description
+    "chart": ("application/vnd.cncf.helm.config.v1+json", "application/vnd.cncf.helm.chart.content.v1.tar+gzip"),
+    # cosign: specs/SIGNATURE_SPEC.md, specs/SBOM_SPEC.md: an image in form, with a payload for a layer
+    "signature": (OCI_CONFIG, "application/vnd.dev.cosign.simplesigning.v1+json"),
+    "sbom": (OCI_CONFIG, "text/spdx+json"),
+    # CNCF TAG Runtime: guidance on Wasm OCI artifacts
+    "module": ("application/vnd.wasm.config.v0+json", "application/wasm"),
+}
+"""Repository -> media types of configuration and layer of something that is kept in registries and is no image."""
+
+
+def artifact(kind: str) -> Image:
+    """One of ARTIFACTS."""
+    config_type, layer_type = ARTIFACTS[kind]
+    layer = b"\0asm\1\0\0\0" if kind == "module" else _json({"kind": kind})
+    if kind == "chart":
+        layer = gzip.compress(_tar({"app/Chart.yaml": b"apiVersion: v2\nname: app\nversion: 1.0.0\n"}, {}, ()), mtime=0)
+    rootfs = {"architecture": "", "os": "", "config": {}, "rootfs": {"type": "layers", "diff_ids": [digest(layer)]}}
+    own = (
+        {"name": "app", "version": "1.0.0", "apiVersion": "v2"}
+        if kind == "chart"
+        else {"layerDigests": [digest(layer)]}
+    )
+    configuration = _json(rootfs if config_type == OCI_CONFIG else own)
+    body = _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": OCI,
+            "config": {"mediaType": config_type, "digest": digest(configuration), "size": len(configuration)},
+            "layers": [{"mediaType": layer_type, "digest": digest(layer), "size": len(layer)}],
+        }
+    )
+    return Image(OCI, body, {digest(layer): layer, digest(configuration): configuration})
 
 
 def not_a_tar() -> Image:

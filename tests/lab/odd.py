@@ -51,12 +51,14 @@ STATUSES: dict[str, tuple[int, str, bytes, dict[str, str]]] = {
 }
 CUT = 64 << 10
 """Bytes after which a transfer breaks off, stands still or goes on slowly: fewer than a probe reads."""
+STOP = 512 << 10
+"""Bytes after which one stands still that has gone well so far: more than a probe reads."""
 DRIP, PAUSE = 512, 0.5
 """Bytes, and seconds between them, of a transfer that is slow."""
 
 
 # By the first part of its name: what goes wrong with a repository; with `fresh`, nothing.
-FAULTY = ("gone", "gone-config", "short", "wrong", "wrong-end", "hang", "slow", "denied", "fresh")
+FAULTY = ("gone", "gone-config", "short", "wrong", "wrong-end", "hang", "slow", "creep", "stop", "denied", "fresh")
 THING = "application/vnd.example.thing.v1+json"
 SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 
@@ -72,6 +74,8 @@ def _image(label: str, repository: str) -> images.Image | None:
         return images.not_a_tar()
     if repository == "empty-index":
         return images.index()
+    if repository in images.ARTIFACTS:
+        return images.artifact(repository)
     if repository == "thing":
         return images.Image(THING, b'{"thing":"no image"}')
     if repository == "old":
@@ -173,20 +177,26 @@ class OddHandler(Handler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        cut = max(0, CUT - begin) if fault in ("short", "hang", "slow") and not is_config else len(data)
+        at = {"short": CUT, "hang": CUT, "slow": CUT, "creep": DRIP, "stop": STOP}.get(fault, whole)
+        cut = len(data) if is_config else max(0, at - begin)
         self.wfile.write(data[:cut])
         if cut >= len(data):
             return
-        if fault == "hang":
+        if fault == "creep":
+            self._drop_by_drop(data[cut:])
+        elif fault in ("hang", "stop"):
             self.release.wait(900)
         elif fault == "slow":
             # Half of it in the time of a probe, the rest drop by drop.
             self.wfile.write(data[cut : cut + 2 * CUT])
-            for at in range(cut + 2 * CUT, len(data), DRIP):
-                if self.release.wait(PAUSE):
-                    break
-                self.wfile.write(data[at : at + DRIP])
+            self._drop_by_drop(data[cut + 2 * CUT :])
         self.close_connection = True
+
+    def _drop_by_drop(self, data: bytes) -> None:
+        for at in range(0, len(data), DRIP):
+            if self.release.wait(PAUSE):
+                break
+            self.wfile.write(data[at : at + DRIP])
 
 
 def _will_reset(connection: Any) -> None:
@@ -195,11 +205,15 @@ def _will_reset(connection: Any) -> None:
 
 
 class OddServer(TLSServer):
-    """One address. way: how the handshake goes: a certificate's, "alert", "hush" (silence), "reset"."""
+    """One address. way: how the handshake goes: a certificate's, "alert", "hush" (silence), "reset", "client" (it wants one of
+    the client's, which nobody has)."""
 
     def __init__(self, address: str, way: str, certificate: str, key: str) -> None:
         super().__init__(address, OddHandler, certificate, key)
         self.way = way
+        if way == "client":
+            self.context.verify_mode = ssl.CERT_REQUIRED
+            self.context.load_verify_locations(certificate)
         if way == "alert":
             self.context.sni_callback = lambda *_: ssl.ALERT_DESCRIPTION_HANDSHAKE_FAILURE
 

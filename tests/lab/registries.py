@@ -79,7 +79,7 @@ def _odd(core: Machine, segment: Segment, trusted: Authority) -> Service:
             fqdn("lone"), fqdn("lone"), dns=[fqdn("lone")], published="http://ca.lab.test/intermediate.crt"
         ),
     }
-    ways = {"alert": "alert", "hush": "hush", "cutoff": "reset"}
+    ways = {"alert": "alert", "hush": "hush", "cutoff": "reset", "mtls": "client"}
     servers = [
         {
             "address": segment.host(name),

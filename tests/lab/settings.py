@@ -41,6 +41,7 @@ HOSTS = {
     "hush": 52,
     "cutoff": 53,
     "proxy": 54,
+    "mtls": 55,
     "noroute": 250,
 }
 NOBODY_HAS = ("noroute",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,7 +15,7 @@ from kubectl_imagepull.model import Blobs, NodeFacts
 from probes import http_request
 from tests.probes.site import Answer, Repository, Request, Server, error, free_port, http, page, serve
 from tests.probes.test_matrix import HERE, context_of
-from tests.probes.walking import Walker
+from tests.probes.walking import Walker, observations_of
 
 AMD64 = NodeFacts("node-1", os="linux", arch="amd64", runtime="containerd://2.2.1")
 RATE = {"RateLimit-Limit": "100;w=21600", "RateLimit-Remaining": "76;w=21600"}
@@ -167,6 +168,38 @@ class TestBlobs:
             done.set()
         assert walked.named == [("transfer.timeout", "registry", f"{HERE}:{server.port}")]
         assert walked.outcome("blobs") == "stalled" and walked.seconds < 3
+        assert [o.detail.looks for o in observations_of(walked.log) if isinstance(o.detail, Blobs)] == [2]
+
+    def test_a_silence_that_passes(self, walker: Walker, good: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(http_request, "PATIENCE", 0.5)
+        done = threading.Event()
+        silent = stalling(done)
+        looked: list[str] = []
+
+        def blob(request: Request, data: bytes) -> Answer:
+            looked.append(request.path)
+            return silent(request, data) if looked.count(request.path) == 1 else serve(request, data)
+
+        with Server(Repository(blobs=blob), good) as server:
+            walked = walker.walk(server.port)
+            done.set()
+        assert walked.named == [] and walked.outcome("blobs") == "ok"
+
+    def test_slow_is_not_stalled(self, walker: Walker, good: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Bytes that come, and too few of them: a rate, and no trouble."""
+        monkeypatch.setattr(http_request, "PATIENCE", 0.5)
+
+        def blob(request: Request, data: bytes) -> Iterator[bytes]:
+            whole = serve(request, data)
+            yield whole[: len(whole) - len(data)]
+            for at in range(200):
+                yield data[at : at + 1]
+                time.sleep(0.02)  # what is asked is how a server that sends this slowly is told
+
+        with Server(Repository(blobs=blob), good) as server:
+            walked = walker.walk(server.port)
+        assert walked.named == [] and walked.outcome("blobs") == "trickles"
+        assert [5 < o.detail.rate < 80 for o in observations_of(walked.log) if isinstance(o.detail, Blobs)] == [True]
 
     @pytest.mark.parametrize("fault", ["refused", "name", "authority"])
     def test_blob_host(self, walker: Walker, good: ssl.SSLContext, fault: str) -> None:

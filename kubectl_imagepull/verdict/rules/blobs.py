@@ -13,6 +13,8 @@ from ..view import CaseView
 
 STALLED = 300.0
 """Seconds of Pulling without an end after which it is said that nothing seems to move."""
+LOOKS = 2
+"""How often nothing has to come before it is sure that nothing does: one silence may be the moment's."""
 BY_NETWORK = frozenset({"closed", "reset", "empty", "slow", "stalled", "timeout", "corrupt"})
 """How a transfer ends by what lies between: a fact of the network that it was seen from."""
 
@@ -27,16 +29,40 @@ def blob_cannot_be_fetched(case: CaseView) -> Iterator[Finding]:
     """A blob that the registry or its blob host does not give."""
     for seen in _seen(case):
         cause, also, sure = seen.means.cause, seen.means.also, _sure(seen)
+        if seen.outcome == "trickles" and case.facts.failing and case.message.allows("transfer"):
+            cause, also, sure = "transfer.timeout", ("transfer.stalled",), "likely"
         if not cause:
             continue
         if cause == "transfer.timeout" and case.facts.pulling and not case.facts.failing:
             cause, also = "transfer.stalled", ("transfer.timeout",)
-        reason = f"{where(seen)}, {seen.subject.host}: {seen.summary}"
+        reason = f"{where(seen)}, {seen.subject.host}: {seen.summary}{_pace(seen)}"
         yield found(case, cause, seen.subject, "blobs", reason, [seen], also, sure)
         return
 
 
+def _pace(seen: Observation[Blobs]) -> str:
+    """How fast a blob comes, and what that means for the image; "" where it was not measured."""
+    rate, size = seen.detail.rate, seen.detail.size
+    if not rate:
+        return ""
+    return f", {_bytes(rate)} a second" + (f": about {_span(size / rate)} for all layers" if size > rate else "")
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1000:.0f} kB" if count >= 1000 else f"{count} bytes"
+
+
+def _span(seconds: float) -> str:
+    """A time in its largest fitting unit."""
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def _sure(seen: Observation[Blobs]) -> Confidence:
+    if seen.outcome == "stalled" and seen.detail.looks < LOOKS:
+        return "likely" if seen.vantage.place == "node" else "possible"
     if seen.outcome in BY_NETWORK:
         return "confirmed" if seen.vantage.place == "node" else "possible"
     # a signed address that has run out looks the same as a right that is missing, so does a firewall's page
@@ -57,6 +83,10 @@ def pull_has_no_end_yet(case: CaseView) -> Iterator[Finding]:
         why = "the kubelet pulls one image at a time" if sure else "by default the kubelet pulls one image at a time"
         reason = f"asked for {long} ago; {why}, and before it came {', '.join(facts.older_pulls[:3])}"
         yield found(case, "pull.queued", node, "policy", reason, at_most="likely" if sure else "possible", level="note")
+    elif slow := next((o for o in _seen(case) if o.outcome == "trickles"), None):
+        reason = f"Pulling for {long}; {where(slow)}, {slow.subject.host}: {slow.summary}{_pace(slow)}"
+        also = ["transfer.stalled", "transfer.timeout"]
+        yield found(case, "pull.in_progress", node, "blobs", reason, [slow], also, "likely", "note")
     elif seconds > STALLED:
         reason = f"Pulling for {long} with neither an end nor an error"
         also = ["pull.in_progress", "pull.queued"]
