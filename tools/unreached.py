@@ -19,8 +19,6 @@ _FOR_READERS = "in a saved case for whoever checks a verdict by it; FOR_PEOPLE o
 _LIMITS = "docs/limits.md is held to what each way out says of itself"
 ALLOWED: Mapping[tuple[str, str], str] = {
     ("kubectl_imagepull/image/messages.py", "on_*"): "found by their names, see _KINDS there",
-    ("kubectl_imagepull/image/registries.py", "password_lifetime"): "of the table, for whoever explains a credential",
-    ("kubectl_imagepull/image/registries.py", "token_lifetime"): "of the table, for whoever explains a credential",
     ("kubectl_imagepull/model/case.py", "unschedulable"): "in a saved case for whoever asks why no pod came to a node",
     ("kubectl_imagepull/model/observation.py", "issuer_url"): _FOR_READERS,
     ("kubectl_imagepull/model/observation.py", "token_status"): _FOR_READERS,

@@ -79,6 +79,12 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "platforms": "<platforms>",
         # the runtime's unit
         "service": "<unit>",
+        # the permission that is missing, and who lacks it
+        "permission": "<permission>",
+        "principal": "<principal>",
+        # what has left the registry and since when, and the repository where it is now
+        "moved": "since <date> it is elsewhere",
+        "moved_to": "<registry>/<repository>",
         # the host as OpenShift writes it for a key: its port behind two dots
         "ca_key": "<host>",
     }
@@ -93,7 +99,7 @@ _FILE = re.compile(r"/[A-Za-z0-9._/@:+-]+")
 SHAPES: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         **dict.fromkeys(("host", "registry", "domain", "endpoint", "certified", "ip", "ca_key"), _HOST),
-        **dict.fromkeys(("path", "repository", "short", "normalised"), _REPOSITORY),
+        **dict.fromkeys(("path", "repository", "short", "normalised", "moved_to"), _REPOSITORY),
         **dict.fromkeys(("file", "proxy_file"), _FILE),
         "port": re.compile(r"[0-9]{1,5}"),
         "realm": re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9._~:/?=&%+@,-]*"),
@@ -157,6 +163,19 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "containerd-1": "",
         "containerd-2.1": "",
         "containerd-2.2": "",
+        "loopback": "if it is localhost",
+        "not-loopback": "",
+        "ipv4-failed": "",
+        "principal-named": "if the text names who is refused",
+        "permission-named": "if the text names the permission",
+        "bare-name": "if it was built here and its name has no registry",
+        "takes-login": "if the registry takes credentials",
+        "no-login": "if the registry takes none, as registry.k8s.io and mcr.microsoft.com do",
+        "owned": "if the repository is yours to write",
+        "foreign": "if the repository is not yours to write",
+        "moved": "if it has moved",
+        "moved-elsewhere": "if it is known where it is now",
+        "proxies": "if the registry is a proxy of another one",
         "has-shell": "",
         "no-shell": "",
         "cri-o": "",

@@ -1,4 +1,4 @@
-"""Writes docs/causes/ and docs/platforms/ from the catalogue, by the directory's name:
+"""Writes docs/causes/, docs/platforms/ and docs/registries/ from the catalogue, by the directory's name:
 python -m kubectl_imagepull.catalogue.docs DIRECTORY [--check]."""
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from . import TOPICS, Entry, fill, load, platforms
+from . import TOPICS, Entry, fill, load, platforms, registries
 from .platforms import Platform
-from .view import FixView, fixes_of, ways_of
+from .registries import RegistryKind
+from .view import FixView, fixes_of, view_of_right, ways_of
 
 NOTE = "<!-- Written by `python -m kubectl_imagepull.catalogue.docs` from kubectl_imagepull/catalogue/causes -->"
 OF_PLATFORMS = NOTE.replace("causes", "platforms.yaml")
+OF_REGISTRIES = NOTE.replace("causes", "registries.yaml")
 
 
 def pages() -> dict[str, str]:
@@ -88,12 +90,39 @@ def _platform_lines(platform: Platform) -> Iterator[str]:
     yield from ("## Sources", "", *(f"- {one.url} ({one.date})" for one in details.sources), "")
 
 
+def registry_pages() -> dict[str, str]:
+    """File name -> text: a page for each kind of registry, and README.md that lists them."""
+    every = list(registries.load().values())
+    rows = [f"| [{k.id}]({k.id}.md) | {k.title} | {', '.join(k.credentials)} | {k.anonymous} |" for k in every]
+    head = ["# Registries", "", OF_REGISTRIES, "", "| registry | what it is | credentials | without any |"]
+    index = "\n".join([*head, "|---|---|---|---|", *rows, ""])
+    return {"README.md": index, **{f"{k.id}.md": "\n".join(_registry_lines(k)) + "\n" for k in every}}
+
+
+def _registry_lines(kind: RegistryKind) -> Iterator[str]:
+    yield from (f"# {kind.id}", "", OF_REGISTRIES, "", f"**{kind.title}**", "")
+    yield from (*(f"- {name}: {_cell(fact)}" for name, fact in registries.facts_of(kind).items()), "")
+    if kind.codes:
+        yield from ("## What it says", "", "| it says | that means |", "|---|---|")
+        yield from (*(f"| {_cell(code)} | {_cell(means)} |" for code, means in kind.codes), "")
+    if kind.moves:
+        yield from ("## What has left", "", *(f"- {move.since}: {_cell(move.text)}" for move in kind.moves), "")
+    if kind.right is not None:
+        yield from ("## How the right to pull is granted", "")
+        yield from _fix_lines([view_of_right(kind.right, {}, {})], "")
+    yield from ("## Sources", "", *(f"- {url} ({date})" for url, date in kind.sources), "")
+
+
 def _cell(text: str) -> str:
     # <name> would be taken for HTML
     return text.replace("<", "&lt;").replace("|", "\\|")
 
 
-BOOKS: Mapping[str, Callable[[], dict[str, str]]] = {"causes": pages, "platforms": platform_pages}
+BOOKS: Mapping[str, Callable[[], dict[str, str]]] = {
+    "causes": pages,
+    "platforms": platform_pages,
+    "registries": registry_pages,
+}
 """Name of a directory of docs/ -> its pages."""
 
 

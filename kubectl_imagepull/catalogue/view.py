@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ..command import Unfit
+from ..command import Unfit, Value, with_blanks
 from ..model import Applicability
-from . import Entry, FixTemplate, fill, fitting, stand_ins
+from . import FIELDS, Entry, FixTemplate, fill, fitting, stand_ins
 from .platforms import Platform, load
+from .registries import Right
 from .render import ANY, Place, lines
 
 
@@ -45,6 +46,14 @@ def fixes_of(
     """The fixes of a cause in their order. values: what is known of the fields, from a message that may come from anywhere;
     platform: where it happened, None where that is not known."""
     return tuple(_views(entry, values or {}, platform, settle))
+
+
+def view_of_right(right: Right, parts: Mapping[str, str], values: Mapping[str, str]) -> FixView:
+    """How a right is granted. parts: what is known of host and path (`Right.fields`); values: of catalogue.FIELDS."""
+    named = {part: f"<{part}>" for part in right.parts} | {**FIELDS, **values, **parts}
+    known: dict[str, Value] = {name: with_blanks(text) for name, text in named.items()}
+    commands = lines(right.fix.actions, Place(ANY, known))
+    return FixView(right.fix.text.format_map(named), commands, right.fix.applicability, right.fix.actor, right.note)
 
 
 def ways_of(platform: Platform, topic: str) -> tuple[FixView, ...]:

@@ -14,17 +14,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from .. import catalogue
-from ..catalogue import platforms, reasons
+from ..catalogue import FixTemplate, platforms, reasons, registries
 from ..catalogue.platforms import Platform, platform_in
 from ..catalogue.reasons import Reason
-from ..catalogue.view import PLAIN, FixView, fixes_of, ways_of
+from ..catalogue.registries import RegistryKind, kind_of, moved_values
+from ..catalogue.view import PLAIN, FixView, Settle, fixes_of, view_of_right, ways_of
 from ..image.messages import Classified, classify
 from ..image.reference import InvalidReference, Reference
-from ..image.registries import kind_of
 from ..image.wording import as_text
 from ..redaction import hide
 from ..text import printable
-from ..verdict.message import read
+from ..verdict.clouds import takes_right
+from ..verdict.message import Message, read
 from ..verdict.names import DOCKER_HUB_KEY
 from ..verdict.told import settled
 
@@ -37,8 +38,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        metavar="CAUSE|REASON|PLATFORM|-",
-        help="a cause (net.refused), a waiting reason (ErrImagePull), a platform (k3s), or - for a message on standard input",
+        metavar="CAUSE|REASON|PLATFORM|REGISTRY|-",
+        help="a cause (net.refused), a waiting reason (ErrImagePull), a platform (k3s), a registry (quay.io), or - for a "
+        "message on standard input",
     )
     parser.add_argument("--message", metavar="TEXT", help="a message of the kubelet or of a runtime, as it was found")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="output format")
@@ -59,7 +61,11 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         shown = hide(as_text(text))
         found = classify(shown)
         entry, values, message = catalogue.entry(found.cause), _values(found), read(shown)
-        fixes = fixes_of(entry, values, platform_in(shown), lambda fix: settled(fix, message))
+        kind, name = kind_of(values.get("registry", "")), _name_in_registry(values)
+        told = {**moved_values(kind, name), "permission": message.permission, "principal": message.principal}
+        values |= {field: value for field, value in told.items() if value}
+        own = fixes_of(entry, values, platform_in(shown), _settle(entry, message, kind, name))
+        fixes = (*_granted(entry, kind, values), *own)
         _write(out, args.output, _of_message(found, entry, fixes), _message_as_json(found, entry, fixes))
         return 0
     name = what.strip()
@@ -76,6 +82,10 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
     if platform is not None:
         _write(out, args.output, _of_platform(platform), {"platform": _platform_as_json(platform)})
         return 0
+    kind = registries.load().get(name.lower()) or kind_of(name)
+    if kind.by_name and name.lower() not in catalogue.load():
+        _write(out, args.output, _of_registry(kind), {"registry": _registry_as_json(kind)})
+        return 0
     try:
         entry = catalogue.entry(name.lower())
     except KeyError:
@@ -83,6 +93,35 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
     fixes = fixes_of(entry)
     _write(out, args.output, _of_entry(entry, {}, (), fixes), {"cause": _entry_as_json(entry, {}, fixes)})
     return 0
+
+
+def _name_in_registry(values: Mapping[str, str]) -> str:
+    """The repository of a message as the catalogue of registries matches it: host without port, and path."""
+    return f"{values.get('domain', values.get('registry', '')).partition(':')[0]}/{values.get('path', '')}"
+
+
+def _settle(entry: catalogue.Entry, message: Message, kind: RegistryKind, name: str) -> Settle:
+    """What message and registry together say of the conditions of a fix."""
+    by_node = takes_right(kind, entry.id)
+    known = {"pull-secret": kind.takes_credentials and not by_node, "node-pulls": by_node} if kind.by_name else {}
+    known |= {"explain": False} if by_node else {}  # there is something more exact
+
+    def settle(fix: FixTemplate) -> FixTemplate | None:
+        if not all(known.get(one, True) for one in fix.when):
+            return None
+        told = settled(dataclasses.replace(fix, when=tuple(one for one in fix.when if one not in known)), message)
+        # a text that names no registry leaves open what that one is
+        return registries.settled(told, kind, name) if told is not None and name != "/" else told
+
+    return settle
+
+
+def _granted(entry: catalogue.Entry, kind: RegistryKind, values: Mapping[str, str]) -> tuple[FixView, ...]:
+    """What gives the node's own identity the right to pull, where the message is of a registry that asks for it."""
+    if kind.right is None or not takes_right(kind, entry.id):
+        return ()
+    parts = kind.right.fields(values.get("registry", "").partition(":")[0], values.get("path", ""))
+    return (view_of_right(kind.right, parts, values),)
 
 
 def _everything(stdin: TextIO) -> object:
@@ -97,7 +136,12 @@ def _trouble(err: TextIO, what: str) -> int:
 
 
 def _unknown(name: str) -> str:
-    names = [*catalogue.load(), *(reason.name for reason in reasons.load().values()), *platforms.load()]
+    names = [
+        *catalogue.load(),
+        *(reason.name for reason in reasons.load().values()),
+        *platforms.load(),
+        *registries.load(),
+    ]
     by_lower = {one.lower(): one for one in names}
     close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
     # a group, or the part after the dot
@@ -140,6 +184,24 @@ def _of_platform(platform: Platform) -> Iterator[str]:
         yield from ("", catalogue.TOPICS[topic])
         yield from _of_fixes(ways_of(platform, topic), "cluster")
     yield from ("", "Sources", *(f"  {one.url} ({one.date})" for one in platform.details.sources))
+
+
+def _of_registry(kind: RegistryKind) -> Iterator[str]:
+    yield f"{kind.id}: {kind.title}"
+    for name, fact in registries.facts_of(kind).items():
+        yield from _hanging(name, fact, 2, 16)
+    if kind.codes:
+        yield from ("", "What it says, and what that means")
+        for code, means in kind.codes:
+            yield from (*_wrapped(code, 2), *_wrapped(means, 6))
+    if kind.moves:
+        yield from ("", "What has left")
+        for move in kind.moves:
+            yield from _hanging(move.since, move.text, 2, 11)
+    if kind.right is not None:
+        yield from ("", "How the right to pull is granted")
+        yield from _of_fixes([view_of_right(kind.right, {}, {})], "")
+    yield from ("", "Sources", *(f"  {url} ({date})" for url, date in kind.sources))
 
 
 def _of_message(found: Classified, entry: catalogue.Entry, fixes: Sequence[FixView]) -> Iterator[str]:
@@ -327,6 +389,18 @@ def _platform_as_json(platform: Platform) -> dict[str, Any]:
             for topic in details.fixes
         ],
         "sources": [dataclasses.asdict(one) for one in details.sources],
+    }
+
+
+def _registry_as_json(kind: RegistryKind) -> dict[str, Any]:
+    return {
+        "id": kind.id,
+        "title": kind.title,
+        "facts": registries.facts_of(kind),
+        "codes": [{"says": code, "means": means} for code, means in kind.codes],
+        "moves": [{"since": move.since, "text": move.text, "to": move.to} for move in kind.moves],
+        "right": _fixes_as_json([view_of_right(kind.right, {}, {})]) if kind.right is not None else [],
+        "sources": [{"url": url, "date": date} for url, date in kind.sources],
     }
 
 

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from .. import catalogue
+from ..catalogue.registries import RegistryKind, kind_of, right_ends
 from ..catalogue.render import Place, lines
-from ..catalogue.rights import load
 from ..command import Unfit, Value, with_blanks
-from ..image.registries import kind_of
 from ..model import Case, Fix
 
 
 def node_pulls(case: Case, cause: str) -> bool:
     """Whether a right of the node, or of a service account, is what such a refusal asks for, and no pull secret."""
-    kind = kind_of(case.facts.reference.registry)
-    return cause in load().causes and kind.by_name and kind.id in load().by_kind
+    return takes_right(kind_of(case.facts.reference.registry), cause)
+
+
+def takes_right(kind: RegistryKind, cause: str) -> bool:
+    """The same for any pull from such a registry."""
+    return right_ends(cause) and kind.by_name and kind.right is not None
 
 
 def node_fixes(case: Case, cause: str, at: Place) -> tuple[Fix, ...]:
     """What gives the right to pull; () for registries that want a pull secret, and where a name may stand in no command.
 
-    Lifetimes of pasted passwords: see image.registries.
+    Lifetimes of pasted passwords: see catalogue/registries.yaml.
     """
-    if not node_pulls(case, cause):
+    right = kind_of(case.facts.reference.registry).right
+    if right is None or not node_pulls(case, cause):
         return ()
-    right = load().by_kind[kind_of(case.facts.reference.registry).id]
     host = case.facts.reference.registry.partition(":")[0]
     parts = right.fields(host, case.pull.repository if case.pull else "")
     values: dict[str, Value] = {part: with_blanks(f"<{part}>") for part in right.parts}

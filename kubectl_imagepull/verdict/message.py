@@ -36,6 +36,13 @@ _NUMBERS = re.compile(r"cannot be mapped to a host ID|lchown .*: invalid argumen
 """Words of an unpacking that fails on what is in the layer: its numbers of users, its kinds of file."""
 
 
+_REFUSED = re.compile(
+    r"(?:User|AssumedRole): (?P<principal>arn:[A-Za-z0-9:/_+=,.@-]{1,300}) is not authorized to perform: "
+    r"(?P<aws>[a-z0-9-]{1,30}:[A-Za-z]{1,60})|Permission \\?\"?(?P<google>[a-z]{1,60}\.[A-Za-z.]{1,90})\\?\"? denied"
+)
+"""How AWS and Google say which permission is missing."""
+
+
 @dataclass(frozen=True)
 class Message:
     """What the runtime says of the last failure."""
@@ -74,6 +81,11 @@ class Message:
     """containerd, cri-o or docker, by its words; "" where they do not tell."""
     numbers_in_image: bool = False
     """A layer holds users, files or numbers that the node cannot make."""
+
+    permission: str = ""
+    """The permission that is missing, as the registry names it; "" where it names none."""
+    principal: str = ""
+    """Who lacks it; "" where that is not named."""
 
     @property
     def in_the_image(self) -> bool:
@@ -133,6 +145,7 @@ def read(text: str) -> Message:
     by_proxy = "proxyconnect" in text
     dialled = _DIALLED.search(text)
     mirrored = _STANDS_FOR.search(text)
+    refused = _REFUSED.search(text)
     return Message(
         text=text,
         cause=found.cause,
@@ -150,6 +163,8 @@ def read(text: str) -> Message:
         content_lost=found.cause == "storage.other" and bool(_LOST.search(text)),
         imported=bool(_IMPORTED.search(text)),
         runtime=words.get("runtime", ""),
+        permission=(refused["aws"] or refused["google"] or "") if refused else "",
+        principal=(refused["principal"] or "") if refused else "",
         numbers_in_image=bool(_NUMBERS.search(text)),
     )
 
@@ -182,3 +197,9 @@ def plain_address(text: str) -> str:
         return str(ipaddress.ip_address(text))
     except ValueError:
         return text
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, with or without port, is the very machine that asks for it."""
+    name = host.removeprefix("[").partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return name in ("localhost", "::1") or bool(re.fullmatch(r"127\.[0-9.]+", name))

@@ -6,7 +6,7 @@ import string
 from typing import Any
 
 from .. import catalogue
-from ..image.registries import kind_of
+from ..catalogue.registries import kind_of, moved_values
 from ..model import Case, Connect, Finding, Http, Platform, PullSecret, RuntimeConfig, Tls
 from .evidence import grounds
 from .message import message_of
@@ -79,9 +79,20 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
         "realm": _realm(case, host),
         "certified": _certified(case, finding),
         "service": _unit(case),
+        "permission": message_of(case).permission,
+        "principal": message_of(case).principal,
         "ca_key": host.replace(":", ".."),
+        **moved_values(registry, name_in_registry(case)),
     }
     return {k: v for k, v in names.items() if v}
+
+
+def name_in_registry(case: Case) -> str:
+    """The repository as the catalogue of registries matches it: host without port, and path."""
+    reference = case.facts.reference
+    path = reference.normalised.partition("/")[2].partition("@")[0].rpartition(":")[0]
+    path = path or (case.pull.repository if case.pull else "")
+    return f"{reference.registry.partition(':')[0]}/{path}"
 
 
 def _unit(case: Case) -> str:

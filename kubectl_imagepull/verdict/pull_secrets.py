@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..image.registries import NODE_ROLE, kind_of
+from ..catalogue.registries import NODE_ROLE, kind_of
 from ..model import Auth, Case, Manifest, Observation, PullSecret, Subject
 from ..model.vocabulary import SECRET_CAUSES
 from .evidence import decisive

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..catalogue import FixTemplate
-from .message import Message
+from .message import Message, is_loopback
 
 
 def _role(*roles: str) -> Callable[[Message], bool | None]:
@@ -37,6 +37,11 @@ TOLD: Mapping[str, Callable[[Message], bool | None]] = {
     "not-blob": _not_role("blob"),
     "mirror": _role("mirror"),
     "not-mirror": _not_role("mirror"),
+    "loopback": lambda message: is_loopback(message.host) if message.host else None,
+    "not-loopback": lambda message: not is_loopback(message.host) if message.host else None,
+    "ipv4-failed": lambda message: ":" not in message.address if message.address else None,
+    "principal-named": lambda message: bool(message.principal),
+    "permission-named": lambda message: bool(message.permission and not message.principal),
     "address": lambda message: bool(message.address),
     "no-address": lambda message: not message.address,
     "ipv6-failed": lambda message: ":" in message.address if message.address else None,

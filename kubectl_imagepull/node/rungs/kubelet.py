@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from ...image.registries import kind_of
+from ...catalogue.registries import kind_of
 from ...model import Auth, Connect, Detail, Dns, Http, Manifest, NameAnswer, Observation, Pull, Subject, Tls, Vantage
 from ...model.vocabulary import KUBELET
 from ...redaction import HIDDEN

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from ...catalogue import registries
+from ...catalogue.registries import RegistryKind, kind_of
 from ...model import Case, Finding, Http, Manifest, RuntimeConfig, Tls
 from ..clocks import by_date
 from ..clouds import node_pulls
 from ..evidence import grounds
 from ..hop_status import status_of
-from ..message import message_of
-from ..names import chain_short, failed_addresses, proxy_file, runtime_of, secret_of
+from ..message import is_loopback, message_of
+from ..names import chain_short, failed_addresses, name_in_registry, proxy_file, runtime_of, secret_of
 from ..other_image import has_image_fix
 from ..platforms import platform_of
 from ..pull_secrets import sent
@@ -69,6 +71,11 @@ def same_here(case: Case, finding: Finding) -> bool:
     return bool(mine) and all((o.hop, o.subject, o.outcome) in here for o in mine)
 
 
+def _of_registry(holds: Callable[[RegistryKind, str], bool]) -> Callable[[Case, Finding], bool]:
+    """A condition about the image's repository, whichever host the finding is about."""
+    return lambda case, finding: holds(kind_of(case.facts.reference.registry), name_in_registry(case))
+
+
 def silent(case: Case, finding: Finding) -> bool:
     """Whether a handshake fails without a word from the other side."""
     seen = {case.observations[i].outcome for i in finding.because}
@@ -77,7 +84,9 @@ def silent(case: Case, finding: Finding) -> bool:
 
 CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "explain": lambda case, finding: False,
-    "pull-secret": lambda case, finding: not node_pulls(case, finding.cause),
+    "pull-secret": lambda case, finding: (
+        not node_pulls(case, finding.cause) and kind_of(case.facts.reference.registry).takes_credentials
+    ),
     "node-pulls": lambda case, finding: node_pulls(case, finding.cause),
     # what nobody resolves is mistyped, unless a registry or the node's configuration named it
     "named-elsewhere": lambda case, finding: works_elsewhere(case, finding) or finding.subject.role != "registry",
@@ -141,6 +150,16 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "containerd-2.2": lambda case, finding: runtime_of(case)[0] == "containerd" and runtime_of(case)[1] >= (2, 2),
     "has-shell": lambda case, finding: (platform := platform_of(case)) is not None and platform.has_shell,
     "no-shell": lambda case, finding: (platform := platform_of(case)) is not None and not platform.has_shell,
+    "loopback": lambda case, finding: is_loopback(finding.subject.host),
+    "not-loopback": lambda case, finding: not is_loopback(finding.subject.host),
+    "ipv4-failed": lambda case, finding: any(":" not in address for address in failed_addresses(case, finding)),
+    "principal-named": lambda case, finding: bool(message_of(case).principal),
+    "permission-named": lambda case, finding: bool(message_of(case).permission and not message_of(case).principal),
+    # Docker Hub is meant by it; library images are nobody's own
+    "bare-name": lambda case, finding: (
+        bool(case.pull and case.pull.short) and "/" not in case.target.image and finding.subject.role == "registry"
+    ),
+    **{name: _of_registry(holds) for name, holds in registries.CONDITIONS.items()},
     "cri-o": lambda case, finding: _is(case, "cri-o"),
     "docker": lambda case, finding: _is(case, "docker"),
 }

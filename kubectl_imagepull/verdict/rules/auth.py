@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...image.registries import NODE_ROLE, kind_of
+from ...catalogue.registries import NODE_ROLE, kind_of
 from ...model import HOPS, Auth, Confidence, Finding, Manifest, Observation, Subject, TrialPull
 from ...model.vocabulary import SECRET_CAUSES, causes_of
 from ..confidence import found, weakest

@@ -466,7 +466,8 @@ def test_the_address_that_fails_is_looked_at() -> None:
         seen = looked("connect", "no-route", "node", tried=[{"ip": ip, "outcome": "no-route"}])
         fixes = fixes_for(*saw(case(), "net.unreachable", seen))
         assert any(f"ip route get {ip}" in fix.commands for fix in fixes)
-        assert any("IPv6" in fix.title for fix in fixes) == six
+        assert any("only IPv6" in fix.title for fix in fixes) == six
+        assert any("has no IPv4" in fix.title for fix in fixes) != six
     assert "ip route show default" in commands(case(), "net.unreachable")
     said = "dial tcp [2001:db8::7]:443: connect: no route to host"
     assert "ip route get 2001:db8::7" in commands(case(said=said), "net.unreachable")
@@ -529,3 +530,58 @@ def test_a_name_that_is_none_leaves_out_its_fix_only() -> None:
 def test_an_init_containers_policy_is_changed_where_it_stands() -> None:
     text = commands(case(target__role="init"), "image.never_pull_absent")
     assert '{"initContainers":[{"name":"app","imagePullPolicy":"IfNotPresent"}]}' in text
+
+
+FOREIGN = ["registry.k8s.io/pause", "mcr.microsoft.com/dotnet/runtime", "docker.io/library/nginx"]
+TAKES_NONE = ["registry.k8s.io/pause", "mcr.microsoft.com/dotnet/runtime", "registry.access.redhat.com/ubi9/ubi"]
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_nobody_pushes_what_is_not_theirs(name: str) -> None:
+    registry, _, path = name.partition("/")
+    of = case(registry=registry, path=path)
+    for cause in catalogue.load():
+        for fix in fixes_for(of, finding(cause, host=registry)):
+            text = "\n".join((fix.title, *fix.commands))
+            assert not re.search(r"\b[Pp]ush the image|--push|crane copy|cosign sign|push the image to it", text), (
+                cause,
+                text,
+            )
+
+
+@pytest.mark.parametrize("name", TAKES_NONE)
+def test_nobody_signs_in_where_nobody_can(name: str) -> None:
+    registry, _, path = name.partition("/")
+    of = case(registry=registry, path=path)
+    for cause in catalogue.load():
+        if cause in ("auth.secret_ignored", "auth.secret_malformed", "auth.secret_missing"):
+            continue  # such a secret may be for another image of the pod
+        assert "docker-registry" not in commands(of, cause), cause
+    assert "takes no credentials" in fixes_for(of, finding("auth.no_credentials", host=registry))[0].title
+
+
+def test_what_has_moved_is_named_first() -> None:
+    first = fixes_for(case(registry="docker.io", path="bitnami/redis"), finding("image.tag_unknown", host="docker.io"))[
+        0
+    ]
+    assert "2025-08-28" in first.title and "docker.io/bitnamilegacy/redis:1.0" in first.commands[0]
+
+
+def test_the_node_itself_is_no_registry() -> None:
+    local = case(registry="localhost:5000")
+    fixes = fixes_for(local, finding("net.refused", host="localhost:5000"))
+    assert any("is the node itself" in fix.title for fix in fixes) and any("load" in fix.title.lower() for fix in fixes)
+    assert not any("is the node itself" in fix.title for fix in fixes_for(case(), finding("net.refused")))
+
+
+def test_the_permission_and_who_lacks_it_are_named() -> None:
+    role = "arn:aws:sts::1:assumed-role/node/i-1"
+    said = f"User: {role} is not authorized to perform: ecr:BatchGetImage on resource: r: 403 Forbidden"
+    titles = [fix.title for fix in fixes_for(case(said=said), finding("auth.forbidden"))]
+    wanted = f"Grant ecr:BatchGetImage on {REGISTRY}/shop/web to {role}"
+    assert wanted in titles
+    google = (
+        'denied: Permission "artifactregistry.repositories.downloadArtifacts" denied on resource "x": 403 Forbidden'
+    )
+    titles = [fix.title for fix in fixes_for(case(said=google), finding("auth.forbidden"))]
+    assert any("artifactregistry.repositories.downloadArtifacts" in title for title in titles)
