@@ -78,7 +78,7 @@ RUNGS: Mapping[str, str] = MappingProxyType(
 """Ways out of a node, best first. The trial pull is taken on request only."""
 RUNG_ALIASES: Mapping[str, str] = MappingProxyType({"rehearsal": TRIAL_PULL})
 """Other names that `--via` takes."""
-LOOKS_OUT = frozenset({HOST_PYTHON, IMAGE_PYTHON, SHELL, KUBELET})
+LOOKS_OUT = frozenset(RUNGS) - {TRIAL_PULL, API_ONLY}
 """Rungs that ask each host by themselves; the others repeat what somebody else saw."""
 
 CONTAINER_ROLES: Mapping[str, str] = MappingProxyType(

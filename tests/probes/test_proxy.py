@@ -324,8 +324,7 @@ class TestWalk:
         self, walker: Walker, host: Write, authority: trustme.CA, fault: str, login: bool, sure: str
     ) -> None:
         answers = {"closed": b"", "garbage": b"220 mail.example.com ESMTP\r\n"}
-        handler = lambda r: answers[fault] if fault in answers else http(int(fault))  # noqa: E731
-        with Server(handler) as server, deaf_port() as deaf:
+        with Server(lambda _: answers[fault] if fault in answers else http(int(fault))) as server, deaf_port() as deaf:
             port = {"refused": free_port(), "silent": deaf}.get(fault, server.port)
             at = "u:hidden@" if login else ""
             seconds = 1.5 if fault == "silent" else 6

@@ -103,7 +103,7 @@ sys.exit(pytest.main([*quiet, *sys.argv[1:]]))
 """What commands write after the edits, then tests."""
 
 
-def tested(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run_on(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """The tests of a copy, which finds itself before the installed package."""
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-c", SCRIPT, *words]
@@ -113,7 +113,7 @@ def tested(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_a_cause_takes_four_edits(copy: Path) -> None:
     for edit in EDITS:
         edit(copy)
-    done = tested(copy, *META)
+    done = run_on(copy, *META)
     assert done.returncode == 0, done.stdout[-3000:]
     shown = (copy / "tests" / "golden" / "registry.teapot.80.txt").read_text(encoding="utf-8")
     assert "is a teapot" in shown and "registry.teapot" in shown and "curl -sSI" in shown
@@ -124,4 +124,4 @@ def test_each_edit_is_missed(copy: Path, left_out: object) -> None:
     for edit in EDITS:
         if edit is not left_out:
             edit(copy)
-    assert tested(copy, *META).returncode == 1
+    assert run_on(copy, *META).returncode == 1
