@@ -55,10 +55,6 @@ def climb(
                     errors.append(ReadError("node", "the probes ran out of time; what they saw until then is shown"))
             if taken is not None or over:
                 break
-        if wanted.tries_pull:
-            taken, _ = _tried(way, rungs.TRIAL_PULL)
-            if taken is not None and not done.created:
-                done = _done(way, rungs.TRIAL_PULL, taken, node.namespace)
     cannot = (*(done.cannot_see if done.created else WITHOUT_A_POD), *way.cannot_see)
     elsewhere = (ALLOW_MOUNTS,) if way.enforced and done.rung != HOST_PYTHON else ()
     done = dataclasses.replace(
@@ -68,6 +64,27 @@ def climb(
         cannot_see=tuple(dict.fromkeys((*cannot, *elsewhere))),
     )
     return done, errors
+
+
+def pull_again(
+    api: Client, created: CreatedObjects, node: NodeAsked, plan: Plan, seen: Seen, wanted: Wanted = USUAL
+) -> ProbeRun:
+    """Let the kubelet pull `node.trial_pull` again and tell `seen` what became of each image. -> what was done.
+
+    Never raises where it does not work; API errors that end everything (Unreachable) pass through.
+    """
+    started = time.monotonic()
+    way = Attempt(api, created, node, plan, seen, wanted, "node")
+    created.kept = wanted.kept
+    done = ProbeRun(rung=API_ONLY, node=node.name, cannot_see=WITHOUT_A_POD)
+    hindrance = _hindrance(node, wanted)
+    if hindrance:
+        return dataclasses.replace(done, why_not=(hindrance,))
+    taken, _ = _tried(way, rungs.TRIAL_PULL)
+    if taken is not None:
+        done = _done(way, rungs.TRIAL_PULL, taken, node.namespace)
+    seconds = round(time.monotonic() - started, 2) if done.created else 0.0
+    return dataclasses.replace(done, seconds=seconds, why_not=tuple(way.why_not))
 
 
 def _hindrance(node: NodeAsked, wanted: Wanted) -> str:
@@ -127,4 +144,4 @@ def _once(seen: Seen) -> Seen:
     return first
 
 
-__all__ = ["NodeAsked", "TrialPullOf", "Wanted", "climb"]
+__all__ = ["NodeAsked", "TrialPullOf", "Wanted", "climb", "pull_again"]

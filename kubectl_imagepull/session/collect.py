@@ -15,7 +15,7 @@ from ..kube.client import Api
 from ..model import Http, Observation, Place, ProbeRun, Pull, ReadError, of_kind
 from ..node import kubelet_api
 from ..node.created_objects import CreatedObjects, Interrupted
-from ..node.ladder import NodeAsked, Wanted, climb
+from ..node.ladder import NodeAsked, Wanted, climb, pull_again
 from ..node.plan import Plan
 from ..node.workstation import LocalProbes
 from ..redaction import Secrets, clean
@@ -63,7 +63,7 @@ class Source(Protocol):
 
 
 class NodeRung:
-    """The failing node, by the best rung that works there. The trial pull, where it is wanted, follows in the same run."""
+    """The failing node, by the best rung that works there."""
 
     def __init__(self, api: Api, node: NodeAsked, plan: Plan, wanted: Wanted, place: Place = "node") -> None:
         self._api, self._node, self._plan, self._wanted, self._place = api, node, plan, wanted, place
@@ -79,6 +79,51 @@ class NodeRung:
     def stop(self) -> None:
         """Nothing can be created any more, and what was is gone."""
         self._created.clear(close=True)
+
+
+class KubeletPull:
+    """The failing node's kubelet, which pulls the images again."""
+
+    def __init__(self, api: Api, node: NodeAsked, plan: Plan, wanted: Wanted) -> None:
+        self._api, self._node, self._plan, self._wanted = api, node, plan, wanted
+        self._created = CreatedObjects(api)
+
+    def run(self, emit: Emit) -> Outcome:
+        """-> the trial pull as a way that was taken; deleted says whether its objects are gone."""
+        probe = pull_again(self._api, self._created, self._node, self._plan, emit, self._wanted)
+        left = self._created.clear()
+        gone = probe.created and not left and not self._wanted.kept
+        return Outcome(replace(probe, deleted=gone), errors=tuple(left))
+
+    def stop(self) -> None:
+        """Nothing can be created any more, and what was is gone."""
+        self._created.clear(close=True)
+
+
+class InTurn:
+    """Sources one after the other, as one: what a trial pull changes on the node is not there yet when it is looked at."""
+
+    def __init__(self, *sources: Source) -> None:
+        self._sources = sources
+
+    def run(self, emit: Emit) -> Outcome:
+        """-> the first way that was taken, else the first that was not, with what all say against theirs."""
+        outcomes = [source.run(emit) for source in self._sources]
+        ways = [o.probe for o in outcomes if o.probe is not None]
+        taken = [way for way in ways if way.created]
+        probe = None
+        if ways:
+            probe = replace(
+                (taken or ways)[0],
+                why_not=tuple(dict.fromkeys(why for way in ways for why in way.why_not)),
+                seconds=round(sum(way.seconds for way in taken), 2),
+                deleted=bool(taken) and all(way.deleted for way in taken),
+            )
+        return Outcome(probe, errors=tuple(error for o in outcomes for error in o.errors))
+
+    def stop(self) -> None:
+        """All of them, side by side."""
+        _stop(self._sources)
 
 
 class PeerNode:

@@ -10,12 +10,12 @@ from ..kube.nodes import read_peer
 from ..kube.pods import ContainerRead, PodRead
 from ..kube.workloads import what_changed
 from ..model import Case, Facts, NodeFacts, NodeImages, Observation, ReadError, TrialPull, of_kind
-from ..model.vocabulary import API_ONLY
+from ..model.vocabulary import API_ONLY, TRIAL_PULL
 from ..node.ladder import NodeAsked
 from ..node.plan import Plan
 from ..redaction import Secrets
 from ..verdict import judge
-from .collect import Collected, KubeletApi, NodeRung, PeerNode, Source, Workstation, collect
+from .collect import Collected, InTurn, KubeletApi, KubeletPull, NodeRung, PeerNode, Source, Workstation, collect
 from .group import Group, Key, groups_of, key_of, share_credential_answers
 from .observer import Diagnosis, Observer
 from .observer import Plan as What
@@ -99,7 +99,10 @@ def _sources(api: Api, read: PodRead, group: Group, options: Options, tried: set
     wanted = replace(options.way_out, challenges=workstation.challenges)
     plan = Plan(group.pulls, budget, runtime=node.runtime, kubelet=node.kubelet)
     asked = replace(_asked(read.namespace, node, read.images), trial_pull=group.trial_pull())
-    sources: list[Source] = [NodeRung(api, asked, plan, wanted), workstation]
+    node_sources: list[Source] = [] if wanted.via == TRIAL_PULL else [NodeRung(api, asked, plan, wanted)]
+    if wanted.tries_pull:
+        node_sources.append(KubeletPull(api, asked, plan, wanted))
+    sources: list[Source] = [InTurn(*node_sources), workstation]
     if node.found:
         sources.append(KubeletApi(api, node.name, needed=wanted.via == API_ONLY))
     if not options.compare_node:

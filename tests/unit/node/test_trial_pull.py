@@ -9,7 +9,7 @@ import pytest
 from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.model import Observation, Pull
 from kubectl_imagepull.node.created_objects import CreatedObjects
-from kubectl_imagepull.node.ladder import NodeAsked, TrialPullOf, Wanted, climb
+from kubectl_imagepull.node.ladder import NodeAsked, TrialPullOf, Wanted, pull_again
 from kubectl_imagepull.node.plan import Plan
 from kubectl_imagepull.node.rungs import trial_pull
 from tests.unit.node.fake import Cluster, Object, Ran, ended, running, waiting
@@ -22,7 +22,7 @@ def tried(cluster: Any, images: dict[str, str] = IMAGES, ready: bool = True) -> 
     node = NodeAsked("n1", "ns", ready=ready, trial_pull=TrialPullOf(images, ("login",), "builder"))
     seen: list[Observation] = []
     plan = Plan((Pull("p0", "r.test", 443, "a", "1"),), 5.0)
-    done, _ = climb(cluster, CreatedObjects(cluster), node, plan, seen.append, WANTED)
+    done = pull_again(cluster, CreatedObjects(cluster), node, plan, seen.append, WANTED)
     return done, seen
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -21,7 +22,9 @@ from kubectl_imagepull.session.collect import (
     SIDE_BY_SIDE,
     Collected,
     Emit,
+    InTurn,
     KubeletApi,
+    KubeletPull,
     NodeRung,
     Outcome,
     PeerNode,
@@ -253,6 +256,66 @@ def test_node_rung(
     assert outcome.probe is not None and outcome.probe.deleted == deleted and outcome.probe.why_not == probe.why_not
     assert outcome.errors == (ReadError("node", "late"), *left)
     assert [o.hop for o in heard] == ["dns"] and calls[0][-1] == "node"
+
+
+@pytest.mark.parametrize(("kept", "left"), [(False, []), (True, []), (False, [ReadError("api", "job x is left")])])
+def test_kubelet_pull(monkeypatch: pytest.MonkeyPatch, kept: bool, left: list[ReadError]) -> None:
+    """It says whether what it created is gone, and what is left; after `stop` nothing can be created."""
+    climbing(monkeypatch, MADE, left)
+
+    def pull_again(*given: Any) -> ProbeRun:
+        given[4](seen("runtime"))
+        return ProbeRun("trial-pull", "node-1", created=True)
+
+    monkeypatch.setattr(collecting, "pull_again", pull_again)
+    heard: list[Observation] = []
+    source = KubeletPull(API, ASKED, PLAN, Wanted(kept=kept))
+    outcome = source.run(heard.append)
+    assert outcome.probe is not None and outcome.probe.deleted == (not kept and not left)
+    assert outcome.errors == tuple(left) and [o.hop for o in heard] == ["runtime"]
+    source.stop()
+    assert source._created.cleared[-1] is True  # type: ignore[attr-defined]
+
+
+NONE = ProbeRun("api-only", "node-1", why_not=("shell: no",))
+TRIED = ProbeRun("trial-pull", "node-1", created=True, deleted=True, seconds=2.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "rung", "deleted", "why_not", "seconds"),
+    [
+        (replace(MADE, deleted=True, seconds=1.5), TRIED, "shell", True, ("host-python: no",), 3.5),
+        (replace(MADE, deleted=True), replace(TRIED, deleted=False), "shell", False, ("host-python: no",), 2.0),
+        (NONE, TRIED, "trial-pull", True, ("shell: no",), 2.0),
+        (NONE, replace(NONE, why_not=("trial-pull: no",)), "api-only", False, ("shell: no", "trial-pull: no"), 0.0),
+    ],
+)
+def test_sources_in_turn(
+    first: ProbeRun, second: ProbeRun, rung: str, deleted: bool, why_not: tuple[str, ...], seconds: float
+) -> None:
+    """The first way that was taken stands for both, and all that either made has to be gone."""
+    order: list[str] = []
+
+    class One:
+        def __init__(self, name: str, probe: ProbeRun | None) -> None:
+            self.name, self.probe = name, probe
+
+        def run(self, emit: Emit) -> Outcome:
+            order.append(self.name)
+            return Outcome(self.probe, errors=(ReadError("node", self.name),))
+
+        def stop(self) -> None:
+            order.append(f"stop {self.name}")
+
+    both = InTurn(One("rung", first), One("trial", second))
+    outcome = both.run(ignore)
+    assert order == ["rung", "trial"] and [e.message for e in outcome.errors] == order
+    assert outcome.probe is not None
+    found = outcome.probe
+    assert (found.rung, found.deleted, found.why_not, found.seconds) == (rung, deleted, why_not, seconds)
+    both.stop()
+    assert sorted(order[2:]) == ["stop rung", "stop trial"]
+    assert InTurn(One("silent", None)).run(ignore).probe is None
 
 
 def test_a_stopped_node_creates_no_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.kube.client import Api
-from kubectl_imagepull.model import Observation, ProbeRun, Pull, ReadError, Subject, Vantage
+from kubectl_imagepull.model import Observation, ProbeRun, Pull, ReadError, Subject, TrialPull, Vantage
 from kubectl_imagepull.node.ladder import NodeAsked, Wanted
 from kubectl_imagepull.node.plan import Plan as Asked
 from kubectl_imagepull.session import Diagnosis, Named, Observer, Options, Plan, Targets, diagnose
@@ -103,17 +103,23 @@ MADE = ProbeRun("host-python", "node1", created=True, deleted=True)
 Say = Callable[[Pull], Sequence[Observation]]
 
 
+def again(seen: Observation) -> bool:
+    """Whether it is what a trial pull sees."""
+    return isinstance(seen.detail, TrialPull)
+
+
 class Vantages:
     """Stands in for every source: remembers what it is asked, and says what it is told to."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.rungs: list[tuple[NodeAsked, Asked, Wanted]] = []
+        self.trials: list[tuple[NodeAsked, Asked, Wanted]] = []
         self.peers: list[tuple[NodeAsked, Asked, Wanted]] = []
         self.workstations: list[Asked] = []
         self.kubelets: list[tuple[str, bool]] = []
         self.say: Say = lambda pull: ()
         self.errors: tuple[ReadError, ...] = ()
-        for name in ("NodeRung", "PeerNode", "Workstation", "KubeletApi"):
+        for name in ("NodeRung", "KubeletPull", "PeerNode", "Workstation", "KubeletApi"):
             monkeypatch.setattr(diagnosing, name, getattr(self, name))
 
     class Source:
@@ -134,7 +140,13 @@ class Vantages:
 
     def NodeRung(self, api: Api, node: NodeAsked, plan: Asked, wanted: Wanted) -> Source:
         self.rungs.append((node, plan, wanted))
-        return self.Source(plan.pulls, self.say, Outcome(replace(MADE, node=node.name), errors=self.errors))
+        probed = Outcome(replace(MADE, node=node.name), errors=self.errors)
+        return self.Source(plan.pulls, lambda pull: [o for o in self.say(pull) if not again(o)], probed)
+
+    def KubeletPull(self, api: Api, node: NodeAsked, plan: Asked, wanted: Wanted) -> Source:
+        self.trials.append((node, plan, wanted))
+        tried = Outcome(replace(MADE, rung="trial-pull", node=node.name))
+        return self.Source(plan.pulls, lambda pull: [o for o in self.say(pull) if again(o)], tried)
 
     def PeerNode(self, api: Api, node: NodeAsked, plan: Asked, wanted: Wanted) -> Source:
         self.peers.append((node, plan, wanted))
@@ -197,6 +209,18 @@ def test_what_a_trial_pull_would_pull(shop: Api, vantages: Vantages) -> None:
     diagnose(shop, DB, Options())
     trial = vantages.rungs[0][0].trial_pull
     assert list(trial.images.values()) == ["private.lab.test/team/app:1.0"] and trial.secrets == ("wrong",)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "rungs", "trials"),
+    [(Wanted(), 1, 0), (Wanted(try_pull=True), 1, 1), (Wanted(via="trial-pull"), 0, 1)],
+)
+def test_a_trial_pull_is_made_on_request_and_alone_where_nothing_else_is_wanted(
+    shop: Api, vantages: Vantages, wanted: Wanted, rungs: int, trials: int
+) -> None:
+    [one] = diagnose(shop, DB, Options(way_out=wanted))
+    assert (len(vantages.rungs), len(vantages.trials)) == (rungs, trials)
+    assert one.case.probe.rung == ("host-python" if rungs else "trial-pull") and one.case.probe.deleted
 
 
 def test_the_kubelet_is_needed_where_no_pod_is_started(shop: Api, vantages: Vantages) -> None:

@@ -120,7 +120,7 @@ def test_an_image_that_can_be_pulled(shop: Api, vantages: Vantages) -> None:
     assert report.pulled.verdict is None and report.exit_code == 0
     # its registry is asked once, for the image
     assert [one.host for one in report.registries] == ["other.test", REG]
-    asked, plan, _ = vantages.rungs[0]
+    asked, plan, _ = vantages.trials[0]
     assert list(asked.trial_pull.images.values()) == [IMAGE] and asked.trial_pull.secrets == ("login",)
     assert [pull.repository for pull in plan.pulls if pull.host == REG] == ["team/app"]
 
