@@ -155,6 +155,8 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "numbers-in-image": "",
         "content-lost": "if the store has lost a part of the image",
         "imported": "if it comes of loading an archive",
+        "web-page": "if it is a web page",
+        "no-web-page": "if it is no web page",
         "not-in-image": "",
         "not-looked": "",
         "not-compared": "",

@@ -412,6 +412,8 @@ _cause("node.not_ready", 4, r"node is not ready", r"nodenotready", r"kubelet sto
 
 # --- Wrappers of the runtimes ----------
 _rule("rpc", r"rpc error: ?code ?= ?([a-z0-9]{1,20}) ?desc ?=")
+# The kubelet's word for it was all that was kept.
+_rule("leaf", r"rpc error: ?code ?= ?notfound[ .\"')\]]{0,4}(?=\n|$)", weight=1, sure=False, name="not found")
 _rule("top", r"failed to pull and unpack image {image}", name="containerd")
 _rule("top", r"initializing (?:image from )?source docker://{ref}", name="cri-o")
 _all(
@@ -498,6 +500,18 @@ _all(
 _rule("host", r"pulling from host {host}(?: failed with status code(?: \[[^\]\n]{0,300}\])?:? ?{n?})?")
 
 # --- net/http, net/url, net ----------
+# A status and its phrase, in somebody's own words.
+for _status, _phrase in (
+    ("401", "unauthorized"),
+    ("403", "forbidden"),
+    ("404", "not found"),
+    ("429", "too many requests"),
+    ("500", "internal server error"),
+    ("502", "bad gateway"),
+    ("503", "service unavailable"),
+    ("504", "gateway timeout"),
+):
+    _rule("phrase", f"{_phrase}(?<={_status} {_phrase})", name=_status)
 _rule("status", r"invalid status code returned when fetching blob:? ?{n}", name="blob")
 _all(
     "status",
@@ -906,6 +920,14 @@ _cause(
 )
 _cause(
     "image.platform_mismatch",
+    5,
+    r"image with reference {ref} was found but does not (?:provide|match) the specified platform"
+    r"(?:(?: \(|: wanted )([a-z]{1,20}/[a-z0-9]{1,20}(?:/v\d)?))?",
+    r"image with reference {ref} was found but's platform",
+    name="another platform",
+)
+_cause(
+    "image.platform_mismatch",
     2,
     r"choosing image instance",
     r"choosing an image from manifest list(?: (?:docker://)?{ref})?",
@@ -1169,6 +1191,8 @@ _cause(
 _cause(
     "runtime.config_invalid",
     4,
+    # net/url: an address that a setting of the node makes
+    r"parse \"?[^\s\"]{1,2000}\"?: (?:missing protocol scheme|first path segment in url|invalid (?:port|uri|character|host))",
     r"loading (?:drop-in )?registries",
     r"loading short-name aliases",
     r"parse the registries\.conf file",

@@ -345,6 +345,9 @@ class _Reader:
         elif rule.name == "instance" and layer.groups and layer.groups[0]:
             self.saw_image(layer._replace(groups=(layer.groups[0].rstrip(":"),)), 1)
             self.chain.source = self.chain.source or layer.groups[0].rstrip(":")
+        elif rule.name == "another platform":
+            self.saw_image(layer, 1)
+            self.platform = (layer.groups[1] if len(layer.groups) > 1 else None) or ""
         elif rule.name == "certified" and layer.groups[0] and self.text.startswith(", not ", layer.end - 6):
             self.certified = layer.groups[0]
         elif rule.name == "platform":
@@ -501,6 +504,11 @@ class _Reader:
             self.name("storage.extract_failed", ("storage.other",), 3, True, layer)
         elif chain.path or chain.stage in ("snapshot", "content", "copy", "inspect"):
             self.name("storage.other", ("storage.extract_failed",), 3, True, layer)
+
+    def on_phrase(self, layer: Layer) -> None:
+        """A status that nobody introduces: it counts in a text about a pull where nothing else is said."""
+        if self.pulling and not self.chain.named:
+            self.status(layer, int(layer.rule.name))
 
     def on_status(self, layer: Layer) -> None:
         url = next((g for g in layer.groups[:-1] if g), None)

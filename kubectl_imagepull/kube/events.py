@@ -15,8 +15,15 @@ from .paths import path_of
 NAMED = re.compile(
     r"\A(?:Pulling|Failed to pull|Successfully pulled|Back-off pulling|Container) image \"([^\"]{1,500})\""
 )
-SANDBOX_IMAGE = re.compile(r"failed to (?:get|pull) sandbox image \"?([^\s\":]{1,300}(?::[^\s\"]{1,128})?)")
-"""containerd: internal/cri/server/podsandbox/sandbox_run.go; the sandbox's image is the node's setting, not the pod's."""
+_IMAGE = r"[^\s\":]{1,300}(?::[0-9]{1,5}/[^\s\":]{1,300})?(?::[^\s\":]{1,128})?"
+SANDBOX_IMAGE = re.compile(
+    r"(?:(?:failed to|unable to) (?:get|pull) sandbox image|failed pulling image"
+    r"|(?:creat|run)[a-z]* pod ?sandbox\b.{0,400}?(?:initializing source docker://|failed to pull image)) ?"
+    rf"\"?({_IMAGE})",
+    re.IGNORECASE | re.DOTALL,
+)
+"""The sandbox's image is the node's setting, not the pod's (containerd: internal/cri/server/podsandbox/sandbox_run.go; dockershim
+and cri-dockerd: core/sandbox_helpers.go, ensureSandboxImageExists; CRI-O: server/sandbox_run_linux.go)."""
 
 
 def event_of(event: Mapping[str, Any]) -> Event:

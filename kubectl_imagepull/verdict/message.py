@@ -75,6 +75,8 @@ class Message:
     """A layer is no archive that can be read."""
     content_lost: bool = False
     """The node's store does not hold what it was told to hold."""
+    web_page: bool = False
+    """What came in the place of a manifest is HTML."""
     imported: bool = False
     """It comes of loading an archive into the node's store."""
     runtime: str = ""
@@ -161,6 +163,7 @@ def read(text: str) -> Message:
         by_admission=any(words in text for words in _ADMISSION),
         damaged_archive=_DAMAGED in text,
         content_lost=found.cause == "storage.other" and bool(_LOST.search(text)),
+        web_page="text/html" in text,
         imported=bool(_IMPORTED.search(text)),
         runtime=words.get("runtime", ""),
         permission=(refused["aws"] or refused["google"] or "") if refused else "",

@@ -28,6 +28,8 @@ TOLD: Mapping[str, Callable[[Message], bool | None]] = {
     "not-in-image": lambda message: not message.in_the_image,
     "content-lost": lambda message: message.content_lost and not message.imported,
     "imported": lambda message: message.imported,
+    "web-page": lambda message: message.web_page,
+    "no-web-page": lambda message: not message.web_page,
     # a message that names none does not say that it is another file
     "hosts-file": lambda message: message.hosts_toml or None,
     "not-hosts-file": lambda message: False if message.hosts_toml else None,

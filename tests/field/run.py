@@ -61,6 +61,8 @@ STATES = {
     "FailedCreatePodSandBox": "ContainerCreating",
 }
 """Reason of an event -> the state in which the container is then; ErrImagePull for any other."""
+OF_A_PULL = frozenset({"Failed", *STATES})
+"""Reasons of events that say why nothing was pulled."""
 
 
 @dataclass(frozen=True)
@@ -242,7 +244,7 @@ def _time(at: datetime.datetime) -> str:
 
 def _waiting(events: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """The container's state, as the kubelet leaves it after these events."""
-    told = [e for e in events if e["type"] == "Warning" and not e["message"].startswith("Error: ")] or list(events)
+    told = [e for e in events if e["reason"] in OF_A_PULL and not e["message"].startswith("Error: ")] or list(events)
     last = told[-1]
     reason = STATES.get(last["reason"], "ErrImagePull")
     if reason == "ContainerCreating":

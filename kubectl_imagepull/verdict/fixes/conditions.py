@@ -133,6 +133,8 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
         message_of(case).numbers_in_image and not message_of(case).damaged_archive
     ),
     "content-lost": lambda case, finding: message_of(case).content_lost and not message_of(case).imported,
+    "web-page": lambda case, finding: message_of(case).web_page,
+    "no-web-page": lambda case, finding: not message_of(case).web_page,
     "imported": lambda case, finding: message_of(case).imported,
     "not-in-image": lambda case, finding: not message_of(case).in_the_image,
     "not-looked": lambda case, finding: not _looked(case, finding),

@@ -131,3 +131,12 @@ def test_a_fix_for_another_host_is_left_out() -> None:
     )
     for fix in explained(token)["cause"]["fixes"]:
         assert "blob store" not in fix["condition"] and "token server" not in fix["condition"]
+
+
+def test_a_web_page_is_not_built_anew() -> None:
+    page = 'failed to pull image "r.corp/a/b:1": failed to unpack image: unexpected media type text/html for sha256:0a: not found'
+    assert "override_path" in advice(page)[1] and not any("buildx" in line for line in advice(page))
+    chart = page.replace("text/html", "application/vnd.cncf.helm.config.v1+json")
+    assert any("buildx" in line for line in advice(chart)) and not any(
+        "override_path" in line for line in advice(chart)
+    )

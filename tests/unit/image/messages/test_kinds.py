@@ -498,9 +498,44 @@ FORMATS = [
     ),
 ]
 
+OWN_WORDS = [
+    # cut off behind the kubelet's word
+    Kind(
+        'Failed to pull image "r.corp/team/app:1": rpc error: code = NotFound', "image.tag_unknown", confidence="likely"
+    ),
+    Kind("rpc error: code = NotFound", "not_a_pull_failure"),
+    Kind('Failed to pull image "r.corp/team/app:1": rpc error: code = Unknown', "unknown.insufficient"),
+    Kind(
+        'Failed to pull image "r.corp/team/app:1"\nError: 403 Forbidden - not enough rights', "auth.forbidden", "r.corp"
+    ),
+    Kind("nginx: GET /admin: 403 Forbidden", "not_a_pull_failure"),
+    # where a cause is named, a status behind it is no second one
+    Kind(PULL + "reading manifest 1 in r.corp/team/app: manifest unknown: 403 Forbidden", "image.tag_unknown"),
+    Kind(
+        'failed to pull image "r.corp/team/app:1": failed to resolve reference "r.corp/team/app:1": parse '
+        '":///mirror.corp/r.corp/team/app/manifests/1?ns=r.corp": missing protocol scheme',
+        "runtime.config_invalid",
+        role="node",
+    ),
+    Kind("yaml: parse config.yaml: missing key", "not_a_pull_failure"),
+    Kind(
+        "Error response from daemon: image with reference r.corp/team/app:1 was found but does not provide the specified "
+        "platform (linux/amd64)",
+        "image.platform_mismatch",
+        "r.corp",
+    ),
+    Kind(
+        "Error response from daemon: image with reference r.corp/team/app:1 was found but does not match the specified "
+        "platform: wanted linux/amd64, actual: linux/arm64",
+        "image.platform_mismatch",
+        "r.corp",
+    ),
+    Kind("image with reference r.corp/team/app:1 was found", "not_a_pull_failure"),
+]
+
 ALL = {
     "refusals": REFUSALS, "mirrors": MIRRORS, "blobs": BLOBS, "node": NODE, "certificates": CERTIFICATES, "waiting": WAITING,
-    "admission": ADMISSION, "starts": STARTS, "formats": FORMATS,
+    "admission": ADMISSION, "starts": STARTS, "formats": FORMATS, "own words": OWN_WORDS,
 }  # fmt: skip
 
 
