@@ -20,13 +20,14 @@ from .observation import Observation, printable
 from .plan import Pull
 from .reach import WITHHELD, Emit, Host, Hosts, Place, Turn, Way
 from .timing import Deadline
+from .tls_handshake import late_alert
 from .token_host import Login, granted, may_have_credentials, token_in
 
 REDIRECTS = 4
 MOST_TOKEN = 256 << 10
 """Bytes of a token host's answer."""
 SHOWN = "the runtime shows credentials of the node's own there, which the probe does not have"
-BROKEN_OFF = ("closed", "reset", "error", "garbage")
+BROKEN_OFF = ("closed", "reset", "error", "garbage", "refused-client")
 REFUSALS = ("400", "401", "403", "basic", "no-challenge")
 
 
@@ -88,7 +89,8 @@ class Attempt:
             if self.turn.attempt:
                 self.tell("manifest", Observation("not-reached", f"{self.endpoint.label} cannot be spoken to"))
             return False
-        self._greet()
+        if not self._greet():
+            return False
         readable = self._anonymous(read)
         for login in self.pull.logins:
             if self._with_login(login, readable or read):
@@ -107,21 +109,28 @@ class Attempt:
 
     # ---- who may pull ---------------------------------------------------------------------------------------------
 
-    def _greet(self) -> None:
-        """GET /v2/, asked once a prefix and told for each image."""
+    def _greet(self) -> bool:
+        """GET /v2/, asked once a prefix and told for each image. -> False where TLS is what keeps everybody out."""
         host, prefix = self.host, self.endpoint.prefix
         assert host.address is not None
         with host.lock:
             if prefix not in host.greetings:
                 reply = ask("GET", host.address, prefix + "/", self.run.deadline, host.context)
                 greeting = _greeting(reply)
+                if not reply.status and host.context is not None and reply.trouble in ("closed", "reset"):
+                    host.alert = late_alert(host.address, host.context, self.run.deadline)
                 if self.way.withheld and greeting.outcome not in ("200", "401"):
                     said = f"{greeting.summary}; {WITHHELD}"
                     greeting = dataclasses.replace(greeting, outcome="not-verified", summary=said)
                 host.greetings[prefix] = greeting
                 host.challenges[prefix] = reply.challenges if reply.status == 401 else ()
+        if host.alert:
+            said = f"the handshake is done, then the server ends it: {host.alert}"
+            self.tell("tls", Observation("refused-client", said, {"detail": host.alert}))
+            return False
         seen = dataclasses.replace(host.greetings[prefix], attempt=self.turn.attempt)
         self.run.emit("registry", self.endpoint.role, self.endpoint.label, seen, self.turn.pull)
+        return True
 
     def _anonymous(self, read: bool) -> bool:
         """As a runtime without credentials: ask, answer the challenge, ask again. -> True where the manifest is answered."""

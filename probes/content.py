@@ -37,7 +37,7 @@ class Document:
     """A manifest as it was read."""
 
     kind: str
-    """index | manifest | schema1 | other."""
+    """index | manifest | schema1 | artifact | other."""
     entries: List[Dict[str, Any]]
     """The descriptors of an index, as they stand."""
     config: str = ""
@@ -49,7 +49,7 @@ class Document:
     size: int = 0
     """Bytes of all layers as they are sent."""
     why: str = ""
-    """What is odd about an "other"."""
+    """What is odd about an "other", and what an "artifact" is."""
 
 
 def blob_path(prefix: str, repository: str, digest: str) -> str:
@@ -71,11 +71,45 @@ def read_manifest(reply: Reply) -> Document:
     config, layers = document.get("config"), document.get("layers")
     if not isinstance(config, dict) or not isinstance(layers, list) or not _digest(config):
         return Document("other", [], why=f"neither an index nor an image ({media or 'no type'})")
+    what = _artifact(document, config, layers)
+    if what:
+        return Document("artifact", [], why=what)
     good = [d for d in layers if isinstance(d, dict) and _digest(d)]
     # a foreign layer lies elsewhere; the smallest would say least about the path
     own = [d for d in good if not d.get("urls")]
     size = sum(d["size"] for d in good if isinstance(d.get("size"), int) and 0 <= d["size"] < 1 << 50)
     return Document("manifest", [], _digest(config), len(layers), _digest(own[0]) if own else "", size)
+
+
+ARTIFACTS = (
+    # Helm: helm.sh/docs/topics/registries, 2026-11-28
+    ("application/vnd.cncf.helm.", "a Helm chart"),
+    # cosign: specs/SIGNATURE_SPEC.md, specs/SBOM_SPEC.md, specs/ATTESTATION_SPEC.md, 2026-11-28
+    ("application/vnd.dev.cosign.simplesigning.", "a signature (cosign)"),
+    ("application/vnd.dsse.envelope.", "an attestation"),
+    ("application/vnd.in-toto", "an attestation"),
+    ("application/vnd.cncf.notary.", "a signature (Notary)"),
+    ("text/spdx", "an SBOM (SPDX)"),
+    ("application/spdx", "an SBOM (SPDX)"),
+    ("application/vnd.cyclonedx", "an SBOM (CycloneDX)"),
+    # CNCF TAG Runtime: guidance on Wasm OCI artifacts, 2026-11-28
+    ("application/vnd.wasm.", "a WebAssembly module"),
+    ("application/wasm", "a WebAssembly module"),
+    # Flux: docs/cheatsheets/oci-artifacts, 2026-11-28
+    ("application/vnd.cncf.flux.", "an artifact of Flux"),
+)
+"""How the media types of a configuration or a layer begin, and what it then is: kept in a registry, and no image."""
+
+
+def _artifact(document: Dict[str, Any], config: Dict[str, Any], layers: List[Any]) -> str:
+    """What something that has the form of an image is instead, "" for an image."""
+    types = [config.get("mediaType"), document.get("artifactType")]
+    types += [layer.get("mediaType") for layer in layers[:20] if isinstance(layer, dict)]
+    written = [media.lower() for media in types if isinstance(media, str)]
+    for beginning, what in ARTIFACTS:
+        if any(media.startswith(beginning) for media in written):
+            return f"{what}, no image"
+    return ""
 
 
 def _digest(descriptor: Dict[str, Any]) -> str:

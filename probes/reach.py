@@ -109,6 +109,8 @@ class Host:
     """(role, turn, whether it was refused as inward) for which it was told already."""
     greetings: Dict[str, Observation] = field(default_factory=dict)
     """Prefix -> the answer to GET prefix/."""
+    alert: str = ""
+    """The TLS alert with which it ends every connection after the handshake, "" for none."""
     challenges: Dict[str, Tuple[str, ...]] = field(default_factory=dict)
     """Prefix -> the challenges of that answer, as they were sent."""
 

@@ -74,6 +74,28 @@ def handshake(address: Address, context: ssl.SSLContext, deadline: Deadline, tru
         return _broken(address, error, data, deadline, watch)
 
 
+def late_alert(address: Address, context: ssl.SSLContext, deadline: Deadline) -> str:
+    """The alert with which a server ends a connection after the client's part of the handshake, "" for none.
+
+    In TLS 1.3 the client is done before the server has seen whether it shows a certificate (RFC 8446, section 4.4.2.4): a server
+    that demands one lets the handshake end well, and the first request meets a connection that is closed.
+    """
+    try:
+        with _wrapped(address, context, deadline) as sock:
+            sock.settimeout(deadline.left(ALERT_SECONDS))
+            sock.recv(1)
+    except ssl.SSLError as error:
+        reason = str(error.reason or "")
+        return reason.replace("_", " ").lower() if "ALERT" in reason else ""
+    except OSError:
+        pass  # silence, or an end without a word
+    return ""
+
+
+ALERT_SECONDS = 3.0
+"""How long a server may take for its alert."""
+
+
 def _wrapped(address: Address, context: ssl.SSLContext, deadline: Deadline) -> ssl.SSLSocket:
     sock: Any = socket.socket(address.family, socket.SOCK_STREAM)
     with Watchdog(deadline.left(PATIENCE)) as dog:

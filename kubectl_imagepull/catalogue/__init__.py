@@ -131,6 +131,8 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "other-image": "",
         "silent": "",
         "answered": "",
+        "wants-client": "if the server wants a client's certificate",
+        "wants-no-client": "",
         "registry-host": "if it is the registry or a mirror",
         "token-host": "if it is the token server",
         "blob-host": "if it is the blob store",

@@ -212,6 +212,9 @@ OUTCOMES: Mapping[str, Mapping[str, Outcome]] = MappingProxyType(
                 Outcome("timeout", "fail", "silence during the handshake", "tls.handshake"),
                 Outcome("reset", "fail", "connection reset during the handshake", "tls.handshake", ("net.reset",)),
                 Outcome("closed", "fail", "connection closed during the handshake", "tls.handshake"),
+                Outcome(
+                    "refused-client", "fail", "the server takes no client without its certificate", "tls.handshake"
+                ),
                 Outcome("refused", "fail", "the second connection is refused"),
                 Outcome("no-route", "fail", "no route for the second connection"),
                 Outcome("error", "fail", "the handshake fails, and no tool says why"),

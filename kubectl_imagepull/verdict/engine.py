@@ -330,11 +330,12 @@ def _ruled_out(case: Case, chosen: Finding) -> tuple[RuledOut, ...]:
 
 NODE_DOWN = frozenset({"node.not_ready", "runtime.unavailable"})
 """Why a node pulls nothing at all."""
+NO_IMAGE = "image.format_unsupported"
 PROGRESS = frozenset({"transfer.stalled", "pull.queued", "pull.in_progress"})
 """How a pull stands that has not failed."""
 
 
-def _no_failure(case: Case, findings: tuple[Finding, ...], hops: tuple[HopLine, ...]) -> Verdict:
+def _no_failure(case: CaseView, findings: tuple[Finding, ...], hops: tuple[HopLine, ...]) -> Verdict:
     """Nothing fails now. What the probes found wrong all the same is a warning: a new pod would run into it."""
     facts = case.facts
     progress = next((f for f in findings if f.level == "note" and f.cause in PROGRESS), None)
@@ -346,7 +347,7 @@ def _no_failure(case: Case, findings: tuple[Finding, ...], hops: tuple[HopLine, 
         )
     subject = Subject("pod", case.target.pod)
     if facts.pulled:
-        return _verdict(case, "none", "confirmed", subject, (), warnings, hops)
+        return _pulled(case, subject, findings, warnings, hops)
     if progress is not None:
         return _verdict(
             case,
@@ -365,6 +366,29 @@ def _no_failure(case: Case, findings: tuple[Finding, ...], hops: tuple[HopLine, 
         )
     reason = facts.pod_message or facts.pod_reason or facts.reason or facts.phase or "nothing has been tried yet"
     return _verdict(case, "not_a_pull_failure", "likely", subject, (_waiting_for(case, reason),), warnings, hops)
+
+
+def _pulled(
+    case: CaseView,
+    subject: Subject,
+    findings: tuple[Finding, ...],
+    warnings: tuple[Finding, ...],
+    hops: tuple[HopLine, ...],
+) -> Verdict:
+    """The image is there. A container that does not start from it may have got what is no image; else it is stuck on
+    something that is none of ours, which is named."""
+    facts = case.facts
+    if facts.state == "running":
+        return _verdict(case, "none", "confirmed", subject, (), warnings, hops)
+    stuck = f"the container does not start: {': '.join(filter(None, (facts.reason, facts.message)))[:300]}"
+    wrong = next((f for f in findings if f.cause == NO_IMAGE), None)
+    if wrong is None and case.start_message.cause == NO_IMAGE:
+        wrong = Finding(NO_IMAGE, case.registry, "likely", "platform", "the runtime cannot unpack it")
+    if wrong is None:
+        return _verdict(case, "none", "confirmed", subject, (stuck,) if facts.reason else (), warnings, hops)
+    others = tuple(f for f in warnings if f.cause != NO_IMAGE)
+    about = (wrong.reason, "it was pulled, and nothing can be started from it", stuck)
+    return _verdict(case, NO_IMAGE, wrong.confidence, wrong.subject, about, (wrong, *others), hops, wrong)
 
 
 def _waiting_for(case: Case, reason: str) -> str:

@@ -65,6 +65,8 @@ class Message:
     """The IP address that was dialled in vain, in its shortest spelling; "" where it names none, or dialled a proxy."""
     direct: bool = False
     """The runtime dialled the host itself, through no proxy."""
+    wants_client: bool = False
+    """A server ended the handshake for want of the client's certificate."""
     timed_out: bool = False
     """It speaks of a time-out."""
     hosts_toml: bool = False
@@ -158,6 +160,7 @@ def read(text: str) -> Message:
         hop=_hop_of(found.cause),
         address=plain_address(dialled["six"] or dialled["four"]) if dialled and not by_proxy else "",
         direct="dial tcp" in text and not by_proxy,
+        wants_client="tls: certificate required" in text,
         timed_out="timeout" in text,
         hosts_toml="hosts.toml" in text,
         by_admission=any(words in text for words in _ADMISSION),

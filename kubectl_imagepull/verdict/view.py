@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ..model import Case, Detail, Observation, Subject
 from .evidence import decisive
-from .message import Message, message_of
+from .message import Message, message_of, read
 from .pull_secrets import registry_subject, sent
 
 K = TypeVar("K", bound=Detail)
@@ -20,6 +20,11 @@ class CaseView(Case):
     def message(self) -> Message:
         """What the runtime's newest words say."""
         return message_of(self)
+
+    @cached_property
+    def start_message(self) -> Message:
+        """What the runtime says of a container that it cannot start."""
+        return read(self.facts.message)
 
     @cached_property
     def registry(self) -> Subject:

@@ -10,7 +10,7 @@ of a killed test.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 from tests.lab import build, dns, network, node, settings
@@ -150,12 +150,28 @@ def mirror(lab: Lab, name: str, host: str, *urls: str, alone: bool = False) -> F
     return hosts_toml(lab, name, host, text)
 
 
-def _changed(lab: Lab, name: str, files: Mapping[str, str], env: Mapping[str, str] | None, *programs: str) -> Fault:
+def config_elsewhere(lab: Lab, name: str, hosts: Mapping[str, str]) -> Fault:
+    """A node's containerd is started with a --config that nothing on the node names; ``hosts``: registry -> hosts.toml there."""
+    folder = "containerd-elsewhere"
+    text = lab.machine(name).path("/etc/containerd/config.toml").read_text()
+    files = {f"{folder}/certs.d/{host}/hosts.toml": written for host, written in hosts.items()}
+    files[f"{folder}/config.toml"] = text.replace("/etc/containerd/certs.d", f"/etc/{folder}/certs.d")
+    return _changed(lab, name, files, None, "containerd", words=("--config", f"/etc/{folder}/config.toml"))
+
+
+def _changed(
+    lab: Lab,
+    name: str,
+    files: Mapping[str, str],
+    env: Mapping[str, str] | None,
+    *programs: str,
+    words: Sequence[str] = (),
+) -> Fault:
     """A node with other files and the programs restarted that read them; back when its node is Ready."""
     machine = lab.machine(name)
 
     def on() -> None:
-        node.change(machine, files, env)
+        node.change(machine, files, env, words)
         node.restart(machine, *programs)
         lab.wait_ready()
 

@@ -293,9 +293,9 @@ class Service:
         )
         return self
 
-    def with_more(self, env: Mapping[str, str]) -> None:
-        """From its next start on it has these variables beside its own, and none of an earlier call."""
-        write(self.record, json.dumps({**self.describe(), "more": dict(env)}), 0o600)
+    def with_more(self, env: Mapping[str, str], words: Sequence[str] = ()) -> None:
+        """From its next start on it has these variables and words beside its own, and none of an earlier call."""
+        write(self.record, json.dumps({**self.describe(), "more": dict(env), "words": list(words)}), 0o600)
 
     def start(self) -> None:
         """Start it unless it runs. It belongs to its machine's process 1 and survives us."""
@@ -305,7 +305,7 @@ class Service:
         machine = Machine(str(record["machine"]), self.state)
         argv, env, more = record["argv"], record["env"], record.get("more", {})
         assert isinstance(argv, list) and isinstance(env, dict) and isinstance(more, dict)
-        env = {**env, **more}
+        env, argv = {**env, **more}, [*argv, *map(str, record.get("words") or [])]  # type: ignore[call-overload]
         with self.log.open("ab") as log:
             # The shell ends at once, so process 1 of the machine inherits (and reaps) the daemon.
             words = [*machine.argv(), "sh", "-c", 'setsid "$@" >&2 & echo $!', "sh", *argv]

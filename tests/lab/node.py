@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.lab import build, dns, images, settings
@@ -353,9 +353,11 @@ def _before(machine: Machine) -> Path:
     return machine.state / "machines" / f"{machine.name}.before.json"
 
 
-def change(machine: Machine, files: Mapping[str, str], env: Mapping[str, str] | None = None) -> None:
-    """Change files below the machine's own /etc until ``put_back``; ``env``: what containerd has more in its environment
-    from its next start on.
+def change(
+    machine: Machine, files: Mapping[str, str], env: Mapping[str, str] | None = None, words: Sequence[str] = ()
+) -> None:
+    """Change files below the machine's own /etc until ``put_back``; ``env``, ``words``: what containerd has more in its
+    environment and on its command line from its next start on.
     """
     kept = json.loads(_before(machine).read_text()) if _before(machine).exists() else {}
     for name in files:
@@ -363,8 +365,8 @@ def change(machine: Machine, files: Mapping[str, str], env: Mapping[str, str] | 
         kept.setdefault(name, path.read_text() if path.exists() else None)
     write(_before(machine), json.dumps(kept), 0o600)
     etc_files(machine, files)
-    if env:
-        Service(f"containerd-{machine.name}", machine.state).with_more(env)
+    if env or words:
+        Service(f"containerd-{machine.name}", machine.state).with_more(env or {}, words)
 
 
 def put_back(machine: Machine) -> bool:

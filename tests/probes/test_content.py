@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import ssl
 import threading
 import time
@@ -17,6 +18,7 @@ from tests.probes.site import Answer, Repository, Request, Server, error, free_p
 from tests.probes.test_matrix import HERE, context_of
 from tests.probes.walking import Walker, observations_of
 
+MANIFEST, OCI_CONFIG = "application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.config.v1+json"
 AMD64 = NodeFacts("node-1", os="linux", arch="amd64", runtime="containerd://2.2.1")
 RATE = {"RateLimit-Limit": "100;w=21600", "RateLimit-Remaining": "76;w=21600"}
 
@@ -120,6 +122,43 @@ def stalling(done: threading.Event) -> Callable[[Request, bytes], Iterator[bytes
         done.wait(10)
 
     return blob
+
+    @pytest.mark.parametrize(
+        ("config", "layer", "what"),
+        [
+            (
+                "application/vnd.cncf.helm.config.v1+json",
+                "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
+                "Helm chart",
+            ),
+            (OCI_CONFIG, "application/vnd.dev.cosign.simplesigning.v1+json", "signature"),
+            (OCI_CONFIG, "text/spdx+json", "SBOM"),
+            ("application/vnd.wasm.config.v0+json", "application/wasm", "WebAssembly"),
+            (OCI_CONFIG, "application/vnd.oci.image.layer.v1.tar+gzip", ""),
+            ("application/vnd.docker.container.image.v1+json", "application/vnd.docker.image.rootfs.diff.tar.gzip", ""),
+            # what nobody has heard of may be an image all the same
+            ("application/vnd.example.v1+json", "application/vnd.example.layer.v1.tar", ""),
+        ],
+    )
+    def test_an_artifact_is_named(
+        self, walker: Walker, good: ssl.SSLContext, config: str, layer: str, what: str
+    ) -> None:
+        some = "sha256:" + "0" * 64
+        body = json.dumps(
+            {
+                "schemaVersion": 2,
+                "config": {"mediaType": config, "digest": some, "size": 2},
+                "layers": [{"mediaType": layer, "digest": some, "size": 2}],
+            }
+        ).encode()
+
+        def handler(request: Request) -> bytes:
+            return http(200, body, content_type=MANIFEST) if "manifests" in request.path else http(200, {})
+
+        with Server(handler, good) as server:
+            walked = walker.walk(server.port)
+        told = [f for f in walked.findings if f.cause == "image.format_unsupported"]
+        assert bool(told) == bool(what) and all(what in f.reason and f.confidence == "confirmed" for f in told)
 
 
 class TestBlobs:

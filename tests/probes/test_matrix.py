@@ -51,6 +51,18 @@ def good(authority: trustme.CA) -> ssl.SSLContext:
     return context_of(authority.issue_cert(HERE, "registry.test", "token.test"))
 
 
+def test_a_server_that_wants_a_clients_certificate(walker: Walker, authority: trustme.CA) -> None:
+    """In TLS 1.3 the handshake is done before the server says so, and a request meets a closed connection."""
+    context = context_of(authority.issue_cert(HERE))
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(context)
+    with Server(Repository(), context) as server:
+        walked = walker.walk(server.port, said="remote error: tls: certificate required")
+    assert walked.named == [("tls.handshake", "registry", f"{HERE}:{server.port}")], walked.log
+    assert (walked.verdict.cause, walked.verdict.actor) == ("tls.handshake", "cluster")
+    assert walked.outcome("registry") == "" and "certificate required" in walked.verdict.explanation[0]
+
+
 healthy = Repository()
 """A registry that asks for nothing."""
 

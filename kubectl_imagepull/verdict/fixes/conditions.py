@@ -61,7 +61,8 @@ def works_elsewhere(case: Case, finding: Finding) -> bool:
     """Whether the same hop of the same host passes from another place: then the host is not what is broken."""
     others = [o for o in case.at(finding.hop) if o.vantage.place in ("workstation", "peer-node")]
     asked = {case.observations[i].subject.host for i in finding.because} | {finding.subject.host}
-    return any(o.subject.host in asked and status_of(case, o) == "pass" for o in others)
+    met = [(o.vantage.place, status_of(case, o)) for o in others if o.subject.host in asked]
+    return any(status == "pass" and (place, "fail") not in met for place, status in met)
 
 
 def same_here(case: Case, finding: Finding) -> bool:
@@ -80,6 +81,11 @@ def silent(case: Case, finding: Finding) -> bool:
     """Whether a handshake fails without a word from the other side."""
     seen = {case.observations[i].outcome for i in finding.because}
     return bool(seen & {"timeout", "reset", "closed"}) or (not seen and message_of(case).timed_out)
+
+
+def wants_client(case: Case, finding: Finding) -> bool:
+    """Whether the server takes nobody who shows no certificate: by its alert, as the runtime or a probe has met it."""
+    return message_of(case).wants_client or any(o.outcome == "refused-client" for o in grounds(case, finding, Tls))
 
 
 CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
@@ -107,6 +113,8 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     ),
     "silent": silent,
     "answered": lambda case, finding: not silent(case, finding),
+    "wants-client": wants_client,
+    "wants-no-client": lambda case, finding: not wants_client(case, finding),
     "registry-host": lambda case, finding: finding.subject.role not in ("token", "blob"),
     "blob-host": lambda case, finding: finding.subject.role == "blob",
     "token-host": lambda case, finding: finding.subject.role == "token",
