@@ -52,7 +52,7 @@ def schema() -> dict[str, Any]:
             "finding": of(model.Finding, without=("because",)),
             "fix": of(model.Fix),
             "probe": of(model.ProbeRun, without=("owner",), rung={"enum": ["none", *vocabulary.RUNGS]}),
-            "error": of(model.ReadError, without=("needs",)),
+            "error": of(model.ReadError, without=("kind",)),
             "diagnosis": diagnosis(),
             "diagnosisList": kind_of("DiagnosisList", items=listed("diagnosis")),
             "nodeReport": node_report(),
@@ -145,6 +145,9 @@ def an_object(optional: tuple[str, ...] = (), **properties: Any) -> dict[str, An
 def of(shape: type, without: tuple[str, ...] = (), only: tuple[str, ...] = (), **given: Any) -> dict[str, Any]:
     """An object with the fields of a dataclass, in camel case. given: the schema of a field that its type does not tell."""
     hints, told = typing.get_type_hints(shape), docstrings(shape)
+    unknown = {*without, *only, *given} - {one.name for one in dataclasses.fields(shape)}
+    if unknown:
+        raise ValueError(f"{shape.__name__} has no {', '.join(sorted(unknown))}")
     found = {}
     for one in dataclasses.fields(shape):
         if one.name in without or (only and one.name not in only):

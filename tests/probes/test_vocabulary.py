@@ -28,7 +28,7 @@ HOPS = {
     "tcp_connect": {"connect"},
     "tls_handshake": {"tls"},
     "reach": {"dns", "connect", "tls"},
-    "attempt": {"registry", "auth", "rate", "manifest", "blobs"},
+    "attempt": {"tls", "registry", "auth", "rate", "manifest", "blobs"},
     "content": {"platform", "blobs", "manifest"},
     "walk": {"registry", "runtime"},
     "files": {"storage"},

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from kubectl_imagepull.case import parse
-from kubectl_imagepull.model import HopLine, Subject
+from kubectl_imagepull.model import HopLine, ReadError, Subject
 from kubectl_imagepull.model.vocabulary import CONTAINER_ROLES, HOPS, ROLES
 from kubectl_imagepull.report import machine
 from kubectl_imagepull.report.sentences import container, label
@@ -32,6 +32,14 @@ def test_every_role_of_a_container_fits(role: str) -> None:
     case = dataclasses.replace(case, target=dataclasses.replace(case.target, role=role))
     jsonschema.validate(machine.diagnosis(case, judge(case)), machine.schema())
     assert (container(case) == "container app") == (role == "container")
+
+
+def test_what_could_not_be_read_fits() -> None:
+    case = parse(CASE.read_bytes(), CASE.name).cases[0]
+    case = dataclasses.replace(case, errors=(ReadError("api", "secrets may not be read", "Secret"),))
+    document = machine.diagnosis(case, judge(case))
+    jsonschema.validate(document, machine.schema())
+    assert document["errors"] == [{"where": "api", "message": "secrets may not be read"}]
 
 
 def test_what_is_not_declared_does_not_fit() -> None:
