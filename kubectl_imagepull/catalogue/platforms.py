@@ -204,6 +204,11 @@ def _fixes(ways: Any, at: str) -> Iterator[FixTemplate]:
             yield parse_fix({"actor": "cluster", **way} if isinstance(way, dict) else way, at)
 
 
+def general(topic: str) -> tuple[FixTemplate, ...]:
+    """What is said of a topic where the platform is not known, for topics that are no fix of a cause. Raises CatalogueError."""
+    return tuple(_fixes(f"general-{topic}", "platforms.yaml"))
+
+
 @cache
 def _all_shared() -> Any:
     return read_yaml(_documents()[0])["shared"]

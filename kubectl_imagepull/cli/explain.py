@@ -27,6 +27,7 @@ from ..text import printable
 from ..verdict.clouds import takes_right
 from ..verdict.message import Message, read
 from ..verdict.names import DOCKER_HUB_KEY
+from ..verdict.sandbox import for_sandbox
 from ..verdict.told import settled
 
 API_VERSION = "imagepull.dev/v1alpha1"
@@ -61,11 +62,18 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         shown = hide(as_text(text))
         found = classify(shown)
         entry, values, message = catalogue.entry(found.cause), _values(found), read(shown)
+        entry = for_sandbox(entry) if message.sandbox else entry
         kind, name = kind_of(values.get("registry", "")), _name_in_registry(values)
         told = {**moved_values(kind, name), "permission": message.permission, "principal": message.principal}
         values |= {field: value for field, value in told.items() if value}
         own = fixes_of(entry, values, platform_in(shown), _settle(entry, message, kind, name))
-        fixes = (*_granted(entry, kind, values), *own)
+        granted = _granted(entry, kind, values)
+        # what a pull secret is worth there is nothing to a pull that takes none
+        granted = tuple(dataclasses.replace(one, condition="") for one in granted) if message.sandbox else granted
+        fixes = (*granted, *own)
+        if message.sandbox:
+            also = tuple(cause for cause in found.also if not cause.startswith("auth.secret_"))
+            found = dataclasses.replace(found, also=also)
         _write(out, args.output, _of_message(found, entry, fixes), _message_as_json(found, entry, fixes))
         return 0
     name = what.strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..model import Pull, ReferenceFacts
 from .reference import InvalidReference, Reference
 
@@ -48,3 +50,21 @@ def _endpoint(authority: str) -> tuple[str, int, str]:
     local = host == "localhost" or host.startswith("127.") or host == "::1"
     scheme = "http" if local and port != 443 else "https"
     return host, port or (80 if scheme == "http" else 443), scheme
+
+
+_IMAGE = r"[^\s\":\\]{1,300}(?::[0-9]{1,5}/[^\s\":\\]{1,300})?(?::[^\s\":\\]{1,128})?"
+_SANDBOX = re.compile(
+    r"(?:(?:failed to|unable to) (?:get|pull) sandbox image|failed pulling image"
+    r"|(?:creat|run)[a-z]* pod ?sandbox\b.{0,400}?(?:initializing source docker://|failed to pull image)) ?"
+    rf"\\?\"?({_IMAGE})",
+    re.IGNORECASE | re.DOTALL,
+)
+"""The sandbox's image is the node's setting, not the pod's (containerd: internal/cri/server/podsandbox/sandbox_run.go; dockershim
+and cri-dockerd: core/sandbox_helpers.go, ensureSandboxImageExists; CRI-O: server/sandbox_run_linux.go)."""
+
+
+def sandbox_image_in(text: str) -> str:
+    """The sandbox (pause) image that a text says could not be had, "" where it speaks of none. It is the node's setting, not the
+    pod's."""
+    found = _SANDBOX.search(text) if "sandbox" in text.lower() else None
+    return found[1] if found else ""

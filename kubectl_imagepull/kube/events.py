@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import KubeError
+from ..image.pulls import sandbox_image_in
 from ..model import Event
 from .client import Api
 from .objects import time_of
@@ -15,15 +16,6 @@ from .paths import path_of
 NAMED = re.compile(
     r"\A(?:Pulling|Failed to pull|Successfully pulled|Back-off pulling|Container) image \"([^\"]{1,500})\""
 )
-_IMAGE = r"[^\s\":]{1,300}(?::[0-9]{1,5}/[^\s\":]{1,300})?(?::[^\s\":]{1,128})?"
-SANDBOX_IMAGE = re.compile(
-    r"(?:(?:failed to|unable to) (?:get|pull) sandbox image|failed pulling image"
-    r"|(?:creat|run)[a-z]* pod ?sandbox\b.{0,400}?(?:initializing source docker://|failed to pull image)) ?"
-    rf"\"?({_IMAGE})",
-    re.IGNORECASE | re.DOTALL,
-)
-"""The sandbox's image is the node's setting, not the pod's (containerd: internal/cri/server/podsandbox/sandbox_run.go; dockershim
-and cri-dockerd: core/sandbox_helpers.go, ensureSandboxImageExists; CRI-O: server/sandbox_run_linux.go)."""
 
 
 def event_of(event: Mapping[str, Any]) -> Event:
@@ -53,7 +45,7 @@ def sandbox_image(events: Sequence[Event]) -> str:
     """The sandbox (pause) image whose pull failed last, "" where the pod's own images were asked for since."""
     if not events or any(e.reason in ("Pulling", "Pulled", "Created", "Started") for e in events):
         return ""
-    found = [m[1] for e in events if e.reason == "FailedCreatePodSandBox" and (m := SANDBOX_IMAGE.search(e.message))]
+    found = [i for e in events if e.reason == "FailedCreatePodSandBox" and (i := sandbox_image_in(e.message))]
     return found[-1] if found else ""
 
 
@@ -63,7 +55,7 @@ def troubled_pods(api: Api, namespace: str) -> set[str]:
         try:
             for event in api.pages(path_of("Event", namespace), fieldSelector=f"reason={reason}"):
                 message = str(event.get("message") or "")
-                if message.startswith("Failed to pull image") or SANDBOX_IMAGE.search(message):
+                if message.startswith("Failed to pull image") or sandbox_image_in(message):
                     found.add(str((event.get("involvedObject") or {}).get("uid")))
         except KubeError:
             return found

@@ -11,13 +11,13 @@ from ..errors import ApiError, KubeError
 from ..image.containers import containers_of, state_of, statuses_of
 from ..image.keyring import BadPullSecret, Credential, Keyring, decode_secret
 from ..image.policy import Role, pulled_images
-from ..image.pulls import pull_of
+from ..image.pulls import pull_of, sandbox_image_in
 from ..image.secrets import explain_secrets
 from ..image.waiting import NOT_PULLING, PULL_REASONS, PULLED_REASONS
 from ..model import Event, Facts, NodeFacts, NodeImages, Owner, Pull, PullSecret, ReadError, ReferenceFacts, Target
 from ..redaction import Secrets, clean
 from .client import Api, get_object, reading
-from .events import NAMED, SANDBOX_IMAGE, concerns, event_of, sandbox_image, troubled_pods
+from .events import NAMED, concerns, event_of, sandbox_image, troubled_pods
 from .nodes import _both, images_on, node_of, queue_of
 from .objects import names_of, now, time_of
 from .paths import BadName, fields, is_name, path_of
@@ -150,7 +150,8 @@ class _Shared:
         name, image = str(spec.get("name") or ""), str(spec.get("image") or "")
         mine = tuple(e for e in self.events if e.container == name or (not e.container and concerns(e, image)))
         state = self._about(state_of(self.pod, role, name), role, image)
-        reference, pull = pull_of(sandbox_image(mine) or image, f"p{number}")
+        sandbox = sandbox_image(mine)
+        reference, pull = pull_of(sandbox or image, f"p{number}")
         metadata, status = self.pod.get("metadata") or {}, self.pod.get("status") or {}
         target = Target(
             namespace=str(metadata.get("namespace") or ""),
@@ -161,16 +162,19 @@ class _Shared:
             node=str((self.pod.get("spec") or {}).get("nodeName") or ""),
             owner=self.owner,
         )
-        uses, credentials = self._credentials(image, reference)
+        # the runtime pulls the sandbox's image by itself, with no secret of any pod
+        uses, credentials = ((), ()) if sandbox else self._credentials(image, reference)
+        secret_names, account_secrets = ((), ()) if sandbox else (self.secret_names, self.account_secrets)
         facts = Facts(
             phase=str(status.get("phase") or ""),
             policy=str(spec.get("imagePullPolicy") or ""),
             reference=reference,
             service_account=self.account,
-            pull_secret_names=self.secret_names,
-            account_secrets=self.account_secrets,
+            pull_secret_names=secret_names,
+            account_secrets=account_secrets,
             secrets=uses,
-            late_secrets=self._explained(() if self.secret_names else self.account_secrets, image, reference)[0],
+            late_secrets=self._explained(() if secret_names else account_secrets, image, reference)[0],
+            sandbox=sandbox,
             node=self.node,
             events=mine,
             pod_reason=str(status.get("reason") or ""),
@@ -260,7 +264,7 @@ def _pulling(state: Mapping[str, Any], events: Sequence[Event], image: str, now:
     reason, message = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
     failures = [e for e in events if e.reason == "Failed" and e.message.startswith("Failed to pull image")]
     failures += [e for e in events if e.reason in ("InspectFailed", "ErrImageNeverPull")]
-    failures += [e for e in events if e.reason == "FailedCreatePodSandBox" and SANDBOX_IMAGE.search(e.message)]
+    failures += [e for e in events if e.reason == "FailedCreatePodSandBox" and sandbox_image_in(e.message)]
     failures.sort(key=lambda e: e.last)
     starts = [e for e in events if e.reason == "Pulling"]
     pulled = [e for e in events if e.reason == "Pulled"]

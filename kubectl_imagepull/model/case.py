@@ -226,6 +226,8 @@ class Facts:
     """None where the pod has no node, or it was not read."""
     events: tuple[Event, ...] = ()
     """The pod's events about the pull, oldest first."""
+    sandbox: str = ""
+    """The image of the pod's sandbox, where its pull is the one that fails; reference, secrets and pull are about it then."""
     pod_reason: str = ""
     """status.reason of the pod; Gone where it was judged from its events."""
     pod_message: str = ""

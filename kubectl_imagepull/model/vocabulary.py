@@ -58,10 +58,11 @@ ROLES: Mapping[str, str] = MappingProxyType(
         "dns-server": "a name server",
         "node": "the node: its files, its disk, its runtime",
         "pod": "the pod, its workload or a secret that it names",
+        "sandbox": "the image of the pod's sandbox, which the runtime pulls by itself, at the registry that it names",
     }
 )
-"""What a host or object is on the path of a pull. A probe says all but `pod`, which is the API's."""
-PROBED_ROLES = frozenset(ROLES) - {"pod"}
+"""What a host or object is on the path of a pull. A probe says all but `pod` and `sandbox`, which are the API's."""
+PROBED_ROLES = frozenset(ROLES) - {"pod", "sandbox"}
 
 HOST_PYTHON, IMAGE_PYTHON, SHELL, KUBELET = "host-python", "image-python", "shell", "kubelet"
 TRIAL_PULL, API_ONLY = "trial-pull", "api-only"

@@ -33,6 +33,7 @@ from .message import message_of, plain_address
 from .names import title_of
 from .pull_secrets import contrary_to_the_secrets, nobody_sends
 from .rules import ALL
+from .sandbox import of_sandbox
 from .trial_pull import has_passed, trial_pull
 from .view import CaseView, view
 
@@ -40,6 +41,8 @@ from .view import CaseView, view
 def judge(case: Case) -> Verdict:
     """The verdict on one container's pull. Pure: the same Case gives the same Verdict."""
     verdict = _judged(view(case))
+    if case.facts.sandbox and case.facts.failing:
+        verdict = of_sandbox(case, verdict)
     return dataclasses.replace(verdict, skipped=_skipped(view(case), {verdict.cause, *verdict.alternatives}))
 
 

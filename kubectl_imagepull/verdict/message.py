@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from .. import catalogue
 from ..image.messages import classify
+from ..image.pulls import sandbox_image_in
 from ..model import HOPS, Case, ErrorEntry, TrialPull
 
 SILENT = frozenset({"unknown.insufficient", "backoff.only", "not_a_pull_failure", "none"})
@@ -86,6 +87,8 @@ class Message:
     numbers_in_image: bool = False
     """A layer holds users, files or numbers that the node cannot make."""
 
+    sandbox: str = ""
+    """The sandbox image that could not be had, "" where it is about none."""
     permission: str = ""
     """The permission that is missing, as the registry names it; "" where it names none."""
     principal: str = ""
@@ -169,6 +172,7 @@ def read(text: str) -> Message:
         web_page="text/html" in text,
         imported=bool(_IMPORTED.search(text)),
         runtime=words.get("runtime", ""),
+        sandbox=sandbox_image_in(text),
         permission=(refused["aws"] or refused["google"] or "") if refused else "",
         principal=(refused["principal"] or "") if refused else "",
         numbers_in_image=bool(_NUMBERS.search(text)),

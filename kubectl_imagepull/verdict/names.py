@@ -52,7 +52,7 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
         "owner_kind": kind,
         "owner_name": owner.name if owner and kind else target.pod if kind == "pod" else "",
         "container": target.container,
-        "image": target.image,
+        "image": facts.sandbox or target.image,
         "repository": reference.repository,
         "registry": reference.registry,
         "path": case.pull.repository if case.pull else "",

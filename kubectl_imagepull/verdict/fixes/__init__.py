@@ -17,9 +17,14 @@ from ..names import Known, values
 from ..other_image import NewImage, better_image, existing_tags
 from ..platforms import platform_of
 from ..pull_secrets import sent
+from ..sandbox import for_sandbox
 from .actor import actor_of
 from .conditions import CONDITIONS
 
+UNKNOWN_PLATFORM = (
+    "the platform of the node is not recognised: `kubectl imagepull explain` with its name says how it is done there"
+)
+"""Said of the first fix that platforms have ways of their own for."""
 LOST = frozenset({"node.not_ready", "runtime.unavailable"})
 """Causes where the node's kubelet may not be there to end a pod."""
 
@@ -32,16 +37,21 @@ def fixes_for(case: Case, finding: Finding, passed: bool = False) -> tuple[Fix, 
     if passed:
         return (_retry(case, finding),)
     at, names = place_of(case, finding), _for_titles(case, finding)
-    fixes = [*_image_fixes(case, finding), *(_noted(case, (), fix) for fix in node_fixes(case, finding.cause, at))]
+    sandbox = bool(case.facts.sandbox)
+    fixes = [] if sandbox else _image_fixes(case, finding)
+    rights = node_fixes(case, finding.cause, at)
+    # what a pull secret is worth there is nothing to a pull that takes none
+    fixes += [dataclasses.replace(fix, note="") if sandbox else _noted(case, (), fix) for fix in rights]
     actor = actor_of(case, finding)
     shell = _shell_note(case, at)
-    for template in catalogue.entry(finding.cause).fixes:
+    entry = catalogue.entry(finding.cause)
+    for template in for_sandbox(entry).fixes if sandbox else entry.fixes:
         if not _holds(case, finding, template):
             continue
         for ways in _ways(case, finding, template):
             made = [(way, fix) for way in ways for fix in _fix(case, way, actor, names, at)]
             for way, fix in made:
-                noted = bool(shell) and runs_on_node(way)
+                noted = bool(shell) and (runs_on_node(way) if shell != UNKNOWN_PLATFORM else bool(way.topic))
                 fixes.append(_with_note(fix, shell) if noted else fix)
                 shell = "" if noted else shell  # once is enough
             if made:
@@ -73,7 +83,7 @@ def _shell_note(case: Case, at: Place) -> str:
     """How one gets to where a fix runs on the node, and what becomes of a change by hand; "" where the platform is not known."""
     platform = platform_of(case)
     if platform is None:
-        return ""
+        return UNKNOWN_PLATFORM
     ways = [line for way in platform.ways("shell")[:1] for line in _lines(way, at)]
     return "; ".join(filter(None, (f"a shell there: {'; '.join(ways)}" if ways else "", platform.details.lasts)))
 
