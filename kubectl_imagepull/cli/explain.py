@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from .. import catalogue
 from ..catalogue import FixTemplate, platforms, reasons, registries
+from ..catalogue.helpers import in_the_way
 from ..catalogue.platforms import Platform, platform_in
 from ..catalogue.reasons import Reason
 from ..catalogue.registries import RegistryKind, kind_of, moved_values
@@ -223,6 +224,7 @@ def _of_message(found: Classified, entry: catalogue.Entry, fixes: Sequence[FixVi
         "resolver": found.detail.get("resolver", ""),
         "status": found.detail.get("status", ""),
         "secret": found.detail.get("secret", ""),
+        "also there": "; ".join(f"{one.title}: {one.changes}" for one in in_the_way(found.said)),
     }
     if found.cause == "not_a_pull_failure" and not found.said:
         facts = {"because": "nothing in the text speaks of a failed image pull"}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..catalogue import helpers
 from ..catalogue.platforms import annotation_keys, label_keys
 from ..errors import ApiError, KubeError
 from ..image.containers import containers_of
@@ -89,7 +90,9 @@ def _node_facts(node: Mapping[str, Any]) -> NodeFacts:
         unschedulable=bool((node.get("spec") or {}).get("unschedulable")),
         lists_all=0 < len(status.get("images") or []) < MOST_IMAGES,
         provider_id=str((node.get("spec") or {}).get("providerID") or "")[:LONGEST_MARK],
-        labels=tuple(f"{key}={value}"[:LONGEST_MARK] for key, value in _kept(node, "labels", label_keys())),
+        labels=tuple(
+            f"{key}={value}"[:LONGEST_MARK] for key, value in _kept(node, "labels", label_keys() | helpers.label_keys())
+        ),
         annotations=tuple(key for key, _ in _kept(node, "annotations", annotation_keys())),
     )
 

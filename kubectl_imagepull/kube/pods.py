@@ -19,7 +19,7 @@ from ..redaction import Secrets, clean
 from .client import Api, get_object, reading
 from .events import NAMED, concerns, event_of, sandbox_image, troubled_pods
 from .nodes import _both, images_on, node_of, queue_of
-from .objects import names_of, now, time_of
+from .objects import controller_of, names_of, now, time_of
 from .paths import BadName, fields, is_name, path_of
 from .workloads import owner_of
 
@@ -251,11 +251,18 @@ class _Shared:
                         use.registry_keys,
                         from_account,
                         use.entries,
+                        _writer(found),
                     )
                 )
             else:
                 uses.append(PullSecret(name, "unused", "not looked at: the image does not parse"))
         return tuple(uses), objects
+
+
+def _writer(secret: Mapping[str, Any]) -> str:
+    """What writes a secret, as kind/name; "" for what has no controller."""
+    reference = controller_of(secret)
+    return f"{reference.get('kind')}/{reference.get('name')}" if reference else ""
 
 
 def _pulling(state: Mapping[str, Any], events: Sequence[Event], image: str, now: float) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ApiError, KubeError
+from ..image.containers import containers_of
 from ..image.pulls import pull_of
 from ..model import Case, Facts, Owner, Target
 from .client import Api, get_object
@@ -70,9 +71,17 @@ def owner_of(api: Api, namespace: str, pod: Mapping[str, Any]) -> Owner | None:
         uid = uid_of(found)
         if not uid or uid != reference.get("uid"):
             break
-        owner = Owner(kind, name, managers_of(found), uid)
+        owner = Owner(kind, name, managers_of(found), uid, _template_images(kind, found))
         current = found
     return owner
+
+
+def _template_images(kind: str, found: Mapping[str, Any]) -> tuple[str, ...]:
+    """The images of a workload's pod template, each as container=image."""
+    spec = found.get("spec") or {}
+    spec = (spec.get("jobTemplate") or {}).get("spec") or {} if kind == "CronJob" else spec
+    pod = (spec.get("template") or {}).get("spec") or {}
+    return tuple(f"{c.get('name')}={c.get('image')}" for _, c in containers_of(pod))
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,9 @@ class Owner:
     uid: str = ""
     """Of the object that was read and is the one that the chain's references mean; "" where it was not read."""
 
+    images: tuple[str, ...] = ()
+    """The images of its pod template, each as container=image; () where it was not read."""
+
     @property
     def slash(self) -> str:
         """As kubectl takes it: deployment/web."""
@@ -156,6 +159,8 @@ class PullSecret:
     """The pod has it from its service account."""
     entries: int = 0
     """How many it has in all, 0 where that is not known."""
+    managed_by: str = ""
+    """The object that writes it (ExternalSecret/…, SealedSecret/…) and would revert a change; "" for none that is known."""
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,8 @@ class NodeAsked:
     arch: str = "amd64"
     os_image: str = ""
     """PRETTY_NAME of its os-release."""
+    no_pod: str = ""
+    """Why no pod of ours can be put onto it, "" where one can."""
     images: NodeImages = field(default_factory=NodeImages)
     trial_pull: TrialPullOf = field(default_factory=TrialPullOf)
 

@@ -91,6 +91,8 @@ def _hindrance(node: NodeAsked, wanted: Wanted) -> str:
     """Why no pod is to be made at all, "" where one may."""
     if wanted.via == API_ONLY:
         return "no pod was asked for"
+    if node.no_pod:
+        return f"{node.name}: {node.no_pod}"
     if node.os != "linux":
         what = "no probe pod can run there, so names, ports and certificates are not seen from it"
         return f"{node.name} runs {node.os}: {what}"

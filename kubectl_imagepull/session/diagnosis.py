@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ..catalogue.platforms import platform_of
 from ..kube.client import Api
 from ..kube.nodes import read_peer
 from ..kube.pods import ContainerRead, PodRead
@@ -124,8 +125,17 @@ def _asked(namespace: str, node: NodeFacts, images: NodeImages) -> NodeAsked:
         os=node.os,
         arch=node.arch,
         os_image=node.os_image,
+        no_pod=_no_pod(node),
         images=images,
     )
+
+
+def _no_pod(node: NodeFacts) -> str:
+    """Why no probe pod can be put onto a node, "" where one can: on serverless ones each pod gets a machine of its own."""
+    platform = platform_of(node)
+    if platform is None or platform.rungs != (API_ONLY,):
+        return ""
+    return f"on {platform.title} no second pod comes to a node, so no probe can look out of it"
 
 
 def _read_of(reads: Sequence[PodRead], container: ContainerRead) -> PodRead:

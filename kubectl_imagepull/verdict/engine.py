@@ -7,6 +7,7 @@ import fnmatch
 from collections.abc import Sequence, Set
 
 from .. import catalogue
+from ..catalogue.helpers import in_the_way
 from ..model import (
     CONFIDENCES,
     HOPS,
@@ -91,6 +92,8 @@ def _judged(case: CaseView) -> Verdict:
         )
     elif spoken is not None and not _agree(chosen, spoken) and spoken.cause not in {f.cause for f in findings}:
         explanation.append(_contradiction(case, chosen, spoken))
+    labels = case.facts.node.labels if case.facts.node else ()
+    explanation += [f"{one.title} is in use there: {one.changes}" for one in in_the_way(case.message.text, labels)]
     if case.facts.pod_reason == "Gone":
         explanation.append("the pod does not exist any more: this is judged from its events")
     if case.facts.since_revision:

@@ -165,6 +165,7 @@ def _retry(case: Case, finding: Finding) -> Fix:
 
 def _noted(case: Case, actions: Sequence[Action], fix: Fix) -> Fix:
     """The fix, and who else writes the object that it would change."""
+    fix = _with_note(fix, "; ".join(filter(None, (_rewritten(case, actions), _written(case, actions)))))
     owner = case.target.owner
     if owner is None:
         return fix
@@ -182,6 +183,25 @@ def _noted(case: Case, actions: Sequence[Action], fix: Fix) -> Fix:
     return dataclasses.replace(
         fix, applicability=applicability, note="; ".join(filter(None, (fix.note, note, counted)))
     )
+
+
+def _rewritten(case: Case, actions: Sequence[Action]) -> str:
+    """That another image in the template may not reach the pod, where something has changed the present one on its way."""
+    owner, target = case.target.owner, case.target
+    asked = dict(one.partition("=")[::2] for one in owner.images).get(target.container, "") if owner else ""
+    if not asked or asked == target.image or owner is None or not any(isinstance(a, SetImage) for a in actions):
+        return ""
+    return (
+        f"{owner.slash} asks for {asked} and the pod has {target.image}: something rewrites images on admission (a mutating "
+        f"webhook), and may rewrite the next one too"
+    )
+
+
+def _written(case: Case, actions: Sequence[Action]) -> str:
+    """What writes a pull secret that a fix would change by hand."""
+    changes = any(isinstance(a, Run) and a.name in ("replace-pull-secret", "extend-pull-secret") for a in actions)
+    writers = dict.fromkeys(f"{s.name} is written by {s.managed_by}" for s in case.facts.secrets if s.managed_by)
+    return f"{', '.join(writers)}: change it there, or it is reverted" if changes and writers else ""
 
 
 def _image_fixes(case: Case, finding: Finding) -> list[Fix]:

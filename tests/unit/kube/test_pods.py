@@ -9,7 +9,7 @@ import pytest
 from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.kube.events import event_of, troubled_pods
 from kubectl_imagepull.kube.objects import time_of
-from kubectl_imagepull.kube.pods import PodRead, failing_pods, gone_pod, has_image, read_pod, waits_for_image
+from kubectl_imagepull.kube.pods import PodRead, _writer, failing_pods, gone_pod, has_image, read_pod, waits_for_image
 from tests.unit.fake_cluster import DirectApi, FakeCluster
 from tests.unit.kube import objects
 
@@ -252,3 +252,8 @@ def test_whose_an_event_is(filled: FakeCluster) -> None:
     assert found["model"] == {of_all, 'Pulling image "registry.example/model:3"'}
     assert found["first"] == found["side"] == {of_all, f'Pulling image "{objects.SIDE}"'}
     assert found["app"] == {of_all, f'Pulling image "{objects.IMAGE}"', objects.FAILED}
+
+
+def test_what_writes_a_secret() -> None:
+    made = {"metadata": {"ownerReferences": [{"kind": "ExternalSecret", "name": "regcred", "controller": True}]}}
+    assert _writer(made) == "ExternalSecret/regcred" and _writer({"metadata": {}}) == ""

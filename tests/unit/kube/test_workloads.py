@@ -8,7 +8,14 @@ import pytest
 
 from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.kube.objects import managers_of, time_of
-from kubectl_imagepull.kube.workloads import KINDS, read_workload, refused_case, same_name, what_changed
+from kubectl_imagepull.kube.workloads import (
+    KINDS,
+    _template_images,
+    read_workload,
+    refused_case,
+    same_name,
+    what_changed,
+)
 from kubectl_imagepull.model import Owner
 from tests.unit.fake_cluster import DirectApi, FakeCluster
 from tests.unit.kube import objects
@@ -210,3 +217,16 @@ def test_who_would_revert_a_change(metadata: dict[str, Any], managers: tuple[str
 )
 def test_times(text: Any, seconds: float) -> None:
     assert time_of(text) == seconds
+
+
+def test_the_images_of_a_template() -> None:
+    pod = {
+        "containers": [{"name": "app", "image": "r.io/a:1"}],
+        "initContainers": [{"name": "first", "image": "r.io/b:1"}],
+    }
+    of_deployment = {"spec": {"template": {"spec": pod}}}
+    assert set(_template_images("Deployment", of_deployment)) == {"app=r.io/a:1", "first=r.io/b:1"}
+    assert _template_images("CronJob", {"spec": {"jobTemplate": of_deployment}}) == _template_images(
+        "Job", of_deployment
+    )
+    assert _template_images("Deployment", {}) == ()

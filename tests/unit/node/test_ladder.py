@@ -195,6 +195,7 @@ def test_a_trial_pull_settles() -> None:
     ("asked", "said"),
     [
         (NodeAsked("n1", "ns", os="windows"), "n1 runs windows: no probe pod can run there, so names"),
+        (NodeAsked("n1", "ns", no_pod="on Fargate no second pod comes to a node"), "n1: on Fargate"),
         (NodeAsked("n1", "ns", ready=False, why_not_ready="stopped"), "n1 is not ready"),
     ],
 )

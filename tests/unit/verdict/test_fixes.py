@@ -12,6 +12,7 @@ import pytest
 
 from kubectl_imagepull import catalogue
 from kubectl_imagepull.catalogue import platforms
+from kubectl_imagepull.catalogue.helpers import in_the_way
 from kubectl_imagepull.model import (
     Case,
     Facts,
@@ -585,3 +586,40 @@ def test_the_permission_and_who_lacks_it_are_named() -> None:
     )
     titles = [fix.title for fix in fixes_for(case(said=google), finding("auth.forbidden"))]
     assert any("artifactregistry.repositories.downloadArtifacts" in title for title in titles)
+
+
+def test_an_image_that_something_rewrites_is_not_fixed_by_another() -> None:
+    owner = Owner("Deployment", "web", images=("app=docker.io/shop/web:1.0", "side=x"))
+    fixes = fixes_for(case(owner), finding("image.tag_unknown"))
+    assert any("rewrites images on admission" in fix.note and "docker.io/shop/web:1.0" in fix.note for fix in fixes)
+    same = Owner("Deployment", "web", images=(f"app={REGISTRY}/shop/web:1.0",))
+    assert not any("rewrites" in fix.note for fix in fixes_for(case(same), finding("image.tag_unknown")))
+
+
+def test_a_secret_that_something_writes_is_changed_there() -> None:
+    made = PullSecret("mine", "used", entries=1, registry_keys=(REGISTRY,), managed_by="ExternalSecret/mine")
+    first = fixes_for(case(secrets=(made,)), finding("auth.bad_credentials"))[0]
+    assert "docker-registry mine" in first.commands[0]
+    assert first.note == "mine is written by ExternalSecret/mine: change it there, or it is reverted"
+    own = fixes_for(case(secrets=(replace(made, managed_by=""),)), finding("auth.bad_credentials"))[0]
+    assert own.note == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "labels", "title"),
+    [
+        (
+            'Head "http://127.0.0.1:30020/v2/a/manifests/1?ns=r.io": dial tcp 127.0.0.1:30020: connect: connection refused',
+            (),
+            "Spegel",
+        ),
+        ("dfdaemon: failed", (), "Dragonfly"),
+        ("unexpected status", ("cloud.google.com/gke-image-streaming=true",), "GKE image streaming"),
+        ("failed to prepare: soci-snapshotter: x", (), "SOCI"),
+        ("stargz: failed to resolve layer", (), "stargz"),
+        ("unexpected status", (), ""),
+    ],
+)
+def test_what_stands_in_between_is_named(said: str, labels: tuple[str, ...], title: str) -> None:
+    named = [one.title for one in in_the_way(said, labels)]
+    assert (len(named) == 1 and title in named[0]) if title else named == []
