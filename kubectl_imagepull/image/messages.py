@@ -996,6 +996,8 @@ _WORDS = (
         r"subscription",
         r"token exchange failed",
         r"due to configured policy",
+        r"severity of vulnerabilit",
+        r"vulnerabilit(?:y|ies)[^\n]{0,120} threshold",
         r"blocking policy",
         r"explicit deny",
         r"access ?denied ?exception",

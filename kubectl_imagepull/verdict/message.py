@@ -31,7 +31,11 @@ _ADMISSION = (
 _STANDS_FOR = re.compile(r"[?&]ns=([A-Za-z0-9][A-Za-z0-9._:%-]{0,252})")
 """What containerd asks a mirror beside the path (core/remotes/docker/resolver.go, request.addNamespace)."""
 _DAMAGED = "invalid tar header"
-_LOST = re.compile(r"content digest|blob not found|content store|expected at |layer not known|parent snapshot")
+_LOST = re.compile(
+    r"content digest|blob not found|content store|expected at |layer not known|parent snapshot"
+    r"|/var/lib/(?:containers|containerd|docker)/\S{1,400}: no such file or directory"
+)
+_CANCELLED = re.compile(r"context cancell?ed|because of no progress")
 _IMPORTED = re.compile(r"\bimages? (?:import|load)\b|\bkind load\b|failed to load image|\bimage load\b")
 _NUMBERS = re.compile(r"cannot be mapped to a host ID|lchown .*: invalid argument|operation not permitted|too large")
 """Words of an unpacking that fails on what is in the layer: its numbers of users, its kinds of file."""
@@ -78,6 +82,12 @@ class Message:
     """A layer is no archive that can be read."""
     content_lost: bool = False
     """The node's store does not hold what it was told to hold."""
+    cancelled: bool = False
+    """The runtime itself gave up the pull."""
+    windows: bool = False
+    """It speaks of Windows."""
+    vulnerable: bool = False
+    """The registry holds the image back for its vulnerabilities."""
     web_page: bool = False
     """What came in the place of a manifest is HTML."""
     imported: bool = False
@@ -169,6 +179,9 @@ def read(text: str) -> Message:
         by_admission=any(words in text for words in _ADMISSION),
         damaged_archive=_DAMAGED in text,
         content_lost=found.cause == "storage.other" and bool(_LOST.search(text)),
+        cancelled=bool(_CANCELLED.search(text)),
+        windows="windows" in text.lower(),
+        vulnerable="vulnerab" in text.lower(),
         web_page="text/html" in text,
         imported=bool(_IMPORTED.search(text)),
         runtime=words.get("runtime", ""),

@@ -29,6 +29,10 @@ TOLD: Mapping[str, Callable[[Message], bool | None]] = {
     "content-lost": lambda message: message.content_lost and not message.imported,
     "imported": lambda message: message.imported,
     "web-page": lambda message: message.web_page,
+    "cancelled": lambda message: message.cancelled,
+    "windows": lambda message: message.windows,
+    "vulnerable": lambda message: message.vulnerable,
+    "not-vulnerable": lambda message: not message.vulnerable,
     "no-web-page": lambda message: not message.web_page,
     # a message that names none does not say that it is another file
     "hosts-file": lambda message: message.hosts_toml or None,

@@ -141,6 +141,10 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
         message_of(case).numbers_in_image and not message_of(case).damaged_archive
     ),
     "content-lost": lambda case, finding: message_of(case).content_lost and not message_of(case).imported,
+    "cancelled": lambda case, finding: message_of(case).cancelled,
+    "windows": lambda case, finding: message_of(case).windows,
+    "vulnerable": lambda case, finding: message_of(case).vulnerable,
+    "not-vulnerable": lambda case, finding: not message_of(case).vulnerable,
     "web-page": lambda case, finding: message_of(case).web_page,
     "no-web-page": lambda case, finding: not message_of(case).web_page,
     "imported": lambda case, finding: message_of(case).imported,

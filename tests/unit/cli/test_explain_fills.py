@@ -133,6 +133,30 @@ def test_a_fix_for_another_host_is_left_out() -> None:
         assert "blob store" not in fix["condition"] and "token server" not in fix["condition"]
 
 
+def test_what_a_text_is_about_decides_what_comes_first() -> None:
+    cancelled = 'Failed to pull image "r.corp/a/b:1": failed to pull and unpack image "r.corp/a/b:1": context canceled'
+    assert "progress" in advice(cancelled)[1]
+    mirrored = (
+        'Failed to pull image "r.corp/a@sha256:0a": (Mirrors also failed: [m.corp/a@sha256:0a: reading manifest sha256:0a in '
+        "m.corp/a: "
+        'manifest unknown]): r.corp/a@sha256:0a: pinging container registry r.corp: Get "https://r.corp/v2/": dial tcp: lookup '
+        "r.corp "
+        "on 10.0.0.2:53: no such host"
+    )
+    assert "mirror m.corp" in advice(mirrored)[1]
+    windows = "no matching manifest for windows/amd64 10.0.20348 in the manifest list entries"
+    assert "windows-build" in advice(windows)[1]
+    assert not any("windows-build" in line for line in advice(windows.replace("windows", "linux")))
+    scanned = (
+        'Failed to pull image "r.corp/a/b:1": Error response from daemon: unknown: current image with "Low" vulnerability cannot '
+        "be "
+        "pulled due to configured policy in 'Prevent images with vulnerability severity of Low or higher from running.'"
+    )
+    assert "threshold" in advice(scanned)[1] and not any("docker-registry" in line for line in advice(scanned))
+    refused = 'Head "https://r.corp/v2/a/b/manifests/1": dial tcp 10.0.0.1:443: connect: connection refused'
+    assert not any("set image" in line for line in advice(refused))
+
+
 def test_a_web_page_is_not_built_anew() -> None:
     page = 'failed to pull image "r.corp/a/b:1": failed to unpack image: unexpected media type text/html for sha256:0a: not found'
     assert "override_path" in advice(page)[1] and not any("buildx" in line for line in advice(page))

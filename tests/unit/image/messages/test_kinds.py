@@ -499,6 +499,14 @@ FORMATS = [
 ]
 
 OWN_WORDS = [
+    Kind(
+        PULL
+        + 'Error response from daemon: unknown: The severity of vulnerability of the image: "high" is equal or higher '
+        'than the threshold in project setting: "high".',
+        "auth.forbidden",
+        "r.corp",
+    ),
+    Kind("trivy: the severity of vulnerability CVE-1 is high", "not_a_pull_failure"),
     # cut off behind the kubelet's word
     Kind(
         'Failed to pull image "r.corp/team/app:1": rpc error: code = NotFound', "image.tag_unknown", confidence="likely"
