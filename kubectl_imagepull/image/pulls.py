@@ -25,7 +25,8 @@ def pull_of(image: str, identifier: str) -> tuple[ReferenceFacts, Pull | None]:
         asked=reference.manifest_reference,
         normalised=reference.normalised,
     )
-    return facts, Pull(identifier, host, port, reference.path, reference.manifest_reference, scheme, _short_name(image))
+    asked, short = reference.manifest_reference, _short_name(image)
+    return facts, Pull(identifier, host, port, reference.path, asked, scheme, short, reference.domain)
 
 
 def _short_name(image: str) -> str:
@@ -39,7 +40,7 @@ def _short_name(image: str) -> str:
 def _endpoint(authority: str) -> tuple[str, int, str]:
     """(host, port, scheme) of a registry as the runtime dials it: plain HTTP only for the local host with another port.
 
-    containerd: core/remotes/docker/config (MatchLocalhost); localhost may speak both, 443 and no port mean TLS.
+    containerd: core/remotes/docker/config/hosts.go, ConfigureHosts; localhost may speak both, 443 and no port mean TLS.
     """
     text = authority
     port = 0
@@ -48,8 +49,8 @@ def _endpoint(authority: str) -> tuple[str, int, str]:
         port = int(digits) if digits.isdigit() and int(digits) < 65536 else 0
     host = text.strip("[]")
     local = host == "localhost" or host.startswith("127.") or host == "::1"
-    scheme = "http" if local and port != 443 else "https"
-    return host, port or (80 if scheme == "http" else 443), scheme
+    scheme = "http" if local and port not in (0, 443) else "https"
+    return host, port or 443, scheme
 
 
 _IMAGE = r"[^\s\":\\]{1,300}(?::[0-9]{1,5}/[^\s\":\\]{1,300})?(?::[^\s\":\\]{1,128})?"

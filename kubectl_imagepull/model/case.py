@@ -322,6 +322,9 @@ class Pull:
     """https | http."""
     short: str = ""
     """The image's name as it is written, where no registry stands in front; else ""."""
+    named: str = ""
+    """The registry as the reference spells it, port 443 included, and docker.io for Docker Hub: what runtimes look up in their
+    configuration. "" where it is not known."""
 
     @property
     def authority(self) -> str:

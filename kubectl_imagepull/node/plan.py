@@ -81,6 +81,7 @@ class Plan:
                 "repository": pull.repository,
                 "asked": pull.asked,
                 "short": pull.short,
+                "named": pull.named,
             }
             if known:
                 entry["logins"] = [

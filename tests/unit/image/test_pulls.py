@@ -16,7 +16,8 @@ from kubectl_imagepull.image.pulls import pull_of
         ("localhost:5000/a", "localhost", 5000, "http", "a", "latest"),
         ("127.0.0.1:5000/a", "127.0.0.1", 5000, "http", "a", "latest"),
         ("localhost:443/a", "localhost", 443, "https", "a", "latest"),
-        ("localhost/a", "localhost", 80, "http", "a", "latest"),
+        # TLS first, as containerd does (core/remotes/docker/config/hosts.go)
+        ("localhost/a", "localhost", 443, "https", "a", "latest"),
         ("[::1]:5000/a", "::1", 5000, "http", "a", "latest"),
         ("[fd00::1]/a", "fd00::1", 443, "https", "a", "latest"),
     ],
@@ -32,6 +33,22 @@ def test_where_it_is_asked_for(image: str, host: str, port: int, scheme: str, re
         repository,
         asked,
     )
+
+
+@pytest.mark.parametrize(
+    ("image", "named"),
+    [
+        ("nginx", "docker.io"),
+        ("docker.io/library/nginx", "docker.io"),
+        ("reg.example:443/a", "reg.example:443"),
+        ("reg.example/a", "reg.example"),
+        ("localhost:5000/a", "localhost:5000"),
+    ],
+)
+def test_the_registry_as_it_is_spelled(image: str, named: str) -> None:
+    """A configuration for reg.example is none for reg.example:443."""
+    pull = pull_of(image, "p7")[1]
+    assert pull is not None and pull.named == named
 
 
 @pytest.mark.parametrize(
