@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any
@@ -261,10 +261,13 @@ def _pattern(value: Any, at: str) -> re.Pattern[str]:
 def platform_of(node: NodeFacts | None, files: Iterable[str] = ()) -> Platform | None:
     """The platform of a node, None where nothing that is known of it says which. files: where probes on the node saw the
     runtime's configuration."""
-    if node is None or not node.found:
-        return None
-    seen = tuple(files)
-    return next((p for p in load().values() if any(mark.fits(node, seen) for mark in p.marks)), None)
+    return None if node is None or not node.found else _recognised(node, tuple(files))
+
+
+@lru_cache(maxsize=64)
+def _recognised(node: NodeFacts, files: tuple[str, ...]) -> Platform | None:
+    # a judgement asks half a dozen times
+    return next((p for p in load().values() if any(mark.fits(node, files) for mark in p.marks)), None)
 
 
 def platform_in(text: str) -> Platform | None:

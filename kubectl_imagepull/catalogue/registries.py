@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any
@@ -158,6 +158,7 @@ def right_ends(cause: str) -> bool:
     return cause in _table().right_ends
 
 
+@lru_cache(maxsize=256)
 def kind_of(host: str, realm: str = "") -> RegistryKind:
     """The kind of registry behind a host (with or without port), with `{host}` in its token realm filled in.
 

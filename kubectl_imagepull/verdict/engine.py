@@ -44,15 +44,15 @@ def judge(case: Case) -> Verdict:
     verdict = _judged(view(case))
     if case.facts.sandbox and case.facts.failing:
         verdict = of_sandbox(case, verdict)
-    return dataclasses.replace(verdict, skipped=_skipped(view(case), {verdict.cause, *verdict.alternatives}))
+    return dataclasses.replace(verdict, skipped=_skipped(case, {verdict.cause, *verdict.alternatives}))
 
 
-def _skipped(case: CaseView, named: Set[str]) -> tuple[Skipped, ...]:
+def _skipped(case: Case, named: Set[str]) -> tuple[Skipped, ...]:
     """The rules that had nothing to go by, one entry for each reason. named: causes that are not left out of the verdict."""
     causes: dict[tuple[str, ...], list[str]] = {}
-    looked_for = set(named)
+    looked_for, kinds = set(named), {type(seen.detail) for seen in case.observations}
     for rule in ALL:
-        lacking = rule.lacks(case)
+        lacking = rule.lacks(kinds)
         if lacking:
             causes.setdefault(lacking, []).extend(rule.causes)
         else:

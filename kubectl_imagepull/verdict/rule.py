@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
 from ..model import Detail, Finding
@@ -24,9 +24,9 @@ class Rule:
     look: Look
     """The question."""
 
-    def lacks(self, case: CaseView) -> tuple[str, ...]:
-        """The hops of which it needs at least one and no vantage saw any; () where it has what it goes by."""
-        if not self.needs or any(case.seen(kind) for kind in self.needs):
+    def lacks(self, kinds: Set[type[Detail]]) -> tuple[str, ...]:
+        """The hops of which it needs one and none was seen; () where it has what it goes by. kinds: those that were seen."""
+        if not self.needs or not kinds.isdisjoint(self.needs):
             return ()
         return tuple(dict.fromkeys(kind.HOP for kind in self.needs))
 

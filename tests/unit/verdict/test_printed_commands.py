@@ -39,7 +39,11 @@ def test_the_structure_is_that_of_the_shell() -> None:
     assert structure("a=<host>:<port>") == ""
 
 
-def test_every_payload_is_tried_in_every_field() -> None:
-    first = [name for name, _ in printed_commands.mutations(names_only=True)][: 10**6]
-    payloads = {payload for payload in printed_commands.PAYLOADS if any(repr(payload) in name for name in first)}
-    assert payloads == set(printed_commands.PAYLOADS) and len(payloads) >= 10
+def test_every_payload_is_tried() -> None:
+    missing = set(printed_commands.PAYLOADS)
+    assert len(missing) >= 10
+    for name, _ in printed_commands.mutations(names_only=True):
+        missing = {payload for payload in missing if repr(payload) not in name}
+        if not missing:
+            break  # all of them are hundreds of thousands
+    assert not missing
