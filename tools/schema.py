@@ -63,7 +63,7 @@ def schema() -> dict[str, Any]:
 def diagnosis() -> dict[str, Any]:
     """One container of one pod."""
     shown = ("cause", "confidence", "subject", "title", "actor", "explanation", "alternatives", "passed")
-    owner = of(model.Owner, without=("uid",))
+    owner = of(model.Owner, without=("uid", "images"))
     state = of(model.Facts, only=("phase", "reason", "attempts"))
     extra = {
         "since": {"type": ["string", "null"], "description": "When the first failure was seen, in UTC."},
