@@ -176,6 +176,7 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "ipv4-failed": "",
         "principal-named": "if the text names who is refused",
         "permission-named": "if the text names the permission",
+        "firewalled": "if the registry has a firewall of its own, as Azure's do",
         "bare-name": "if it was built here and its name has no registry",
         "takes-login": "if the registry takes credentials",
         "no-login": "if the registry takes none, as registry.k8s.io and mcr.microsoft.com do",

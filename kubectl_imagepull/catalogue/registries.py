@@ -188,6 +188,9 @@ CONDITIONS: Mapping[str, Callable[[RegistryKind, str], bool]] = MappingProxyType
         "foreign": lambda kind, name: kind.is_foreign(name),
         "moved": lambda kind, name: kind.moved(name) is not None,
         "moved-elsewhere": lambda kind, name: (move := kind.moved(name)) is not None and bool(move.to),
+        # Docker Hub is meant by it; library images are nobody's own
+        "bare-name": lambda kind, name: name.startswith("docker.io/library/"),
+        "firewalled": lambda kind, name: kind.id == "acr",
         "proxies": lambda kind, name: kind.id in ("harbor", "artifactory", "nexus"),
     }
 )

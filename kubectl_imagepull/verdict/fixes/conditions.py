@@ -169,10 +169,6 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "ipv4-failed": lambda case, finding: any(":" not in address for address in failed_addresses(case, finding)),
     "principal-named": lambda case, finding: bool(message_of(case).principal),
     "permission-named": lambda case, finding: bool(message_of(case).permission and not message_of(case).principal),
-    # Docker Hub is meant by it; library images are nobody's own
-    "bare-name": lambda case, finding: (
-        bool(case.pull and case.pull.short) and "/" not in case.target.image and finding.subject.role == "registry"
-    ),
     **{name: _of_registry(holds) for name, holds in registries.CONDITIONS.items()},
     "cri-o": lambda case, finding: _is(case, "cri-o"),
     "docker": lambda case, finding: _is(case, "docker"),
