@@ -171,6 +171,7 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "containerd-1": "",
         "containerd-2.1": "",
         "containerd-2.2": "",
+        "cri-off": "if it does not offer the kubelet's interface",
         "loopback": "if it is localhost",
         "not-loopback": "",
         "ipv4-failed": "",

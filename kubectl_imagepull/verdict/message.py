@@ -72,6 +72,8 @@ class Message:
     """The runtime dialled the host itself, through no proxy."""
     wants_client: bool = False
     """A server ended the handshake for want of the client's certificate."""
+    cri_off: bool = False
+    """The runtime answers, and does not offer what a kubelet asks for: its CRI plugin is switched off, or too old."""
     timed_out: bool = False
     """It speaks of a time-out."""
     hosts_toml: bool = False
@@ -174,6 +176,7 @@ def read(text: str) -> Message:
         address=plain_address(dialled["six"] or dialled["four"]) if dialled and not by_proxy else "",
         direct="dial tcp" in text and not by_proxy,
         wants_client="tls: certificate required" in text,
+        cri_off="unknown service runtime." in text,
         timed_out="timeout" in text,
         hosts_toml="hosts.toml" in text,
         by_admission=any(words in text for words in _ADMISSION),

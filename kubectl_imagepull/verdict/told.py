@@ -30,6 +30,7 @@ TOLD: Mapping[str, Callable[[Message], bool | None]] = {
     "imported": lambda message: message.imported,
     "web-page": lambda message: message.web_page,
     "cancelled": lambda message: message.cancelled,
+    "cri-off": lambda message: message.cri_off,
     "windows": lambda message: message.windows,
     "vulnerable": lambda message: message.vulnerable,
     "not-vulnerable": lambda message: not message.vulnerable,

@@ -148,6 +148,7 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "web-page": lambda case, finding: message_of(case).web_page,
     "no-web-page": lambda case, finding: not message_of(case).web_page,
     "imported": lambda case, finding: message_of(case).imported,
+    "cri-off": lambda case, finding: message_of(case).cri_off,
     "not-in-image": lambda case, finding: not message_of(case).in_the_image,
     "not-looked": lambda case, finding: not _looked(case, finding),
     "not-compared": lambda case, finding: (
