@@ -171,6 +171,8 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "containerd-1": "",
         "containerd-2.1": "",
         "containerd-2.2": "",
+        "address-refused": "if its firewall refuses the address",
+        "address-not-refused": "",
         "cri-off": "if it does not offer the kubelet's interface",
         "loopback": "if it is localhost",
         "not-loopback": "",

@@ -197,6 +197,10 @@ CONDITIONS: Mapping[str, Callable[[RegistryKind, str], bool]] = MappingProxyType
 """Condition of catalogue.WHEN -> whether it holds for a repository ("host/path") of a registry of this kind."""
 
 
+RARE = frozenset({"no-login", "moved", "moved-elsewhere", "bare-name", "firewalled"})
+"""Those that hold for few registries and repositories."""
+
+
 def settled(fix: FixTemplate, kind: RegistryKind, name: str) -> FixTemplate | None:
     """A fix without the conditions that a repository's name settles; None where it rules the fix out."""
     found = {one: CONDITIONS[one](kind, name) for one in fix.when if one in CONDITIONS}

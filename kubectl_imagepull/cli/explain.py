@@ -68,7 +68,7 @@ def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> in
         told = {**moved_values(kind, name), "permission": message.permission, "principal": message.principal}
         values |= {field: value for field, value in told.items() if value}
         own = fixes_of(entry, values, platform_in(shown), _settle(entry, message, kind, name))
-        granted = _granted(entry, kind, values)
+        granted = () if message.address_refused else _granted(entry, kind, values)
         # what a pull secret is worth there is nothing to a pull that takes none
         granted = tuple(dataclasses.replace(one, condition="") for one in granted) if message.sandbox else granted
         fixes = (*granted, *own)
@@ -111,7 +111,7 @@ def _name_in_registry(values: Mapping[str, str]) -> str:
 
 def _settle(entry: catalogue.Entry, message: Message, kind: RegistryKind, name: str) -> Settle:
     """What message and registry together say of the conditions of a fix."""
-    by_node = takes_right(kind, entry.id)
+    by_node = takes_right(kind, entry.id) and not message.address_refused
     known = {"pull-secret": kind.takes_credentials and not by_node, "node-pulls": by_node} if kind.by_name else {}
     known |= {"explain": False} if by_node else {}  # there is something more exact
 
@@ -119,8 +119,10 @@ def _settle(entry: catalogue.Entry, message: Message, kind: RegistryKind, name: 
         if not all(known.get(one, True) for one in fix.when):
             return None
         told = settled(dataclasses.replace(fix, when=tuple(one for one in fix.when if one not in known)), message)
-        # a text that names no registry leaves open what that one is
-        return registries.settled(told, kind, name) if told is not None and name != "/" else told
+        if told is None or name != "/":
+            return registries.settled(told, kind, name) if told is not None else None
+        # a text that names no registry leaves open what that one is; what holds for few is no advice then
+        return None if registries.RARE.intersection(told.when) else told
 
     return settle
 

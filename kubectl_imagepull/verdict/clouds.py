@@ -7,11 +7,12 @@ from ..catalogue.registries import RegistryKind, kind_of, right_ends
 from ..catalogue.render import Place, lines
 from ..command import Unfit, Value, with_blanks
 from ..model import Case, Fix
+from .message import message_of
 
 
 def node_pulls(case: Case, cause: str) -> bool:
     """Whether a right of the node, or of a service account, is what such a refusal asks for, and no pull secret."""
-    return takes_right(kind_of(case.facts.reference.registry), cause)
+    return takes_right(kind_of(case.facts.reference.registry), cause) and not message_of(case).address_refused
 
 
 def takes_right(kind: RegistryKind, cause: str) -> bool:

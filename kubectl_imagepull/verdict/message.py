@@ -30,6 +30,8 @@ _ADMISSION = (
 """What the API server writes when an admission step refuses (kubernetes: staging/src/k8s.io/apiserver/pkg/admission)."""
 _STANDS_FOR = re.compile(r"[?&]ns=([A-Za-z0-9][A-Za-z0-9._:%-]{0,252})")
 """What containerd asks a mirror beside the path (core/remotes/docker/resolver.go, request.addNamespace)."""
+_ADDRESS_REFUSED = re.compile(r"client with IP .{1,60} is not allowed|aka\.ms/acr/firewall", re.I)
+"""What Azure's registry says by its network rules (learn.microsoft.com: container-registry-troubleshoot-access, 2026-07-01)."""
 _DAMAGED = "invalid tar header"
 _LOST = re.compile(
     r"content digest|blob not found|content store|expected at |layer not known|parent snapshot"
@@ -72,6 +74,8 @@ class Message:
     """The runtime dialled the host itself, through no proxy."""
     wants_client: bool = False
     """A server ended the handshake for want of the client's certificate."""
+    address_refused: bool = False
+    """The registry's firewall does not take the address that the node goes out by: no right and no credential helps."""
     cri_off: bool = False
     """The runtime answers, and does not offer what a kubelet asks for: its CRI plugin is switched off, or too old."""
     timed_out: bool = False
@@ -176,6 +180,7 @@ def read(text: str) -> Message:
         address=plain_address(dialled["six"] or dialled["four"]) if dialled and not by_proxy else "",
         direct="dial tcp" in text and not by_proxy,
         wants_client="tls: certificate required" in text,
+        address_refused=bool(_ADDRESS_REFUSED.search(text)),
         cri_off="unknown service runtime." in text,
         timed_out="timeout" in text,
         hosts_toml="hosts.toml" in text,

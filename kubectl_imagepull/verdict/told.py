@@ -30,6 +30,8 @@ TOLD: Mapping[str, Callable[[Message], bool | None]] = {
     "imported": lambda message: message.imported,
     "web-page": lambda message: message.web_page,
     "cancelled": lambda message: message.cancelled,
+    "address-refused": lambda message: message.address_refused,
+    "address-not-refused": lambda message: not message.address_refused,
     "cri-off": lambda message: message.cri_off,
     "windows": lambda message: message.windows,
     "vulnerable": lambda message: message.vulnerable,

@@ -148,6 +148,8 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "web-page": lambda case, finding: message_of(case).web_page,
     "no-web-page": lambda case, finding: not message_of(case).web_page,
     "imported": lambda case, finding: message_of(case).imported,
+    "address-refused": lambda case, finding: message_of(case).address_refused,
+    "address-not-refused": lambda case, finding: not message_of(case).address_refused,
     "cri-off": lambda case, finding: message_of(case).cri_off,
     "not-in-image": lambda case, finding: not message_of(case).in_the_image,
     "not-looked": lambda case, finding: not _looked(case, finding),
