@@ -1093,6 +1093,8 @@ _cause(
     r"blocking pull of {ref}",
 )
 _cause("policy.registry_blocked", 5, r"registry {ref} is blocked in", name="wanted")
+# Docker Desktop's Registry Access Management
+_cause("policy.registry_blocked", 5, r"access to {ref} is restricted by your docker organization")
 _cause(
     "reference.short_name",
     5,

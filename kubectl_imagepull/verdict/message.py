@@ -30,8 +30,12 @@ _ADMISSION = (
 """What the API server writes when an admission step refuses (kubernetes: staging/src/k8s.io/apiserver/pkg/admission)."""
 _STANDS_FOR = re.compile(r"[?&]ns=([A-Za-z0-9][A-Za-z0-9._:%-]{0,252})")
 """What containerd asks a mirror beside the path (core/remotes/docker/resolver.go, request.addNamespace)."""
-_ADDRESS_REFUSED = re.compile(r"client with IP .{1,60} is not allowed|aka\.ms/acr/firewall", re.I)
-"""What Azure's registry says by its network rules (learn.microsoft.com: container-registry-troubleshoot-access, 2026-07-01)."""
+_ADDRESS_REFUSED = re.compile(
+    r"client with IP .{1,60} is not allowed|aka\.ms/acr/firewall|permission to get URL (?:<code>)?/v2/(?!token)", re.I
+)
+"""What registries say to an address: Azure's by its network rules (learn.microsoft.com: container-registry-troubleshoot-access,
+2026-07-01), Google's front end to a network or country that it turns away (kubernetes/registry.k8s.io: docs/debugging.md,
+2026-11-28)."""
 _DAMAGED = "invalid tar header"
 _LOST = re.compile(
     r"content digest|blob not found|content store|expected at |layer not known|parent snapshot"
