@@ -13,6 +13,7 @@ from kubectl_imagepull.model import (
     Observation,
     ProbeRun,
     Pull,
+    PullSecret,
     ReferenceFacts,
     Subject,
     Target,
@@ -144,3 +145,36 @@ def test_a_slow_transfer_that_was_given_up() -> None:
     said = f'failed to copy: httpReadSeeker: failed open: failed to do request: Get "https://{HOST}/v2/web/blobs/sha256:1": '
     verdict = judged(failed(f"{said}context deadline exceeded"), read(), blob("trickles", rate=4000, size=200_000_000))
     assert verdict.cause.startswith("transfer.") and verdict.confidence in ("likely", "possible")
+
+
+@pytest.mark.parametrize(
+    ("said", "seen", "cause"),
+    [
+        ("", (), "auth.secret_missing"),
+        # who answers, or says why, is believed before a secret that may not have been needed
+        ("", (observed("registry", REGISTRY, ON_NODE, "200", "HTTP 200"),), "unknown.insufficient"),
+        (failed(f"{IMAGE}: not found"), (), "image.tag_unknown"),
+    ],
+)
+def test_a_secret_that_is_named_and_not_there(said: str, seen: tuple[Observation, ...], cause: str) -> None:
+    verdict = judged(
+        said, *seen, secrets=(PullSecret("regred", "missing", "it does not exist", "auth.secret_missing"),)
+    )
+    assert verdict.cause == cause and verdict.confidence in ("possible", "unknown")
+
+
+def test_no_right_helps_where_the_address_is_refused() -> None:
+    """The registry's firewall names it: neither a pull secret nor a right of the node's identity is advised first."""
+    said = (
+        f"failed to resolve reference: unexpected status from HEAD request to https://{HOST}/v2/web/manifests/1.0: "
+        "403 Forbidden: denied: client with IP '203.0.113.25' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."
+    )
+    verdict = judged(said)
+    assert verdict.cause == "auth.forbidden"
+    assert "refuses the address" in verdict.fixes[0].title
+    assert not [c for fix in verdict.fixes for c in fix.commands if "create secret" in c or "attach-acr" in c]
+
+
+def test_a_runtime_without_its_cri_plugin() -> None:
+    verdict = judged("rpc error: code = Unimplemented desc = unknown service runtime.v1.ImageService")
+    assert verdict.cause == "runtime.unavailable" and "disabled_plugins" in verdict.fixes[0].title
