@@ -49,6 +49,10 @@ class Right:
     """What grants it, over the parts and catalogue.FIELDS."""
     note: str
     """What a pasted password is worth there."""
+    platforms: tuple[str, ...] = ()
+    """How the ids of the platforms begin whose nodes have such an identity; () where any may."""
+    provider: str = ""
+    """How the providerID of such nodes begins."""
 
     @property
     def parts(self) -> set[str]:
@@ -289,12 +293,13 @@ def _move(value: Any, at: str) -> Move:
 
 def _right(value: Any, at: str) -> Right:
     template = {"text", "actions", "applicability", "actor"}
-    _known(value, {"host", "path", "note", *template}, set(), f"{at}: right")
+    _known(value, {"host", "path", "note", *template}, {"platforms", "provider"}, f"{at}: right")
     host, path = _pattern(value["host"], at), _pattern(value["path"], at)
     parts = {*host.groupindex, *path.groupindex}
     if parts & set(FIELDS):
         raise CatalogueError(f"{at}: {', '.join(sorted(parts & set(FIELDS)))} is a field of its own")
-    return Right(host, path, parse_fix({k: value[k] for k in template}, at, frozenset(parts)), value["note"])
+    fix = parse_fix({k: value[k] for k in template}, at, frozenset(parts))
+    return Right(host, path, fix, value["note"], tuple(value.get("platforms", ())), value.get("provider", ""))
 
 
 def _source(value: Any, at: str) -> tuple[str, str]:

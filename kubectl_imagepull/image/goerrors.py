@@ -411,6 +411,14 @@ _cause(
 _cause("node.not_ready", 4, r"node is not ready", r"nodenotready", r"kubelet stopped posting node status")
 
 # --- Wrappers of the runtimes ----------
+# The status was kept, and what was being done, and no more.
+_rule(
+    "leaf",
+    r"rpc error: ?code ?= ?notfound ?desc ?= ?failed to (?:pull and unpack image|resolve reference)[ .\"')\]]{0,4}(?=\n|$)",
+    weight=1,
+    sure=False,
+    name="not found",
+)
 _rule("rpc", r"rpc error: ?code ?= ?([a-z0-9]{1,20}) ?desc ?=")
 # The kubelet's word for it was all that was kept.
 _rule("leaf", r"rpc error: ?code ?= ?notfound[ .\"')\]]{0,4}(?=\n|$)", weight=1, sure=False, name="not found")
@@ -1092,6 +1100,8 @@ _cause(
     r"image verifier {ref} blocked pull",
     r"blocking pull of {ref}",
 )
+# containers/image docker/docker_client.go, ErrUnauthorizedForCredentials
+_cause("auth.bad_credentials", 4, r"unable to retrieve auth token: ?invalid username/password")
 _cause("policy.registry_blocked", 5, r"registry {ref} is blocked in", name="wanted")
 # Docker Desktop's Registry Access Management
 _cause("policy.registry_blocked", 5, r"access to {ref} is restricted by your docker organization")

@@ -8,11 +8,22 @@ from ..catalogue.render import Place, lines
 from ..command import Unfit, Value, with_blanks
 from ..model import Case, Fix
 from .message import message_of
+from .platforms import platform_of
 
 
 def node_pulls(case: Case, cause: str) -> bool:
-    """Whether a right of the node, or of a service account, is what such a refusal asks for, and no pull secret."""
-    return takes_right(kind_of(case.facts.reference.registry), cause) and not message_of(case).address_refused
+    """Whether a right of the node, or of a service account, is what such a refusal asks for, and no pull secret.
+
+    The nodes of kind, MicroK8s and the like have no identity at a cloud's registry, unless they stand in that cloud.
+    """
+    kind = kind_of(case.facts.reference.registry)
+    if not takes_right(kind, cause) or message_of(case).address_refused:
+        return False
+    right, node, platform = kind.right, case.facts.node, platform_of(case)
+    if right is None or not right.platforms or platform is None:
+        return True
+    inside = node is not None and bool(node.provider_id) and node.provider_id.startswith(right.provider)
+    return inside or platform.id.startswith(right.platforms)
 
 
 def takes_right(kind: RegistryKind, cause: str) -> bool:

@@ -167,7 +167,8 @@ def test_no_right_helps_where_the_address_is_refused() -> None:
     """The registry's firewall names it: neither a pull secret nor a right of the node's identity is advised first."""
     said = (
         f"failed to resolve reference: unexpected status from HEAD request to https://{HOST}/v2/web/manifests/1.0: "
-        "403 Forbidden: denied: client with IP '203.0.113.25' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."
+        "403 Forbidden: denied: client with IP '203.0.113.25' is not allowed access. Refer https://aka.ms/acr/firewall to grant "
+        "access."
     )
     verdict = judged(said)
     assert verdict.cause == "auth.forbidden"

@@ -6,11 +6,13 @@ import json
 import re
 import shlex
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kubectl_imagepull import catalogue
+from kubectl_imagepull.case import parse
 from kubectl_imagepull.catalogue import platforms
 from kubectl_imagepull.catalogue.helpers import in_the_way
 from kubectl_imagepull.model import (
@@ -29,6 +31,7 @@ from kubectl_imagepull.model import (
     Target,
     Vantage,
 )
+from kubectl_imagepull.verdict import judge
 from kubectl_imagepull.verdict.fixes import CONDITIONS, actor_of, fixes_for
 from tests.build import observed
 
@@ -623,3 +626,21 @@ def test_a_secret_that_something_writes_is_changed_there() -> None:
 def test_what_stands_in_between_is_named(said: str, labels: tuple[str, ...], title: str) -> None:
     named = [one.title for one in in_the_way(said, labels)]
     assert (len(named) == 1 and title in named[0]) if title else named == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "provider_id", "by_node"),
+    [
+        (("microk8s.io/cluster=true",), "", False),
+        (("microk8s.io/cluster=true",), "aws:///eu-west-1a/i-1", True),
+        (("eks.amazonaws.com/nodegroup=blue",), "aws:///eu-west-1a/i-1", True),
+        ((), "", True),
+    ],
+)
+def test_an_identity_that_the_node_has(labels: tuple[str, ...], provider_id: str, by_node: bool) -> None:
+    """MicroK8s on somebody's desk pulls from ECR by a pull secret; in that cloud, or where nothing is known, a right may do."""
+    case = parse((Path(__file__).parents[2] / "cases" / "auth.no_credentials-ecr.json").read_bytes(), "case").cases[0]
+    assert case.facts.node is not None
+    node = replace(case.facts.node, labels=labels, provider_id=provider_id, annotations=())
+    verdict = judge(replace(case, facts=replace(case.facts, node=node)))
+    assert ("node's role" in verdict.fixes[0].title) == by_node, verdict.fixes[0]
