@@ -43,6 +43,9 @@ class Fault:
 
 
 _EVERYWHERE = (CONFIRMED, CONFIRMED, CONFIRMED, CONFIRMED, LIKELY)
+_ON_THE_WAY = (CONFIRMED, LIKELY, CONFIRMED, LIKELY, LIKELY)
+"""Who cannot read the node's configuration cannot tell whether the runtime goes that way; its own words can."""
+_ON_THE_WAY_BY_TOOLS = (CONFIRMED, LIKELY, CONFIRMED, UNSEEN, UNSEEN)
 _RESOLVER = (CONFIRMED, LIKELY, CONFIRMED, LIKELY, LIKELY)
 _BY_TOOLS = (CONFIRMED, CONFIRMED, CONFIRMED, UNSEEN, UNSEEN)
 _BY_STATUS = (CONFIRMED, CONFIRMED, CONFIRMED, UNSEEN, CONFIRMED)
@@ -59,19 +62,19 @@ FAULTS: Mapping[str, Fault] = {
     "ipv6": Fault(
         "an address of a family without a route",
         "dns.no_usable_address",
-        (CONFIRMED, LIKELY, CONFIRMED, CONFIRMED, LIKELY),
+        _ON_THE_WAY,
         takes_for=_NO_ROUTE,
     ),
-    "refused": Fault("connections are refused", "net.refused", _EVERYWHERE),
-    "dropped": Fault("packets are dropped", "net.timeout", (CONFIRMED, CONFIRMED, CONFIRMED, POSSIBLE, POSSIBLE)),
-    "noroute": Fault("no route to the host", "net.unreachable", _EVERYWHERE),
+    "refused": Fault("connections are refused", "net.refused", _ON_THE_WAY),
+    "dropped": Fault("packets are dropped", "net.timeout", (CONFIRMED, LIKELY, CONFIRMED, POSSIBLE, POSSIBLE)),
+    "noroute": Fault("no route to the host", "net.unreachable", _ON_THE_WAY),
     "unknownca": Fault("an unknown CA", "tls.unknown_authority", (CONFIRMED, POSSIBLE, CONFIRMED, UNSEEN, UNSEEN)),
     "intermediate": Fault(
         "a missing intermediate", "tls.unknown_authority", (CONFIRMED, POSSIBLE, CONFIRMED, UNSEEN, UNSEEN)
     ),
-    "expired": Fault("an expired certificate", "tls.expired", _BY_TOOLS),
-    "wrongname": Fault("a certificate for another name", "tls.hostname_mismatch", _BY_TOOLS),
-    "plain": Fault("plain HTTP", "tls.http_on_https", _EVERYWHERE),
+    "expired": Fault("an expired certificate", "tls.expired", _ON_THE_WAY_BY_TOOLS),
+    "wrongname": Fault("a certificate for another name", "tls.hostname_mismatch", _ON_THE_WAY_BY_TOOLS),
+    "plain": Fault("plain HTTP", "tls.http_on_https", _ON_THE_WAY),
     "basic": Fault("credentials asked for", "auth.no_credentials", _BY_TOOLS),
     "throttled": Fault("a rate limit behind a token", "rate.registry_limit", _BY_TOOLS),
     "token-nxdomain": Fault(
@@ -79,7 +82,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "token-broken": Fault("the token host fails", "registry.server_error", _BY_STATUS, "token"),
     "unavailable": Fault("the registry is unavailable", "registry.unavailable", _BY_STATUS),
-    "blob-refused": Fault("the blob host refuses connections", "net.refused", _BY_TOOLS, "blob"),
+    "blob-refused": Fault("the blob host refuses connections", "net.refused", _ON_THE_WAY_BY_TOOLS, "blob"),
     "blob-missing": Fault("the blob host lacks a blob", "image.blob_unknown", _BY_TOOLS, "blob"),
     "tag": Fault("a tag that is not there", "image.tag_unknown", _EVERYWHERE),
     "repository": Fault(
@@ -103,7 +106,7 @@ FAULTS: Mapping[str, Fault] = {
     "hosts-file": Fault(
         "a registry's file that does not parse",
         "runtime.config_invalid",
-        _BY_FILES,
+        (CONFIRMED, LIKELY, LIKELY, LIKELY, LIKELY),
         "node",
         {**_PAST_THE_MIRROR, "shell": "dns.nxdomain"},
     ),

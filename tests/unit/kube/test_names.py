@@ -142,14 +142,18 @@ def chain(cluster: FakeCluster, **uids: str) -> None:
     add_pod(cluster, reference("ReplicaSet", "web-x", uids.get("replicaset", "uid-replicaset-web-x")))
 
 
+IMAGES = ("app=private.example/team/app:1.0",)
+"""What the template of these owners asks for."""
+
+
 def test_the_chain_by_its_uids(cluster: FakeCluster, api: Api) -> None:
     chain(cluster)
-    assert owner_of(api) == Owner("Deployment", "web", (), "uid-deployment-web")
+    assert owner_of(api) == Owner("Deployment", "web", (), "uid-deployment-web", IMAGES)
 
 
 def test_the_chain_ends_where_a_uid_differs(cluster: FakeCluster, api: Api) -> None:
     chain(cluster, deployment="another")
-    assert owner_of(api) == Owner("ReplicaSet", "web-x", (), "uid-replicaset-web-x")
+    assert owner_of(api) == Owner("ReplicaSet", "web-x", (), "uid-replicaset-web-x", IMAGES)
 
 
 @pytest.mark.parametrize("uid", ["another", ""])
@@ -167,7 +171,7 @@ def test_an_owner_that_may_not_be_read_has_no_uid(cluster: FakeCluster, api: Api
 def test_an_owner_that_is_gone_owns_nothing(cluster: FakeCluster, api: Api) -> None:
     chain(cluster)
     cluster.objects.pop("/apis/apps/v1/namespaces/shop/deployments/web")
-    assert owner_of(api) == Owner("ReplicaSet", "web-x", (), "uid-replicaset-web-x")
+    assert owner_of(api) == Owner("ReplicaSet", "web-x", (), "uid-replicaset-web-x", IMAGES)
 
 
 def test_a_kind_of_another_group_is_not_ours(cluster: FakeCluster, api: Api) -> None:

@@ -6,6 +6,7 @@ import copy
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -103,7 +104,9 @@ def test_it_is_read_as_it_is() -> None:
     cluster = objects.fill(FakeCluster())
     read = read_pod(DirectApi(cluster), "shop", "web-x-1")
     assert [c.target.container for c in read.failing] == ["app"]
-    assert read.failing[0].target.owner == Owner("Deployment", "web", ("Helm",), "uid-deployment-web")
+    owner = read.failing[0].target.owner
+    assert owner is not None and "app=private.example/team/app:1.0" in owner.images
+    assert replace(owner, images=()) == Owner("Deployment", "web", ("Helm",), "uid-deployment-web")
     assert not read.errors
     for found in cluster.objects.values():
         assert shaped(copy.deepcopy(found)) == {**found, "metadata": {"namespace": "", **found["metadata"]}}
