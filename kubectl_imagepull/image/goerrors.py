@@ -1093,6 +1093,9 @@ _cause(
     r"any signatures for image {ref} are rejected by policy",
     r"running image {ref} is rejected by policy",
     r"signature for identity",
+    # Harbor's content trust (src/server/middleware/contenttrust)
+    r"the image doesn't pass (?:cosign |notation )?signature verification",
+    r"the image is not signed",
     r"cryptographic signature verification failed",
     r"signature verification failed",
     r"invalid policy in",

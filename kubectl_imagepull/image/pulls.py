@@ -63,9 +63,21 @@ _SANDBOX = re.compile(
 """The sandbox's image is the node's setting, not the pod's (containerd: internal/cri/server/podsandbox/sandbox_run.go; dockershim
 and cri-dockerd: core/sandbox_helpers.go, ensureSandboxImageExists; CRI-O: server/sandbox_run_linux.go)."""
 
+_SANDBOX_URL = re.compile(
+    r"failed to start sandbox .{0,800}?\bget \\?\"https?://([^/\s\"]{1,253})/v2/([^\s\"]{1,255}?)/(?:blobs|manifests)/",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A snapshotter that fetches layers by itself (SOCI, stargz) asks for them when the sandbox is made: only the address names the
+image then."""
+
 
 def sandbox_image_in(text: str) -> str:
     """The sandbox (pause) image that a text says could not be had, "" where it speaks of none. It is the node's setting, not the
     pod's."""
-    found = _SANDBOX.search(text) if "sandbox" in text.lower() else None
-    return found[1] if found else ""
+    if "sandbox" not in text.lower():
+        return ""
+    found = _SANDBOX.search(text)
+    if found:
+        return found[1]
+    asked = _SANDBOX_URL.search(text)
+    return f"{asked[1]}/{asked[2]}" if asked else ""
