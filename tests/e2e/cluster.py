@@ -102,7 +102,7 @@ class Cluster:
         listed = self.run("get", ",".join(wanted), "-A", "-o", f"jsonpath={line}", check=False).stdout
         return {(kind, name) for kind, _, name in (row.partition(" ") for row in listed.splitlines()) if name}
 
-    def wait_failing(self, namespace: str, pods: Sequence[str], seconds: float = 150) -> None:
+    def wait_failing(self, namespace: str, pods: Sequence[str], seconds: float = 300) -> None:
         """Wait until the kubelet reports a failed pull for each of the pods."""
 
         def failing() -> bool:
@@ -112,7 +112,7 @@ class Cluster:
 
         wait_for(failing, seconds)
 
-    def wait_pulling(self, namespace: str, pods: Sequence[str], seconds: float = 150) -> None:
+    def wait_pulling(self, namespace: str, pods: Sequence[str], seconds: float = 300) -> None:
         """Wait until the kubelet says that it pulls for each of the pods; a runtime may then be silent for minutes."""
 
         def pulling() -> bool:
@@ -121,7 +121,7 @@ class Cluster:
 
         wait_for(pulling, seconds)
 
-    def wait_running(self, namespace: str, pods: Sequence[str], seconds: float = 150) -> None:
+    def wait_running(self, namespace: str, pods: Sequence[str], seconds: float = 300) -> None:
         """Wait until the pods run."""
 
         def running() -> bool:

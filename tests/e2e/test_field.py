@@ -56,7 +56,7 @@ def begun(cluster: Cluster, namespace: str) -> set[str]:
 def test_what_is_no_image(cluster: Cluster, namespace: str) -> None:
     """It is pulled, and no container comes of it: that is no "no pull problem"."""
     cluster.apply(*(p for kind in ARTIFACTS for p in on_each(namespace, kind, f"{ODD}/{kind}:1.0")))
-    wait_for(lambda: set(named(*ARTIFACTS)) <= not_started(cluster, namespace), 120)
+    wait_for(lambda: set(named(*ARTIFACTS)) <= not_started(cluster, namespace), 240)
     for name, found in verdicts(cluster, namespace, *named(*ARTIFACTS)).items():
         verdict = found["verdict"]
         said = (verdict["cause"], verdict["confidence"], verdict["actor"], verdict["subject"]["host"])
@@ -80,7 +80,7 @@ def test_slow_and_stalled(cluster: Cluster, namespace: str) -> None:
         stack.callback(cluster.lab.end_stalls)
         rows = {f"{kind}-{node}": f"{ODD}/{kind}/field-{node}:1.0" for kind in ("creep", "hang") for node in NODES}
         cluster.apply(*(pod(namespace, name, name.rpartition("-")[2], image) for name, image in rows.items()))
-        wait_for(lambda: rows.keys() <= begun(cluster, namespace), 60)
+        wait_for(lambda: rows.keys() <= begun(cluster, namespace), 120)
         found = verdicts(cluster, namespace, *rows)
         for node in NODES:
             creeping, hanging = found[f"creep-{node}"]["verdict"], found[f"hang-{node}"]["verdict"]

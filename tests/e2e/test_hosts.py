@@ -265,9 +265,9 @@ def looked(cluster: Cluster, namespace: str) -> Iterator[dict[str, dict[str, Any
         # containerd 2 fetches three layers at a time for all pulls together: what is slow would hold up the rest
         quick, slow = ({n: r for n, r in rows.items() if r[0].slow is late} for late in (False, True))
         cluster.apply(*(pod_of(namespace, n, *r) for n, r in quick.items()), two_faults(namespace))
-        wait_for(lambda: quick.keys() <= failing(cluster, namespace), 180)
+        wait_for(lambda: quick.keys() <= failing(cluster, namespace), 300)
         cluster.apply(*(pod_of(namespace, n, *r) for n, r in slow.items()))
-        wait_for(lambda: slow.keys() <= asked_for(cluster, namespace), 150)
+        wait_for(lambda: slow.keys() <= asked_for(cluster, namespace), 300)
         cluster.run("-n", namespace, "patch", "sa", "late", "-p", '{"imagePullSecrets":[{"name":"right-basic"}]}')
         with ThreadPoolExecutor(len(NODES)) as pool:
             asked = [[n for n, (_, at) in rows.items() if at == node] for node in NODES]
