@@ -303,9 +303,10 @@ class Service:
         if self.pid is not None:
             return
         machine = Machine(str(record["machine"]), self.state)
-        argv, env, more = record["argv"], record["env"], record.get("more", {})
-        assert isinstance(argv, list) and isinstance(env, dict) and isinstance(more, dict)
-        env, argv = {**env, **more}, [*argv, *map(str, record.get("words") or [])]  # type: ignore[call-overload]
+        argv, env = record["argv"], record["env"]
+        more, further = record.get("more", {}), record.get("words", [])
+        assert isinstance(argv, list) and isinstance(env, dict) and isinstance(more, dict) and isinstance(further, list)
+        env, argv = {**env, **more}, [*argv, *further]
         with self.log.open("ab") as log:
             # The shell ends at once, so process 1 of the machine inherits (and reaps) the daemon.
             words = [*machine.argv(), "sh", "-c", 'setsid "$@" >&2 & echo $!', "sh", *argv]
