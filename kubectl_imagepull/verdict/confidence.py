@@ -94,9 +94,7 @@ def adjusted(case: CaseView, findings: Sequence[Finding]) -> Iterator[Finding]:
     pulls = worked(case)
     never = case.facts.reason == "ErrImageNeverPull"
     for finding in findings:
-        if pulls and finding.cause not in STANDS:
-            finding = _at_most(finding, "possible")
-        if other_way(case, finding):
+        if (pulls and finding.cause not in STANDS) or other_way(case, finding):
             finding = _at_most(finding, "possible")
         elif (
             finding.because
