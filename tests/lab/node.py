@@ -7,6 +7,7 @@ So what a real node has is where a real node has it: /etc/containerd/config.toml
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -359,10 +360,12 @@ def change(
     """Change files below the machine's own /etc until ``put_back``; ``env``, ``words``: what containerd has more in its
     environment and on its command line from its next start on.
     """
-    kept = json.loads(_before(machine).read_text()) if _before(machine).exists() else {}
+    kept = json.loads(_before(machine).read_text()) if _before(machine).exists() else {"files": {}, "folders": []}
     for name in files:
         path = machine.path(f"/etc/{name}")
-        kept.setdefault(name, path.read_text() if path.exists() else None)
+        kept["files"].setdefault(name, path.read_text() if path.exists() else None)
+        missing = [str(folder) for folder in Path(name).parents if not machine.path(f"/etc/{folder}").exists()]
+        kept["folders"] += [folder for folder in missing if folder not in kept["folders"]]
     write(_before(machine), json.dumps(kept), 0o600)
     etc_files(machine, files)
     if env or words:
@@ -373,11 +376,16 @@ def put_back(machine: Machine) -> bool:
     """Undo every ``change``. -> whether there was any."""
     if not _before(machine).exists():
         return False
-    for name, text in json.loads(_before(machine).read_text()).items():
+    kept = json.loads(_before(machine).read_text())
+    for name, text in kept["files"].items():
         if text is None:
             machine.path(f"/etc/{name}").unlink(missing_ok=True)
         else:
             etc_files(machine, {name: text})
+    # The deepest first; a folder that something else has put a file into stays.
+    for folder in sorted(kept["folders"], key=len, reverse=True):
+        with contextlib.suppress(OSError):
+            machine.path(f"/etc/{folder}").rmdir()
     Service(f"containerd-{machine.name}", machine.state).with_more({})
     _before(machine).unlink()
     return True
