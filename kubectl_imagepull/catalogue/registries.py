@@ -97,6 +97,12 @@ class RegistryKind:
     """Of pulls, "" for none that are known."""
     moves: tuple[Move, ...] = ()
     """What has left."""
+    firewall: bool = False
+    """Whether it has one of its own, which turns addresses away."""
+    proxies: bool = False
+    """Whether it may stand for another registry, whose refusals it words as its own."""
+    in_cluster: bool = False
+    """Whether it runs in the cluster that pulls from it, and may be switched off there."""
     right: Right | None = None
     """How the node's own identity gets the right to pull; None where no such identity pulls."""
     sources: tuple[tuple[str, str], ...] = ()
@@ -194,14 +200,15 @@ CONDITIONS: Mapping[str, Callable[[RegistryKind, str], bool]] = MappingProxyType
         "moved-elsewhere": lambda kind, name: (move := kind.moved(name)) is not None and bool(move.to),
         # Docker Hub is meant by it; library images are nobody's own
         "bare-name": lambda kind, name: name.startswith("docker.io/library/"),
-        "firewalled": lambda kind, name: kind.id == "acr",
-        "proxies": lambda kind, name: kind.id in ("harbor", "artifactory", "nexus"),
+        "firewalled": lambda kind, name: kind.firewall,
+        "proxies": lambda kind, name: kind.proxies,
+        "in-cluster": lambda kind, name: kind.in_cluster,
     }
 )
 """Condition of catalogue.WHEN -> whether it holds for a repository ("host/path") of a registry of this kind."""
 
 
-RARE = frozenset({"no-login", "moved", "moved-elsewhere", "bare-name", "firewalled"})
+RARE = frozenset({"no-login", "moved", "moved-elsewhere", "bare-name", "firewalled", "in-cluster"})
 """Those that hold for few registries and repositories."""
 
 
@@ -253,6 +260,9 @@ _MORE = {
     "codes",
     "limits",
     "moves",
+    "firewall",
+    "proxies",
+    "in_cluster",
     "right",
 }
 
@@ -281,9 +291,19 @@ def parse(name: str, value: Any) -> RegistryKind:
         codes=tuple(value.get("codes", {}).items()),
         limits=value.get("limits", ""),
         moves=tuple(_move(one, at) for one in value.get("moves", ())),
+        firewall=_flag(value, "firewall", at),
+        proxies=_flag(value, "proxies", at),
+        in_cluster=_flag(value, "in_cluster", at),
         right=_right(value["right"], at) if "right" in value else None,
         sources=tuple(_source(one, at) for one in value["sources"]),
     )
+
+
+def _flag(value: Any, name: str, at: str) -> bool:
+    found = value.get(name, False)
+    if not isinstance(found, bool):
+        raise CatalogueError(f"{at}: {name}: {found!r} is neither true nor false")
+    return found
 
 
 def _move(value: Any, at: str) -> Move:

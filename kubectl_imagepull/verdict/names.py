@@ -92,7 +92,9 @@ def name_in_registry(case: Case) -> str:
     reference = case.facts.reference
     path = reference.normalised.partition("/")[2].partition("@")[0].rpartition(":")[0]
     path = path or (case.pull.repository if case.pull else "")
-    return f"{reference.registry.partition(':')[0]}/{path}"
+    # Docker Hub's images are asked for at registry-1.docker.io and named docker.io
+    host = reference.normalised.partition("/")[0] or reference.registry
+    return f"{host.partition(':')[0]}/{path}"
 
 
 def _unit(case: Case) -> str:

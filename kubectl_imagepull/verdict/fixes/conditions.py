@@ -143,6 +143,7 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "content-lost": lambda case, finding: message_of(case).content_lost and not message_of(case).imported,
     "cancelled": lambda case, finding: message_of(case).cancelled,
     "windows": lambda case, finding: message_of(case).windows,
+    "not-windows": lambda case, finding: not message_of(case).windows,
     "vulnerable": lambda case, finding: message_of(case).vulnerable,
     "not-vulnerable": lambda case, finding: not message_of(case).vulnerable,
     "web-page": lambda case, finding: message_of(case).web_page,
