@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import functools
 import html
 import re
 import threading
@@ -121,6 +122,8 @@ _NAMED = re.compile(
     rf"(?i)(?P<name>(?P<strict>{_STRICT})|token|signature|credential|key-pair-id|{_START}(?:pwd|auth|sig|jwt))(?P<quote>{_QUOTE})?"
     rf"[ \t]{{0,3}}(?P<sep>=|:|%3d|%3a|\\{{1,4}}u003[da])(?:[ \t]{{0,3}}|%20)(?P<open>{_QUOTE})?"
 )
+_SEPARATED = re.compile(r"[=:]|3[adAD]")
+"""What is behind every name: most texts have none, and a name may begin anywhere."""
 _BARE = re.compile(r"[^\s&,;\"'<>}\])\\]+")
 _PROSE = re.compile(r"[A-Za-z]+[.,:;]?\Z|REDACTED")
 _HEADER = re.compile(
@@ -146,8 +149,9 @@ def hide(text: str) -> str:
         text = _NO_SCHEME.sub(f"{HIDDEN}@", text)
     if "=" in text or "3d" in text or "3D" in text or "61" in text:
         text = _without_parameters(text)
-    text = _AUTHORIZATION.sub(_without_authorization, text)
-    text = _without_named(text)
+    if _SEPARATED.search(text):
+        text = _AUTHORIZATION.sub(_without_authorization, text)
+        text = _without_named(text)
     return _HEADER.sub(_without_header, text)
 
 
@@ -239,11 +243,16 @@ def _cleaned(value: object, hidden: Callable[[str], str]) -> object:
     if isinstance(value, str):
         shown = hidden(value)
         return value if shown == value else shown
+    if value is None or isinstance(value, (int, float)):
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        old = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
-        new = {name: item if name in UNTOUCHED else _cleaned(item, hidden) for name, item in old.items()}
-        return dataclasses.replace(value, **new) if any(new[n] is not old[n] for n in old) else value
-    if isinstance(value, Mapping):
+        new = {}
+        for name in _looked_at(type(value)):
+            item = getattr(value, name)
+            if (cleaned := _cleaned(item, hidden)) is not item:
+                new[name] = cleaned
+        return dataclasses.replace(value, **new) if new else value
+    if isinstance(value, (dict, Mapping)):
         items = {hidden(k) if isinstance(k, str) else k: _of_key(k, v, hidden) for k, v in value.items()}
         same = len(items) == len(value) and all(k in value and items[k] is value[k] for k in items)
         return value if same else items
@@ -253,6 +262,12 @@ def _cleaned(value: object, hidden: Callable[[str], str]) -> object:
             return value
         return tuple(found) if isinstance(value, tuple) else found
     return value
+
+
+@functools.cache
+def _looked_at(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass that may hold a secret."""
+    return tuple(f.name for f in dataclasses.fields(kind) if f.init and f.name not in UNTOUCHED)
 
 
 def _of_key(key: object, value: object, hidden: Callable[[str], str]) -> object:
