@@ -45,7 +45,7 @@ def within(seconds: float, read: Callable[[], T]) -> T:
         sys.settrace(before)
 
 
-def toml(text: str, seconds: float = SECONDS) -> Dict[str, Any]:
+def toml(text: str) -> Dict[str, Any]:
     """A TOML document. Raises TooMuch; ValueError (tomli.TOMLDecodeError among them) for what is none.
 
     tomli takes time that grows with the square of a dotted key's parts.
@@ -55,7 +55,7 @@ def toml(text: str, seconds: float = SECONDS) -> Dict[str, Any]:
     if len(text) > MOST_TOML:
         raise TooMuch(f"has more than {MOST_TOML >> 10} KiB")
     try:
-        return _once("toml", text, lambda: within(seconds, lambda: tomli.loads(text)))
+        return _once("toml", text, lambda: within(SECONDS, lambda: tomli.loads(text)))
     except RecursionError:
         raise TooMuch("is nested too deeply") from None
 
@@ -71,7 +71,7 @@ def _once(kind: str, text: str, read: Callable[[], T]) -> T:
         raise
 
 
-def yaml(text: str, seconds: float = SECONDS) -> Any:
+def yaml(text: str) -> Any:
     """A YAML document; numbers and dates stay text. Raises TooMuch, yaml.YAMLError and ValueError.
 
     Aliases and merged keys are counted: a few lines of them hold millions of entries (YAML 1.1, "Merge Key").
@@ -105,7 +105,7 @@ def yaml(text: str, seconds: float = SECONDS) -> Any:
         Loader.add_constructor(tag, text_of)
     if len(text) > MOST_YAML:
         raise TooMuch(f"has more than {MOST_YAML >> 10} KiB")
-    return _once("yaml", text, lambda: within(seconds, lambda: library.load(text, Loader=Loader)))  # a SafeLoader
+    return _once("yaml", text, lambda: within(SECONDS, lambda: library.load(text, Loader=Loader)))  # a SafeLoader
 
 
 # ---- logins ---------------------------------------------------------------------------------------------------------
