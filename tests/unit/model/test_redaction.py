@@ -8,7 +8,6 @@ import dataclasses
 import html
 import io
 import json
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -41,6 +40,7 @@ from kubectl_imagepull.report.terminal import Style
 from kubectl_imagepull.verdict import judge
 from probes import redaction as probes_redaction
 from tests.build import observed
+from tests.growth import grows_in_proportion
 
 TESTS = Path(__file__).parents[2]
 CASES = sorted((TESTS / "cases").glob("*.json"))
@@ -172,22 +172,16 @@ HOSTILE = (
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_time_is_linear(piece: str) -> None:
     """Twice the text takes about twice the time, whatever it is made of."""
+    known = Secrets()
+    known.learn(piece * 200, "alice")
+    known.learn(S)
 
-    def seconds(size: int) -> float:
-        known = Secrets()
-        known.learn(piece * 200, "alice")
-        known.learn(S)
+    def both(size: int) -> None:
         text = (piece * (size // len(piece) + 1))[:size]
-        best = 9.0
-        for _ in range(3):
-            began = time.process_time()
-            hide(text)
-            known.hide(text)
-            best = min(best, time.process_time() - began)
-        return best
+        hide(text)
+        known.hide(text)
 
-    small, large = seconds(8_000), seconds(64_000)
-    assert large < 0.5 + 3 * 8 * small and large < 3
+    assert grows_in_proportion(both, 64_000)
 
 
 # --- every place of a Case, every output ----------
