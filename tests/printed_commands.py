@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import html
 import itertools
 import json
@@ -166,12 +167,17 @@ def free(value: Any, path: Sequence[str | int], known: dict[tuple[str, ...], boo
     return known[key]
 
 
+@functools.cache
+def recorded(file: Path) -> tuple[Case, ...]:
+    return tuple(parse(file.read_bytes(), file.name).cases)
+
+
 def bases() -> Iterator[tuple[str, Case, bool]]:
     """Name and case of each as it is, and with each kind of owner (then True: only the names of objects are tried)."""
     # a probe that was kept has a command that removes it
     kept = ProbeRun("host-python", "node1", "shop", "imagepull-ab12-x7k2p", created=True, owner="job/imagepull-ab12")
     for file in CASES:
-        for number, found in enumerate(parse(file.read_bytes(), file.name).cases):
+        for number, found in enumerate(recorded(file)):
             case = replaced_field(found, "probe", kept)
             yield f"{file.stem}[{number}]", case, False
             for kind in (*KINDS, ""):
@@ -187,22 +193,28 @@ def replaced_field(value: T, name: str, item: Any) -> T:
     return made
 
 
-def mutations(seed: int = 0, names_only: bool = False) -> Iterator[tuple[str, Case]]:
-    """Every field of every case with every payload, in its place and behind what was there, in a random but fixed order."""
-    known = [(name, case, owned) for name, case, owned in bases()]
+@functools.cache
+def open_fields(names_only: bool) -> tuple[tuple[int, tuple[str | int, ...]], ...]:
+    """(number of the base, path) of every field in which any text may stand. names_only: and which holds a name."""
     places: dict[tuple[str, ...], bool] = {}
-    fields = [
+    return tuple(
         (number, path)
-        for number, (_, case, owned) in enumerate(known)
+        for number, (_, case, owned) in enumerate(bases())
         for value in [as_json(case)]
         for path in leaves(value)
         if (not (owned or names_only) or ".".join(map(str, path)).startswith(OF_TARGET)) and free(value, path, places)
-    ]
+    )
+
+
+def mutations(seed: int = 0, names_only: bool = False) -> Iterator[tuple[str, Case]]:
+    """Every field of every case with every payload, in its place and behind what was there, in a random but fixed order."""
+    known = [(name, case) for name, case, _ in bases()]
+    fields = list(open_fields(names_only))
     # as many runs through all fields as there are payloads; each run pairs a field with another payload
     order = random.Random(seed)
     order.shuffle(fields)
     for turn, (number, path) in itertools.product(range(2 * len(PAYLOADS)), fields):
-        name, case, _ = known[number]
+        name, case = known[number]
         which = (turn + hash_of(path)) % (2 * len(PAYLOADS))
         payload, behind = PAYLOADS[which % len(PAYLOADS)], which >= len(PAYLOADS)
         yield (

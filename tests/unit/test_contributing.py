@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import re
 import shutil
@@ -80,14 +81,23 @@ META = (
 )
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """The parts of the project that a cause touches, to be changed."""
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The parts of the project that a cause touches, compiled once for all that copy them."""
+    folder = tmp_path_factory.mktemp("original")
     for name in ("kubectl_imagepull", "probes", "tests/cases", "tests/golden", "tests/unit/catalogue", "docs/causes"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.cfg", "pyproject.toml", "tests/__init__.py", "tests/conftest.py", "tests/unit/__init__.py"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    return tmp_path
+        shutil.copy(ROOT / name, folder / name)
+    for name in ("kubectl_imagepull", "probes"):
+        compileall.compile_dir(folder / name, quiet=1)
+    return folder
+
+
+@pytest.fixture
+def copy(original: Path, tmp_path: Path) -> Path:
+    """A copy to be changed."""
+    return shutil.copytree(original, tmp_path / "copy")
 
 
 SCRIPT = """

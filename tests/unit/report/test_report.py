@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import html.parser
 import json
 import re
@@ -47,11 +48,14 @@ HOSTILE = (
 )
 
 
+@functools.cache
 def load(name: str) -> Case:
+    """A case; frozen, so that every test may have the same."""
     file = CASES / f"{name}.json"
     return parse(file.read_bytes(), name).cases[0]
 
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 KEPT = {
     "role",
     "hop",
@@ -83,6 +87,18 @@ def poisoned(value: Any, poison: str, name: str = "") -> Any:
     if isinstance(value, dict):
         return {k: poisoned(v, poison, k) for k, v in value.items()}
     return value
+
+
+@functools.cache
+def hostile(name: str, poison: str) -> tuple[list[Case], list[Verdict]]:
+    """A poisoned case and its verdict, which every format renders."""
+    return both(poisoned(load(name), poison))
+
+
+@functools.cache
+def validator() -> jsonschema.Draft202012Validator:
+    """Of the schema that ships; test_schema.py holds that it is one."""
+    return jsonschema.Draft202012Validator(schema())
 
 
 def both(case: Case) -> tuple[list[Case], list[Verdict]]:
@@ -141,15 +157,15 @@ def read_page(source: str) -> Reader:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("form", FORMATS)
 def test_hostile(form: str, name: str, poison: str) -> None:
-    cases, verdicts = both(poisoned(load(name), poison))
+    cases, verdicts = hostile(name, poison)
     report = render(form, cases, verdicts, Style(80))
     assert all(c.isprintable() or c == "\n" for c in report), "a control character got through"
     assert report.endswith("\n") or not report
     if form == "json":
-        jsonschema.validate(json.loads(report), schema())
+        validator().validate(json.loads(report))
         assert json.loads(report)["target"]["pod"] == cases[0].target.pod
     elif form == "yaml":
-        assert yaml.safe_load(report)["target"]["pod"] == cases[0].target.pod
+        assert yaml.load(report, Loader=LOADER)["target"]["pod"] == cases[0].target.pod
     elif form == "html":
         shown = read_page(report)
         assert "alert(1)" in shown.text if "alert" in poison else True
@@ -231,7 +247,7 @@ def test_forty_containers_of_one_image() -> None:
     assert render("markdown", cases, verdicts, Style()).count("### ") == 1
     assert render("html", cases, verdicts, Style()).count("<article") == 1
     document = json.loads(render("json", cases, verdicts, Style()))
-    jsonschema.validate(document, schema())
+    validator().validate(document)
     assert document["kind"] == "DiagnosisList" and len(document["items"]) == 40
     assert render("name", cases, verdicts, Style()) == "pod/image-tag-unknown\n"
 
