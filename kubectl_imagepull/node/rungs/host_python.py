@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ...model.vocabulary import HOST_PYTHON
 from ..attempt import Attempt
 from ..probe_log import Taken
-from .rung import ANONYMOUSLY, YES
+from .rung import ANONYMOUSLY, YES, Rung
 
 PYTHON = "/usr/bin/python3"
 
@@ -33,3 +33,6 @@ class HostPython:
     def attempt(self, way: Attempt) -> Taken:
         """Raises RungFailed, KubeError."""
         return replace(way.with_host_tools(self.name, PYTHON), cannot_see=self.cannot_see)
+
+
+RUNG: Rung = HostPython()

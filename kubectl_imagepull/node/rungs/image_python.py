@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ...model.vocabulary import IMAGE_PYTHON
 from ..attempt import Attempt
 from ..probe_log import Taken
-from .rung import ANONYMOUSLY, NO, YES
+from .rung import ANONYMOUSLY, NO, YES, Rung
 
 LIKELY = ("python", "django", "flask", "airflow", "jupyter", "ansible", "superset", "ceph", "cloud-sdk", "aws-cli")
 """Words in names of images that mostly have Python."""
@@ -41,3 +41,6 @@ class ImagePython:
     def attempt(self, way: Attempt) -> Taken:
         """Raises RungFailed, KubeError."""
         return replace(way.in_image(self.name, LIKELY, "python3"), cannot_see=self.cannot_see)
+
+
+RUNG: Rung = ImagePython()

@@ -26,7 +26,7 @@ from ..job import Question, Run, kubelet_spec, named_spec
 from ..plan import Plan
 from ..probe_log import Taken
 from ..run_pod import POLL, STARTUP_SECONDS, pod_events, pod_of, start, statuses, try_dry, why_hopeless
-from .rung import NO
+from .rung import NO, Rung
 
 PATIENCE = 12
 """Seconds that the kubelet waits for one answer: Go gives up on one silent resolver after ten, and says so."""
@@ -380,3 +380,6 @@ def _hops(text: str, asked: Asked, vantage: Vantage, patience: int) -> Iterator[
     if asked.hop == "auth":
         words += " for the token of an anonymous pull"
     yield at(details[asked.hop], outcome, words)
+
+
+RUNG: Rung = Kubelet()

@@ -10,7 +10,7 @@ from ..attempt import Attempt
 from ..failures import Forced, RungFailed
 from ..probe_log import Taken
 from .image_python import NOTHING_OF_THE_HOST
-from .rung import ANONYMOUSLY, YES
+from .rung import ANONYMOUSLY, YES, Rung
 
 SH = "/usr/bin/sh"
 LIKELY = ("busybox", "alpine", "debian", "ubuntu", "curl", "nginx", "kube-proxy", "node", "calico", "flannel")
@@ -56,3 +56,6 @@ class Shell:
             except RungFailed as error:
                 way.failed(f"{self.name} of the host", error)
         return replace(way.in_image(self.name, LIKELY, "sh"), cannot_see=self.in_an_image)
+
+
+RUNG: Rung = Shell()

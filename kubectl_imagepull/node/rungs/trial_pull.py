@@ -19,6 +19,7 @@ from ..failures import RungFailed, refusal_of
 from ..job import Run, trial_pull_spec
 from ..probe_log import Taken
 from ..run_pod import POLL, STARTUP_SECONDS, pod_events, pod_of, start, statuses
+from .rung import Rung
 
 FAILED = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ImageInspectError", "ErrImageNeverPull"})
 MADE = frozenset({"CreateContainerError", "RunContainerError", "CreateContainerConfigError", "CrashLoopBackOff"})
@@ -122,3 +123,6 @@ def _observation(outcome: str, message: str, image: str, pull: str, vantage: Van
         ms=round(seconds * 1000, 1),
         at=time.time(),
     )
+
+
+RUNG: Rung = TrialPulling()

@@ -13,7 +13,7 @@ import pytest
 
 from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.model import Case, Facts, NodeImages, Observation, Pull, Subject, Target, Vantage
-from kubectl_imagepull.model.vocabulary import RUNGS, TRIAL_PULL
+from kubectl_imagepull.model.vocabulary import API_ONLY, RUNGS, TRIAL_PULL
 from kubectl_imagepull.node import rungs
 from kubectl_imagepull.node.bundle import MOST_ARGUMENT, as_arguments, script
 from kubectl_imagepull.node.created_objects import CreatedObjects
@@ -42,6 +42,25 @@ def test_limits_are_written_down() -> None:
     assert list(limits.SEES) == list(RUNGS)
     assert all(rung.cannot_see and rung.sees for rung in (*rungs.ALL, rungs.TRIAL_PULL))
     assert {column.split()[0] for column in limits.COLUMNS} == {rung.name for rung in rungs.ALL}
+
+
+def test_each_rung_has_its_module_and_each_module_its_rung() -> None:
+    """The names of the vocabulary are those of the modules, and their order is the one in which they are tried."""
+    named = [name for name in RUNGS if name != API_ONLY]
+    folder = pathlib.Path(rungs.__file__).parent
+    assert {file.stem for file in folder.glob("*.py")} - {"__init__", "rung"} == {n.replace("-", "_") for n in named}
+    assert [rung.name for rung in (*rungs.ALL, rungs.TRIAL_PULL)] == named
+
+
+def test_a_rung_without_its_module_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(LookupError, match=r"RUNGS names by-post, but there is no module .*by_post"):
+        rungs.rung_of("by-post")
+    monkeypatch.delattr(kubelet_asks, "RUNG")
+    with pytest.raises(LookupError, match="kubelet offers no RUNG"):
+        rungs.rung_of("kubelet")
+    monkeypatch.setattr(kubelet_asks, "RUNG", rungs.TRIAL_PULL, raising=False)
+    with pytest.raises(LookupError, match="calls itself trial-pull"):
+        rungs.rung_of("kubelet")
 
 
 def test_arguments_carry_the_probes() -> None:
