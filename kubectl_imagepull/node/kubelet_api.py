@@ -12,11 +12,11 @@ from typing import Any
 from ..errors import ApiError, KubeError
 from ..model import Detail, KubeletLimits, Observation, ReadError, Storage, Subject, Vantage
 from ..model.vocabulary import API_ONLY
+from ..text import amount
 from .created_objects import Client
 
 LOW_SHARE, LOW_BYTES = 0.05, 1 << 30
 """Less room than this is worth a warning; the kubelet itself evicts below 15 % by default."""
-GIB = float(1 << 30)
 
 
 def ask(api: Client, node: str, seen: Callable[[Observation], None]) -> list[ReadError]:
@@ -50,8 +50,7 @@ def _room(summary: Mapping[str, Any]) -> tuple[str, str, Detail] | None:
     inodes = _number(counted) if counted is not None else None
     low = free < LOW_SHARE * size or free < LOW_BYTES or inodes == 0
     left = ", no inode left" if inodes == 0 else ""
-    unit, name, digits = (GIB, "GiB", 1) if size >= GIB else (float(1 << 20), "MiB", 0)
-    room = f"{free / unit:.{digits}f} of {size / unit:.{digits}f} {name} are free for images"
+    room = f"{amount(free)} of {amount(size)} are free for images"
     return "low" if low else "ok", f"{room}{left}", Storage(free, size, inodes)
 
 

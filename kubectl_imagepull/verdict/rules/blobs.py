@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ...model import Blobs, Confidence, Finding, Observation, Subject
 from ...model.vocabulary import causes_of
+from ...text import amount
 from ..confidence import found
 from ..evidence import where
 from ..rule import rule
@@ -45,11 +46,7 @@ def _pace(seen: Observation[Blobs]) -> str:
     rate, size = seen.detail.rate, seen.detail.size
     if not rate:
         return ""
-    return f", {_bytes(rate)} a second" + (f": about {_span(size / rate)} for all layers" if size > rate else "")
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1000:.0f} kB" if count >= 1000 else f"{count} bytes"
+    return f", {amount(rate)} a second" + (f": about {_span(size / rate)} for all layers" if size > rate else "")
 
 
 def _span(seconds: float) -> str:

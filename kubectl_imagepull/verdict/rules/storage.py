@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...model import Blobs, Confidence, Finding, Level, Storage, Subject
+from ...text import amount
 from ..confidence import found
 from ..rule import rule
 from ..view import CaseView
@@ -12,7 +13,6 @@ from ..view import CaseView
 UNPACKED = 2.5
 """How much larger layers are once they are unpacked: an estimate, for manifests say only what is sent. The runtimes need room
 for both while they pull."""
-GIB = float(1 << 30)
 
 
 def _size_of(case: CaseView) -> int:
@@ -55,12 +55,12 @@ def no_room_for_image(case: CaseView) -> Iterator[Finding]:
         elif inodes == 0:
             reason = "no inode is left there"
         elif size and free < size:
-            reason = f"the image's layers are {_amount(size)} as they are sent"
+            reason = f"the image's layers are {amount(size)} as they are sent"
         elif size and free < size * (1 + UNPACKED):
             sure = "possible"
             reason = (
-                f"the image's layers are {_amount(size)} as they are sent, "
-                f"and need about {_amount(size * (1 + UNPACKED))} until they are unpacked (an estimate)"
+                f"the image's layers are {amount(size)} as they are sent, "
+                f"and need about {amount(size * (1 + UNPACKED))} until they are unpacked (an estimate)"
             )
         else:
             continue
@@ -68,10 +68,6 @@ def no_room_for_image(case: CaseView) -> Iterator[Finding]:
         text = f"{subject.host}: {seen.summary}; {reason}"
         yield found(case, "storage.no_space", subject, "storage", text, [seen], at_most=sure, level=level)
         return
-
-
-def _amount(size: float) -> str:
-    return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size / (1 << 20):.0f} MiB"
 
 
 RULES = (node_reports_disk_pressure, no_room_for_image)

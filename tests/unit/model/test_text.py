@@ -13,7 +13,7 @@ import kubectl_imagepull
 from kubectl_imagepull.image.reference import InvalidReference, Reference
 from kubectl_imagepull.node.frames import FrameReader
 from kubectl_imagepull.report.terminal import Style
-from kubectl_imagepull.text import printable, spelled
+from kubectl_imagepull.text import amount, printable, spelled
 from probes.observation import printable as probes_printable
 from tests.probes.walking import HOST_PYTHON, NONCE
 
@@ -62,3 +62,15 @@ def test_nobody_has_another_way() -> None:
             n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Attribute) and n.attr == "isprintable"
         ]
         assert name in allowed or not found, name
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        *((0, "0 bytes"), (1, "1 byte"), (1023, "1023 bytes"), (1024, "1.0 KiB"), (10 << 10, "10 KiB")),
+        *(((1 << 20) - 1, "1.0 MiB"), (350 << 20, "350 MiB"), ((1 << 30) - 1, "1.0 GiB"), (100 << 30, "100.0 GiB")),
+    ],
+)
+def test_amounts_of_bytes(count: int, shown: str) -> None:
+    """A unit that is large enough, and none of which there would be 1,024."""
+    assert amount(count) == shown

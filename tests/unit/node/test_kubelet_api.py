@@ -39,11 +39,11 @@ def room(free: Any, size: Any, inodes: Any = None) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("summary", "outcome", "words"),
     [
-        (room(50 * GIB, 100 * GIB, 9), "ok", "50.0 of 100.0 GiB are free for images"),
-        (room(4 * GIB, 100 * GIB), "low", "4.0 of 100.0 GiB"),
-        (room(GIB - 1, 10 * GIB), "low", "1.0 of 10.0 GiB"),
+        (room(50 * GIB, 100 * GIB, 9), "ok", "50.0 GiB of 100.0 GiB are free for images"),
+        (room(4 * GIB, 100 * GIB), "low", "4.0 GiB of 100.0 GiB"),
+        (room(GIB - 1, 10 * GIB), "low", "1.0 GiB of 10.0 GiB"),
         (room(50 * GIB, 100 * GIB, 0), "low", "no inode left"),
-        (room(1 << 20, 512 << 20), "low", "1 of 512 MiB"),
+        (room(1 << 20, 512 << 20), "low", "1.0 MiB of 512 MiB"),
     ],
 )
 def test_room(summary: Any, outcome: str, words: str) -> None:

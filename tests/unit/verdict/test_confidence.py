@@ -138,7 +138,7 @@ def test_slow_is_not_stalled(seen: Observation, cause: str, confidence: str) -> 
     verdict = judged("", read(), NAMED, OPEN, seen, **pulling)
     assert (verdict.cause, verdict.confidence) == (cause, confidence)
     told = " ".join(verdict.explanation)
-    assert ("4 kB a second: about 14 h for all layers" in told) == (cause == "pull.in_progress"), told
+    assert ("3.9 KiB a second: about 14 h for all layers" in told) == (cause == "pull.in_progress"), told
 
 
 def test_a_slow_transfer_that_was_given_up() -> None:
