@@ -6,12 +6,14 @@ import copy
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from kubectl_imagepull.errors import KubeError
+from kubectl_imagepull.kube import client
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.kube.nodes import read_node, read_peer
 from kubectl_imagepull.kube.pods import failing_pods, gone_pod, read_pod
@@ -145,8 +147,31 @@ def who_reads() -> dict[str, list[int]]:
 PLACES = [(name, place) for name, found in FILLED.objects.items() for place in places(found)]
 
 
+class AtOnce:
+    """`client.Reading` without threads, half of whose time is theirs: what is read is the same, and so is what is raised."""
+
+    def __init__(self, side_by_side: int) -> None:
+        del side_by_side
+
+    def submit(self, ask: Callable[..., Any], *arguments: Any, **named: Any) -> Callable[[], Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(ask(*arguments, **named))
+        except BaseException as error:
+            done.set_exception(error)
+        return done.result
+
+    def close(self, at_once: bool) -> None:
+        """Nothing is under way."""
+
+
+@pytest.fixture
+def without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "Reading", AtOnce)
+
+
 @pytest.mark.parametrize("part", range(4))
-def test_odd_types_in_every_place(part: int) -> None:
+def test_odd_types_in_every_place(part: int, without_threads: None) -> None:
     """Each place of each object with some of the odd values, all of which come in turn."""
     odd, readers = itertools.cycle(ODD[part:] + ODD[:part]), who_reads()
     for number, (name, place) in enumerate(PLACES):
@@ -164,7 +189,7 @@ def test_odd_types_in_every_place(part: int) -> None:
 
 @pytest.mark.parametrize("value", [*ODD, {"kind": "Status", "status": "Success"}], ids=lambda v: json.dumps(v)[:30])
 @pytest.mark.parametrize("place", [(), ("items",), ("metadata",), ("items", 0), ("metadata", "continue")], ids=str)
-def test_odd_types_in_every_answer(value: Any, place: tuple[Any, ...]) -> None:
+def test_odd_types_in_every_answer(value: Any, place: tuple[Any, ...], without_threads: None) -> None:
     def change(document: Any) -> Any:
         if not place:
             return copy.deepcopy(value)
