@@ -17,8 +17,7 @@ STATE = "/run/kubectl-imagepull-test"
 def lab() -> Iterator[api.Lab]:
     """The running lab; up before the first test that needs it, down after the last."""
     before = os.environ.get("IMAGEPULL_LAB")
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    os.environ["IMAGEPULL_LAB"] = os.environ.get("IMAGEPULL_TEST_LAB") or STATE + worker
+    os.environ["IMAGEPULL_LAB"] = os.environ.get("IMAGEPULL_TEST_LAB") or STATE
     try:
         yield api.up()
     finally:
