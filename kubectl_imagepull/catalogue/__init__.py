@@ -184,6 +184,7 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "firewalled": "if the registry has a firewall of its own, as Azure's do",
         "bare-name": "if it was built here and its name has no registry",
         "takes-login": "if the registry takes credentials",
+        "takes-anonymous": "if the registry has public images",
         "no-login": "if the registry takes none, as registry.k8s.io and mcr.microsoft.com do",
         "owned": "if the repository is yours to write",
         "foreign": "if the repository is not yours to write",

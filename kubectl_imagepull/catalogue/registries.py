@@ -193,6 +193,7 @@ def kind_of(host: str, realm: str = "") -> RegistryKind:
 CONDITIONS: Mapping[str, Callable[[RegistryKind, str], bool]] = MappingProxyType(
     {
         "takes-login": lambda kind, name: kind.takes_credentials,
+        "takes-anonymous": lambda kind, name: kind.anonymous != "never",
         "no-login": lambda kind, name: not kind.takes_credentials,
         "owned": lambda kind, name: not kind.is_foreign(name),
         "foreign": lambda kind, name: kind.is_foreign(name),

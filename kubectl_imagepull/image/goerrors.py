@@ -306,7 +306,7 @@ _cause(
     r"getting credentials - err",
     r"calling credential helper",
     r"credential provider response",
-    r"is not authorized to request tokens for this audience",
+    r"audience {ref} not found in pod spec volume",
     name="image",
 )
 

@@ -571,6 +571,51 @@ def test_what_has_moved_is_named_first() -> None:
     assert "2025-08-28" in first.title and "docker.io/bitnamilegacy/redis:1.0" in first.commands[0]
 
 
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [("bitnami/redis", "docker.io/bitnamilegacy/redis:1.0"), ("library/mine", "podman load -i image.tar")],
+)
+def test_what_is_known_of_docker_hub_holds_where_its_images_are_asked_for(path: str, named: str) -> None:
+    """A reference of docker.io is resolved to registry-1.docker.io (distribution/reference, containerd: remotes/docker)."""
+    asked = case(registry="registry-1.docker.io", path=path)
+    of = replace(asked.facts.reference, normalised=f"docker.io/{path}:1.0", repository=f"docker.io/{path}")
+    resolved = replace(asked, facts=replace(asked.facts, reference=of))
+    fixes = fixes_for(resolved, finding("image.name_unknown", host="registry-1.docker.io"))
+    assert any(named in "\n".join((fix.title, *fix.commands)) for fix in fixes), fixes
+
+
+OF_WINDOWS = "a Windows version 10.0.20348-based image is incompatible with a 10.0.19045 host"
+HAS = {
+    ("image.tag_unknown", "stands for"): {"harbor.corp.example", "nexus.corp.example"},
+    ("image.digest_unknown", "stands for"): {"harbor.corp.example", "nexus.corp.example"},
+    ("dns.nxdomain", "managementState"): {"image-registry.openshift-image-registry.svc:5000"},
+    ("auth.no_credentials", "anybody could pull"): {"quay.io", "harbor.corp.example", "nexus.corp.example"},
+}
+
+
+@pytest.mark.parametrize(("cause", "words"), HAS)
+def test_an_advice_about_a_kind_of_registry_is_given_there_alone(cause: str, words: str) -> None:
+    hosts = (
+        *("quay.io", "harbor.corp.example", "nexus.corp.example", "registry.digitalocean.com", "cp.icr.io"),
+        *("registry.k8s.io", "image-registry.openshift-image-registry.svc:5000"),
+    )
+    given = {
+        host
+        for host in hosts
+        if any(words in fix.title for fix in fixes_for(case(registry=host), finding(cause, host=host)))
+    }
+    assert given == HAS[cause, words]
+
+
+@pytest.mark.parametrize(
+    ("said", "given"), [("no match for platform in manifest", True), ("", True), (OF_WINDOWS, False)]
+)
+def test_who_cannot_build_an_image_gets_a_way_out(said: str, given: bool) -> None:
+    """A Windows image differs by its build, and no architecture helps."""
+    titles = [fix.title for fix in fixes_for(case(said=said), finding("image.platform_mismatch"))]
+    assert any("not yours to build" in title for title in titles) == given, titles
+
+
 def test_the_node_itself_is_no_registry() -> None:
     local = case(registry="localhost:5000")
     fixes = fixes_for(local, finding("net.refused", host="localhost:5000"))
