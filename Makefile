@@ -5,7 +5,7 @@ ENV := build/env
 PY := $(ENV)/bin/python
 .DEFAULT_GOAL := help
 
-.PHONY: help env demo demo-here test check unit e2e oracle lab lab-down lab-status lab-shell record bench dist clean
+.PHONY: help env demo demo-here test check unit e2e oracle lab lab-down lab-status lab-shell record bench dist docs clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -13,11 +13,11 @@ help: ## what there is to make
 env: ## the Python environment in build/env
 	@tools/env.sh >/dev/null
 
-demo: ## start the lab, break pods on both nodes, run `why` on each
+demo: ## start the lab, break pods on both nodes, run `why` on each (FAILURES="expired scheme": these alone)
 	@if [ "$$(uname -s)" != Linux ] || [ "$$(id -u)" != 0 ]; then \
 		echo "make demo builds a cluster in network namespaces: it needs Linux and root. On any cluster: make demo-here" >&2; exit 2; fi
 	@$(MAKE) --no-print-directory env
-	@$(PY) -m tests.lab.demo
+	@$(PY) -m tests.lab.demo $(FAILURES)
 
 demo-here: env ## the failures that any cluster can show, in a throw-away namespace of the current context
 	@$(PY) -m tests.lab.demo --here
@@ -39,7 +39,8 @@ check: env ## lint, types, import layers, what nothing reaches, the probes' olde
 	$(PY) -c 'from vermin import main; main()' --no-tips --violations --eval-annotations --backport dataclasses -t=3.9- probes
 
 unit: env ## the tests that need neither root nor a cluster
-	@$(PY) -m pytest -m "not lab"
+	@$(PY) -m pytest -m "not lab and not alone" -n 3 --dist loadfile
+	@$(PY) -m pytest -m "not lab and alone"
 
 # one after another: two cores that run several labs side by side let pods start too late
 e2e: env ## the command on the lab
@@ -68,11 +69,14 @@ record: env ## record the cases of tests/cases anew on the lab, and compare thei
 	@$(PY) -m tests.lab up >/dev/null
 	@$(PY) -m tests.cases.record
 
-bench: env ## how long `why` takes on the lab
-	@$(PY) -m tests.bench.why
+bench: env ## docs/performance.md: what it costs beside what people use today, half an hour (LINES="why check": these alone)
+	@$(PY) -m tests.bench $(LINES)
 
 dist: env ## wheel, single-file archive and krew manifest in dist/
 	@$(PY) tools/dist.py
+
+docs: ## the documentation as a site in build/site; a link that leads nowhere fails
+	@python3 -m tools.docs
 
 clean: ## remove what was built in the checkout
 	rm -rf build dist *.egg-info kubectl_imagepull/node/vendor.zip

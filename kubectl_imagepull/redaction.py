@@ -234,7 +234,11 @@ def _is_login(value: str) -> bool:
         return False
 
 
-def clean(value: T, hidden: Callable[[str], str] = hide) -> T:
+_hide_again = functools.lru_cache(maxsize=4096)(hide)
+"""For the texts of a model: a thousand pods of one workload have them all in common."""
+
+
+def clean(value: T, hidden: Callable[[str], str] = _hide_again) -> T:
     """The same value of the model, or JSON value, with every text of it hidden; what does not change stays the same object."""
     return _cleaned(value, hidden)  # type: ignore[return-value]
 
@@ -301,6 +305,10 @@ class Secrets:
         self._public = [_alike(word) for word in public if word]
         self._lock = threading.Lock()
         self._known: dict[bytes, tuple[bool, bool]] = {}
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to hide."""
+        return bool(self._known)
 
     def learn(self, secret: str, username: str = "") -> None:
         """Hide this from now on, and its base64, with and without the user name. A user name beside a placeholder is itself the

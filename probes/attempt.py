@@ -13,15 +13,16 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from . import content
 from . import manifest as manifests
-from .challenge import CRIO, BadRealm, TokenRequest, answered_by, parse_challenges, token_requests
+from .challenge import BadRealm, TokenRequest, answered_by, parse_challenges, token_requests
 from .host.endpoints import Endpoint
 from .http_request import ERROR_BODY, MOST_VALUE, Reply, ask
 from .observation import Observation, printable
-from .plan import Pull
-from .reach import WITHHELD, Emit, Host, Hosts, Place, Turn, Way
+from .place import Place, Way
+from .plan import CRIO, Login, Pull
+from .reach import WITHHELD, Emit, Host, Hosts, Turn
 from .timing import Deadline
 from .tls_handshake import late_alert
-from .token_host import Login, granted, may_have_credentials, token_in
+from .token_host import granted, may_have_credentials, token_in
 
 REDIRECTS = 4
 MOST_TOKEN = 256 << 10

@@ -15,6 +15,8 @@ from ipaddress import IPv6Address
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
+from .plan import CONTAINERD, CRIO
+
 # RFC 9110 section 5.6.2: token
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # RFC 9110 section 11.2: token68, here with what must follow it: a comma or the end
@@ -23,9 +25,6 @@ _TOKEN68 = re.compile(r"([A-Za-z0-9\-._~+/]+=*)[ \t\r\n]*(?:,|\Z)")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SPACE_OR_COMMA = re.compile(r"[ \t\r\n,]*")
 _QUOTED_RUN = re.compile(r'[^"\\]*')
-
-CONTAINERD = "containerd"
-CRIO = "cri-o"
 
 # How containerd ranks what it can read: core/remotes/docker/auth/parse.go
 _CONTAINERD_RANK = {"bearer": 0, "digest": 1, "basic": 2}

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-import dns.exception
+import dns.flags
 import dns.message
-import dns.query
 import dns.rcode
 import dns.rdatatype
 
 from .address import network_outcome
 from .host.resolver import ResolvConf
 from .observation import Observation, printable
+from .resolved import is_address, with_routes
 from .timing import Deadline, Stopwatch
 
 PORT = 53
+MOST = 65535
+"""Bytes of a message (RFC 1035, 4.2.2)."""
 PATIENCE = 2.0
 """Seconds for one question, asked twice. Go waits 5 s and also asks twice; less is enough to tell silence from an answer."""
-
-
-def is_address(host: str) -> bool:
-    """True for an IPv4 or IPv6 literal, which nobody needs to resolve."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def lookup(
@@ -45,7 +39,7 @@ def lookup(
     if is_address(host):
         return Observation("literal", "an address, nothing to resolve", {"addresses": [host]}, watch.ms)
     if hosts:
-        return _with_routes("hosts-file", list(hosts), f"{', '.join(hosts)} from /etc/hosts", {}, watch)
+        return with_routes("hosts-file", list(hosts), f"{', '.join(hosts)} from /etc/hosts", {}, watch)
     if conf is None:
         return Observation("no-resolver", "the resolver configuration cannot be read", {}, watch.ms)
     tries: List[Dict[str, Any]] = []
@@ -64,7 +58,7 @@ def lookup(
             silent = [a for a in answers if a["outcome"] not in ("ok", "nxdomain", "no-data")]
             if silent:
                 said += f"; {', '.join(a['server'] for a in silent)} does not help ({silent[0]['outcome']})"
-            return _with_routes("ok", decisive["addresses"], said, {"servers": tries, "resolver": label}, watch)
+            return with_routes("ok", decisive["addresses"], said, {"servers": tries, "resolver": label}, watch)
         if deadline.over:
             break
     outcome, summary = _why_not(host, tries)
@@ -129,7 +123,7 @@ def _ask_one(server: str, name: str, kind: str, deadline: Deadline) -> Tuple[str
             break
         try:
             answer = _exchange(server, dns.message.make_query(name, kind), deadline.left(PATIENCE))
-        except dns.exception.Timeout:
+        except socket.timeout:
             outcome = "timeout"
             continue
         except OSError as error:
@@ -148,58 +142,46 @@ def _ask_one(server: str, name: str, kind: str, deadline: Deadline) -> Tuple[str
     return outcome, []
 
 
-def _exchange(server: str, query: Any, seconds: float) -> Any:
-    """UDP over a connected socket, so that an ICMP "port unreachable" is seen at once instead of as silence."""
+class NotTheAnswer(Exception):
+    """What came back answers another question."""
+
+
+def _exchange(server: str, query: dns.message.Message, seconds: float) -> dns.message.Message:
+    """UDP, and TCP where the answer was cut (RFC 1035, 4.2).
+
+    The sockets are our own: dns.query does the same, but imports zones, transfers and QUIC with it, which a node's Python would
+    compile at every start. Raises socket.timeout after so many seconds, OSError, and what dns.message raises for damage.
+    """
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
+    wire = query.to_wire()
+    # connected, so that an ICMP "port unreachable" is seen at once instead of as silence
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(seconds)
         sock.connect((server, PORT))
-        sock.setblocking(False)
-        answer = dns.query.udp(query, server, port=PORT, timeout=seconds, sock=sock, ignore_unexpected=True)
+        sock.send(wire)
+        answer = _answer(sock.recv(MOST), query)
     if answer.flags & dns.flags.TC:
-        answer = dns.query.tcp(query, server, port=PORT, timeout=seconds)
+        end = time.monotonic() + seconds
+        with socket.create_connection((server, PORT), seconds) as sock:
+            sock.sendall(len(wire).to_bytes(2, "big") + wire)
+            answer = _answer(_exactly(sock, int.from_bytes(_exactly(sock, 2, end), "big"), end), query)
     return answer
 
 
-def system_lookup(host: str, deadline: Deadline) -> Observation:
-    """Resolve host as this machine's own programs do (getaddrinfo): hosts file, VPN and split DNS included.
-
-    -> outcome ok | literal | nxdomain | server-failure | timeout | no-usable-address.
-    """
-    watch = Stopwatch()
-    if is_address(host):
-        return Observation("literal", "an address, nothing to resolve", {"addresses": [host]}, watch.ms)
-    pool = ThreadPoolExecutor(max_workers=1)
-    future = pool.submit(socket.getaddrinfo, host, None, 0, socket.SOCK_STREAM)
-    try:
-        found = future.result(timeout=deadline.left(6))
-    except socket.gaierror as error:
-        gone = error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
-        outcome = "nxdomain" if gone else "server-failure"
-        return Observation(outcome, printable(error.strerror or error), {"addresses": []}, watch.ms)
-    except Exception:
-        return Observation("timeout", "the resolver of this machine does not answer", {"addresses": []}, watch.ms)
-    finally:
-        pool.shutdown(wait=False)
-    addresses = list(dict.fromkeys(str(entry[4][0]).split("%")[0] for entry in found))
-    return _with_routes("ok", addresses, ", ".join(addresses[:3]), {}, watch)
+def _answer(wire: bytes, query: dns.message.Message) -> dns.message.Message:
+    answer = dns.message.from_wire(wire)
+    if not query.is_response(answer):
+        raise NotTheAnswer
+    return answer
 
 
-def _with_routes(outcome: str, addresses: List[str], said: str, data: Dict[str, Any], watch: Stopwatch) -> Observation:
-    """The same, or no-usable-address where there is no route for the family of any address."""
-    usable = [ip for ip in addresses if has_route(ip)]
-    data = {**data, "addresses": addresses, "usable": usable}
-    if usable:
-        return Observation(outcome, said, data, watch.ms)
-    family = "IPv6" if all(":" in ip for ip in addresses) else "these"
-    return Observation("no-usable-address", f"{said}, but there is no route for {family} addresses", data, watch.ms)
-
-
-def has_route(ip: str) -> bool:
-    """True where the kernel has a route for the address; sends nothing."""
-    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.connect((ip, 443))
-    except OSError:
-        return False
-    return True
+def _exactly(sock: socket.socket, count: int, end: float) -> bytes:
+    """So many bytes until that time (time.monotonic). Raises EOFError, socket.timeout."""
+    found = b""
+    while len(found) < count:
+        sock.settimeout(max(0.001, end - time.monotonic()))
+        part = sock.recv(count - len(found))
+        if not part:
+            raise EOFError
+        found += part
+    return found

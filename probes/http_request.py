@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import email.utils
+import http.client
 import json
 import ssl
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Dict, List, Mapping, Optional, Tuple
-
-import urllib3
-import urllib3.exceptions
+from urllib.parse import quote
 
 from .address import Address, network_outcome
 from .observation import printable
 from .tcp_connect import dial
 from .timing import Deadline, Stopwatch, Watchdog
-
-# unverified connections are made knowingly; a warning would be one more line in the pod's log
-urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
 PATIENCE = 10.0
 """Seconds of silence. A whole request may take LONGER times as many."""
@@ -27,6 +23,8 @@ ERROR_BODY = 64 << 10
 MOST_VALUE = 16 << 10
 """Characters of a header that is used and not only shown: signed addresses of blobs have some thousands."""
 USER_AGENT = "kubectl-imagepull"
+AS_IT_IS = "%/:@!$&'()*+,;=?~-._"
+"""Characters of a path and its query that need no quoting (RFC 3986, 3.3 and 3.4), and those that are quoted already."""
 
 
 @dataclass(frozen=True)
@@ -127,23 +125,9 @@ def ask(
     watch = Stopwatch()
     sent = {"Host": address.authority, "User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})}
     longest = deadline.left(PATIENCE * LONGER)
-    patience = urllib3.Timeout(connect=longest / LONGER, read=longest / LONGER)
-    pool: urllib3.HTTPConnectionPool
-    if context is None:
-        pool = urllib3.HTTPConnectionPool(address.ip, address.via or address.port, timeout=patience, maxsize=1)
-        if address.via:
-            path = f"http://{address.authority}{path}"  # RFC 9112, absolute-form: for proxies
-    else:
-        pool = urllib3.HTTPSConnectionPool(
-            address.ip,
-            address.port,
-            timeout=patience,
-            maxsize=1,
-            ssl_context=context,
-            server_hostname=address.host,
-            # a name here would make urllib3 switch off the name check of the context, which handshakes share
-            assert_hostname=False if context.verify_mode == ssl.CERT_NONE else None,
-        )
+    path = quote(path, safe=AS_IT_IS)
+    if context is None and address.via:
+        path = f"http://{address.authority}{path}"  # RFC 9112, absolute-form: for proxies
     status = 0
     kept: Dict[str, str] = {}
     challenges: Tuple[str, ...] = ()
@@ -151,51 +135,53 @@ def ask(
     received: List[bytes] = []
     cut = False
     with Watchdog(longest) as dog:
-        _watched(pool, dog, address if address.via and context is not None else None, longest / LONGER)
+        connection = _Connection(address, context, longest / LONGER, dog)
         try:
-            response = pool.urlopen(
-                method,
-                path,
-                body=body or None,
-                headers=sent,
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                preload_content=False,
-                decode_content=False,
-            )
+            connection.request(method, path, body or None, sent)
+            response = connection.getresponse()
             if dog.fired:  # the rest of the headers never came
-                raise urllib3.exceptions.ProtocolError("headers cut")
-            kept = {str(k).lower(): printable(v, 2000) for k, v in list(response.headers.items())[:100]}
-            challenges = tuple(str(v) for v in response.headers.getlist("WWW-Authenticate")[:10])
+                raise http.client.HTTPException("headers cut")
+            for name, value in response.headers.items():
+                known = kept.get(name.lower())
+                kept[name.lower()] = printable(value if known is None else f"{known}, {value}", 2000)
+            challenges = tuple(str(v) for v in response.headers.get_all("WWW-Authenticate", [])[:10])
             location = str(response.headers.get("Location", ""))
             status = response.status
             cut = _read(response, most, deadline, received)
-            response.close()
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except (http.client.HTTPException, OSError, ValueError) as error:
             trouble = "slow" if dog.fired else _trouble(error)
             detail = f"not done after {watch.ms / 1000:.0f} s" if dog.fired else printable(_plain(error))
             return Reply(status, kept, challenges, location, b"".join(received), True, trouble, detail, watch.ms)
         finally:
-            pool.close()
+            connection.close()
     trouble, detail = ("slow", f"not done after {watch.ms / 1000:.0f} s") if dog.fired else ("", "")
     return Reply(
         status, kept, challenges, location, b"".join(received)[:most], cut or dog.fired, trouble, detail, watch.ms
     )
 
 
-def _watched(pool: Any, dog: Watchdog, led: Optional[Address], seconds: float) -> None:
-    """Show the pool's connections to the dog. led: they go through the proxy of this address."""
-    base = pool.ConnectionCls
+class _Connection(http.client.HTTPConnection):
+    """To an address that is known, whatever its name resolves to; each of its sockets is shown to the watchdog.
 
-    def connect(self: Any) -> None:
-        base.connect(self)
-        dog.watch(self.sock)
+    Python's own client and no other: it is there as byte code, and a node's Python would compile another one at every start.
+    """
 
-    own: Dict[str, Any] = {"connect": connect}
-    if led is not None:
-        own["_new_conn"] = lambda self: dial(led, seconds)
-    pool.ConnectionCls = type("Watched", (base,), own)
+    def __init__(self, address: Address, context: Optional[ssl.SSLContext], seconds: float, dog: Watchdog) -> None:
+        super().__init__(address.ip, address.port, timeout=seconds)
+        self._address, self._context, self._seconds, self._dog = address, context, seconds, dog
+
+    def connect(self) -> None:
+        address = self._address
+        if self._context is None and address.via:
+            address = replace(address, port=address.via, via=0)  # a proxy takes plain HTTP without a tunnel
+        self.sock = dial(address, self._seconds)
+        self.sock.settimeout(self._seconds)
+        self._dog.watch(self.sock)
+        if self._context is not None:
+            secured = self._context.wrap_socket(self.sock, server_hostname=address.host, do_handshake_on_connect=False)
+            self.sock = secured
+            self._dog.watch(secured)
+            secured.do_handshake()
 
 
 def _trouble(error: BaseException) -> str:
@@ -210,7 +196,7 @@ def _trouble(error: BaseException) -> str:
     return "closed" if "without response" in str(error) or "IncompleteRead" in str(error) else "garbage"
 
 
-def _read(response: Any, most: int, deadline: Deadline, parts: List[bytes]) -> bool:
+def _read(response: http.client.HTTPResponse, most: int, deadline: Deadline, parts: List[bytes]) -> bool:
     """The body up to `most` bytes into parts. -> True where there is more, or time ran out."""
     size = 0
     while size <= most:
@@ -218,6 +204,8 @@ def _read(response: Any, most: int, deadline: Deadline, parts: List[bytes]) -> b
             return True
         part = response.read1(min(65536, most + 1 - size))
         if not part:
+            if response.length:
+                raise http.client.IncompleteRead(b"", response.length)
             return False
         parts.append(part)
         size += len(part)
@@ -225,7 +213,7 @@ def _read(response: Any, most: int, deadline: Deadline, parts: List[bytes]) -> b
 
 
 def _plain(error: BaseException) -> str:
-    """The innermost cause's own words: urllib3 wraps them in object addresses."""
+    """The innermost cause's own words."""
     inner: BaseException = error
     for _ in range(5):
         below = inner.__cause__ or inner.__context__

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 from typing import Tuple
 
-from .token_host import Login
-
 HUB = "docker.io"
 HUB_HOST = "registry-1.docker.io"
 """Where docker.io is really asked (containerd: core/remotes/docker DefaultHost; containers/image: docker/docker_client.go)."""
+CONTAINERD, CRIO = "containerd", "cri-o"
+"""Families of runtimes that read a challenge each in its own way."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """A credential in memory. It is sent to its registry and to that registry's token host, nowhere else."""
+
+    username: str
+    """As the secret has it."""
+    password: str
+    """Never shown: repr leaves it out."""
+    secret: str
+    """The pull secret's name."""
+    registry_key: str
+    """The key of its entry."""
+
+    @property
+    def basic(self) -> str:
+        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+    def __repr__(self) -> str:
+        return f"Login(username={self.username!r}, secret={self.secret!r})"
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,14 @@ import ssl
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Mapping, Optional, Set, Tuple
+from typing import Callable, Dict, List, Optional, Set, Tuple
 
 from .address import Address
-from .challenge import CONTAINERD
-from .host.endpoints import Endpoint, Found
 from .host.units import Proxy
 from .http_request import ask
 from .inward import all_inward, first_forbidden, inward
 from .observation import Observation, printable
-from .plan import Pull
+from .place import Place, Way
 from .tcp_connect import connect, tunnel
 from .timing import Deadline
 from .tls_handshake import handshake, unchecked
@@ -36,57 +34,6 @@ class Turn:
     """`Pull.id`."""
     attempt: str = ""
     """The mirror's host, "" at the registry's own turn."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a host is spoken to."""
-
-    context: ssl.SSLContext
-    """What is trusted."""
-    trust: str = ""
-    """The same in words, "" for the place's own."""
-    plain: bool = False
-    """Plain HTTP is taken where the port speaks no TLS."""
-    withheld: bool = False
-    """The runtime shows a certificate there that the probe does not have."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """What differs between the places a walk can start from: how a name is resolved, what is trusted, what stands between."""
-
-    resolve: Callable[[str, Deadline], Observation]
-    """Name, deadline -> the dns observation."""
-    context: ssl.SSLContext
-    """What is trusted there."""
-    trust: str
-    """The same in words."""
-    any_platform: bool = False
-    """This machine's architecture is not the node's, so any image of an index will do to try its blobs."""
-    endpoints: Callable[[Pull], Optional[Found]] = lambda pull: None
-    """Image -> what the runtime's configuration says of it, None where there is none to read."""
-    own_trust: Optional[Callable[[Endpoint], Tuple[ssl.SSLContext, bool]]] = None
-    """Endpoint -> (its own context, whether all of its client certificates could be loaded)."""
-    proxy: Callable[[str, str, int], Optional[Proxy]] = lambda scheme, host, port: None
-    """Scheme, host, port -> the proxy that stands between, None for none."""
-    beside: Callable[[str, Observation, Deadline], Optional[Observation]] = lambda name, seen, deadline: None
-    """Called once for a name, with how it was resolved: what another resolver of the place says of it, or None."""
-    says: Mapping[str, str] = field(default_factory=dict)
-    """What the place is less sure of than its kind promises (resolver: kubelet; trust: image)."""
-    token_hosts: Tuple[str, ...] = ()
-    """Hosts to which the operator lets a credential go when its registry names them, beside those that are known."""
-    runtime: str = CONTAINERD
-    """Whose reading of a challenge counts: challenge.CONTAINERD or CRIO."""
-
-    def way_to(self, endpoint: Endpoint) -> Way:
-        """With the endpoint's own trust and certificate, where it has any."""
-        if self.own_trust is None or not (endpoint.ca or endpoint.skip_verify or endpoint.client):
-            return Way(self.context, plain=endpoint.plain)
-        also = f" and {', '.join(endpoint.ca)}" if endpoint.ca else ""
-        said = "anything (skip_verify)" if endpoint.skip_verify else f"{self.trust}{also}"
-        context, shown = self.own_trust(endpoint)
-        return Way(context, said, endpoint.plain, not shown)
 
 
 @dataclass

@@ -6,8 +6,9 @@ import contextlib
 import os
 import socket
 import ssl
+import tempfile
 import time
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 from .address import Address, network_outcome
 from .observation import Observation, printable
@@ -212,15 +213,10 @@ def _chain(sock: ssl.SSLSocket) -> List[Dict[str, Any]]:
 
 
 def _decode(der: bytes) -> Dict[str, Any]:
-    """A certificate's names and dates, by CPython's own decoder, which wants a file: one in memory is enough."""
+    """A certificate's names and dates, by CPython's own decoder, which wants a file."""
     try:
-        number = os.memfd_create("certificate") if hasattr(os, "memfd_create") else None
-        if number is None:
-            return {}
-        with os.fdopen(number, "w") as file:
-            file.write(ssl.DER_cert_to_PEM_cert(der))
-            file.flush()
-            found: Dict[str, Any] = ssl._ssl._test_decode_cert(f"/proc/self/fd/{number}")  # type: ignore[attr-defined]
+        with _as_file(ssl.DER_cert_to_PEM_cert(der)) as path:
+            found: Dict[str, Any] = ssl._ssl._test_decode_cert(path)  # type: ignore[attr-defined]
     except (OSError, ssl.SSLError, AttributeError, ValueError):
         return {}
     begins, ends = _seconds(found.get("notBefore")), _seconds(found.get("notAfter"))
@@ -234,6 +230,24 @@ def _decode(der: bytes) -> Dict[str, Any]:
         "not_before": _utc(begins) if begins else "",
         "not_after": _utc(ends) if ends else "",
     }
+
+
+@contextlib.contextmanager
+def _as_file(text: str) -> Iterator[str]:
+    """A file of this content: in memory on a node, where it leaves nothing; elsewhere one that is removed again."""
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("certificate"), "w") as file:
+            file.write(text)
+            file.flush()
+            yield f"/proc/self/fd/{file.fileno()}"
+        return
+    number, path = tempfile.mkstemp()
+    try:
+        with os.fdopen(number, "w") as file:
+            file.write(text)
+        yield path
+    finally:
+        os.unlink(path)
 
 
 def _seconds(date: Any) -> float:

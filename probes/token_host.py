@@ -1,33 +1,10 @@
-"""A credential, who may see it, and what a token host answers."""
+"""Who may see a credential, and what a token host answers."""
 
 from __future__ import annotations
 
-import base64
-from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from .http_request import Reply
-
-
-@dataclass(frozen=True)
-class Login:
-    """A credential in memory. It is sent to its registry and to that registry's token host, nowhere else."""
-
-    username: str
-    """As the secret has it."""
-    password: str
-    """Never shown: repr leaves it out."""
-    secret: str
-    """The pull secret's name."""
-    registry_key: str
-    """The key of its entry."""
-
-    @property
-    def basic(self) -> str:
-        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
-
-    def __repr__(self) -> str:
-        return f"Login(username={self.username!r}, secret={self.secret!r})"
 
 
 def token_in(reply: Reply) -> Optional[str]:

@@ -9,8 +9,9 @@ from typing import Callable, Dict, List, Sequence, Tuple
 from .attempt import Attempt, Run
 from .host.endpoints import Endpoint, of_registry
 from .observation import Observation, printable
+from .place import Place
 from .plan import Pull
-from .reach import Emit, Hosts, Place
+from .reach import Emit, Hosts
 from .timing import Deadline
 
 

@@ -31,6 +31,7 @@ from kubectl_imagepull.model import Case, Owner, ProbeRun, Verdict, to_json
 from kubectl_imagepull.redaction import clean
 from kubectl_imagepull.report.formats import render
 from kubectl_imagepull.report.terminal import Style
+from kubectl_imagepull.report.text import MOST_FIXES
 from kubectl_imagepull.session import apply
 from kubectl_imagepull.verdict import judge
 
@@ -250,24 +251,34 @@ def printed(case: Case) -> tuple[Verdict, list[str]]:
     return verdict, [*commands, *later(case, verdict), *filter(None, [case.probe.removal])]
 
 
+MARK = re.compile(r"# on (?:this machine|the node|[a-z0-9][a-z0-9.-]*)(?:, as root)?")
+"""What stands above the commands for a node, or for this machine again; an interactive zsh would run what stands in it."""
+
+
 def copies(case: Case, verdict: Verdict) -> list[str]:
     """What is wrong with the copies of the commands in the reports for people."""
     commands = [line for fix in verdict.fixes for command in fix.commands for line in command.split("\n")]
     wrong = [f"a line of the command: {c!r}" for f in verdict.fixes for c in f.commands if not c.isprintable()]
     markdown = render("markdown", [case], [verdict], Style())
     blocks = re.findall(r"^(`{3,})sh\n(.*?)\n\1$", markdown, re.MULTILINE | re.DOTALL)
-    found = {"markdown": [line for _, block in blocks for line in block.split("\n")]}
+    found = {"markdown": [line for _, block in blocks for line in block.split("\n") if not MARK.fullmatch(line)]}
     page = render("html", [case], [verdict], Style())
     boxes = re.findall(r"<li><p>.*?</p><pre>(.*?)</pre>", page, re.DOTALL)
-    found["html"] = [html.unescape(line) for box in boxes for line in box.split("\n")]
+    lines_of_boxes = [
+        html.unescape(line) for box in boxes for line in re.findall(r"<code[^>]*>(.*?)</code>", box, re.DOTALL)
+    ]
+    found["html"] = [line for line in lines_of_boxes if not MARK.fullmatch(line)]
     wrong += [f"{form}: {lines!r} of {commands!r}" for form, lines in found.items() if lines != commands]
-    text = render("text", [case], [verdict], Style()).split("\n")
-    starts = [n for n, line in enumerate(text) if line.startswith("FIX")]
-    if starts:
-        ends = [n for n, line in enumerate(text) if line.startswith(("more: ", "probe pod "))]
-        shown = [line[2:] for line in text[starts[0] : (ends or [len(text)])[0]] if re.match(r"  (?!not )\S", line)]
-        wrong += [f"text: {line!r} is no command" for line in shown if line not in commands]
-        wrong += [f"text: without {line!r}" for line in commands if line not in shown]
+    for form, most in (("text", MOST_FIXES), ("wide", None)):
+        text = render(form, [case], [verdict], Style()).split("\n")
+        starts = [n for n, line in enumerate(text) if line.startswith("FIX")]
+        if starts:
+            ends = [n for n, line in enumerate(text) if line.startswith(("more: ", "probe pod "))]
+            below = [line[2:] for line in text[starts[0] : (ends or [len(text)])[0]] if re.match(r"  (?!not )\S", line)]
+            shown = [line for line in below if not MARK.fullmatch(line)]
+            told = [line for fix in verdict.fixes[:most] for command in fix.commands for line in command.split("\n")]
+            wrong += [f"text: {line!r} is no command" for line in shown if line not in told]
+            wrong += [f"text: without {line!r}" for line in told if line not in shown]
     return wrong
 
 

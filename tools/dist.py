@@ -1,11 +1,12 @@
-"""Makes what a release consists of: the wheel, the archive for krew with one executable in it, its manifest.
+"""Makes what a release consists of: wheel and sdist, the archive for krew with one executable in it, its manifest.
 
     python tools/dist.py [--out DIR]    build into DIR (default: dist/; krew-manifest.yaml is filled too then)
     python tools/dist.py --lock         choose the archive's libraries anew and write them to tools/dist.lock
+    python tools/dist.py --notes        print what CHANGELOG.md says of this version, for the release's page
 
 The executable is a shell script that finds a Python, and behind it a zip made by shiv. Its libraries are
 those that dist.lock names, as pure Python, so one file serves Linux and macOS on any processor. The same
-sources, lock and build tools give the same archive, byte for byte.
+sources, lock and build tools give the same files, byte for byte.
 """
 
 from __future__ import annotations
@@ -34,10 +35,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "tools" / "dist.lock"
 MANIFEST = ROOT / "krew-manifest.yaml"
+CHANGELOG = ROOT / "CHANGELOG.md"
 PROGRAM = "kubectl-imagepull"
 PLUGIN_MANIFEST = "imagepull.yaml"
 ENTRY = "kubectl_imagepull.cli.main:main"
 SOURCES = ("setup.cfg", "setup.py", "pyproject.toml", "README.md", "LICENSE", "kubectl_imagepull", "probes")
+"""What a wheel is built from, and an sdist is."""
+SETUPTOOLS = "setuptools==84.2.1"
+"""It writes its own version into the wheel."""
 EPOCH = 315532800
 """1980-01-01: no zip entry can be older."""
 EPOCH_ZIP = (1980, 1, 1, 0, 0, 0)
@@ -67,33 +72,13 @@ COMPILED = (
     "any",
 )
 WITHOUT_PURE_WHEEL = ("pyyaml",)
-KREW_LIMITS = ("kubernetes<37",)
-"""From 37 on the client needs pydantic_core, which has no pure form."""
 
-LEFT_OUT = {
-    "aiohttp": "kubernetes.aio alone uses it",
-    "websocket-client": "kubernetes.stream alone uses it, for exec and attach",
-    "tzdata": "dateutil's last resort for zones by name; the client knows only UTC",
-}
 LEFT_OUT_FILES = re.compile(
-    r"kubernetes/(aio|dynamic|informer|leaderelection|stream|utils|watch)/"
-    # one class for each kind of object: we send and read plain JSON, and they are nine tenths of the client
-    r"|kubernetes/client/(api/|models/(?!__init__\.py))"
-    r"|kubernetes/.*_test\.py"
-    r"|[^/]+\.data/"
+    r"[^/]+\.data/"
     # what a scanner or a lawyer looks for stays
     r"|[^/]+\.dist-info/(?!METADATA$|(licenses/.*)?(LICEN[CS]E|NOTICE|COPYING|AUTHORS)[^/]*$)"
     r"|.*\.(so|pyd|dylib|pyx|pxd|pyi|c|h)$"
 )
-IMPORT_OF_LEFT_OUT = {
-    "kubernetes/__init__.py": re.compile(
-        r"from \. import (aio|dynamic|informer|leaderelection|stream|utils|watch)$\n", re.MULTILINE
-    ),
-    "kubernetes/client/__init__.py": re.compile(r"from kubernetes\.client\.(api|models)\..*\n"),
-    "kubernetes/client/models/__init__.py": re.compile(r"from kubernetes\.client\.models\..*\n"),
-}
-CHANGED = "# Changed for the archive of kubectl-imagepull: without the imports of modules that it leaves out.\n"
-
 HEAD = r"""#!/bin/sh
 # kubectl imagepull @VERSION@. A zip archive (made by shiv) follows this script, which finds a Python for it.
 for name in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
@@ -169,11 +154,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Build the wheel, the krew archive and its manifest.")
     parser.add_argument("--out", type=Path, default=ROOT / "dist", metavar="DIR", help="where to (default: dist)")
     parser.add_argument("--lock", action="store_true", help="choose the archive's libraries anew, into tools/dist.lock")
+    parser.add_argument("--notes", action="store_true", help="print what the changelog says of this version")
     options = parser.parse_args(argv)
     os.umask(0o022)
     os.environ["SOURCE_DATE_EPOCH"] = str(EPOCH)
     try:
-        if options.lock:
+        if options.notes:
+            print(notes(CHANGELOG.read_text(), _version()), end="")
+        elif options.lock:
             LOCK.write_text(resolve())
             say(f"wrote {LOCK.relative_to(ROOT)}")
         else:
@@ -198,6 +186,8 @@ def build(out: Path) -> None:
             package = wheel(work)
             tree = shutil.copytree(libraries(), work / "tree")
         version = package.name.split("-")[1]
+        source = work / f"{package.name.split('-')[0]}-{version}.tar.gz"
+        source.write_bytes(sdist(work / "src", package))
         if not re.fullmatch(r"\d+\.\d+\.\d+", version):
             raise DistError(f"version {version}: krew wants a semantic version, MAJOR.MINOR.PATCH")
         unpack_wheel(package, tree)
@@ -207,7 +197,7 @@ def build(out: Path) -> None:
         digest = hashlib.sha256(archive.read_bytes()).hexdigest()
         manifest = work / PLUGIN_MANIFEST
         manifest.write_text(fill(MANIFEST.read_text(), version, digest))
-        for made in (package, archive, manifest):
+        for made in (package, source, archive, manifest):
             shutil.copyfile(made, out / f".{made.name}.part")
             (out / f".{made.name}.part").replace(out / made.name)
             say(f"{out / made.name}  {made.stat().st_size / 1000:.0f} kB")
@@ -269,14 +259,30 @@ def wheel(work: Path) -> Path:
 
     def make(folder: Path) -> None:
         say("building the wheel")
-        _pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(copy))
+        constraint = work / "constraint.txt"
+        constraint.write_text(f"{SETUPTOOLS}\n")
+        # by its variable: the option of that meaning is younger than many a pip
+        _pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(copy), PIP_CONSTRAINT=str(constraint))
 
-    (built,) = _kept("wheel", sys.version.encode() + key, make).glob("*.whl")
+    (built,) = _kept("wheel", f"{sys.version} {SETUPTOOLS}".encode() + key, make).glob("*.whl")
     return Path(shutil.copy(built, work))
 
 
+def sdist(sources: Path, package: Path) -> bytes:
+    """The source distribution (PEP 517, PEP 625): the sources that the wheel was built from, and its metadata as PKG-INFO."""
+    top = "-".join(package.name.split("-")[:2])
+    with zipfile.ZipFile(package) as archive:
+        files = {f"{top}/PKG-INFO": archive.read(f"{top}.dist-info/METADATA")}
+    for path in sources.rglob("*"):
+        relative = path.relative_to(sources)
+        # where setuptools has built inside of the copy
+        if path.is_file() and relative.parts[0] in SOURCES and relative.name != "vendor.zip":
+            files[f"{top}/{relative.as_posix()}"] = path.read_bytes()
+    return tar_gz(files)
+
+
 def libraries() -> Path:
-    """The locked libraries without what is never used. Raises DistError where lock and setup.cfg differ."""
+    """The locked libraries. Raises DistError where lock and setup.cfg differ."""
     lock = LOCK.read_text()
     _check_lock(lock)
 
@@ -286,7 +292,6 @@ def libraries() -> Path:
             _pip("download", "--dest", temporary, "--no-deps", "--require-hashes", *COMPILED, "-r", str(LOCK))
             for package in sorted(Path(temporary).glob("*.whl")):
                 unpack_wheel(package, folder)
-        prune_imports(folder)
 
     return _kept("libraries", Path(__file__).read_bytes() + lock.encode(), make)
 
@@ -297,15 +302,6 @@ def unpack_wheel(package: Path, folder: Path) -> None:
         for name in archive.namelist():
             if not name.endswith("/") and not LEFT_OUT_FILES.match(name):
                 archive.extract(name, folder)
-
-
-def prune_imports(folder: Path) -> None:
-    """Take from the client the imports of what is left out. Raises DistError when it has changed its form."""
-    for name, pattern in IMPORT_OF_LEFT_OUT.items():
-        text, count = pattern.subn("", (folder / name).read_text())
-        if not count:
-            raise DistError(f"{name} is not what it was: {pattern.pattern} does not occur")
-        (folder / name).write_text(CHANGED + text)
 
 
 def check(tree: Path) -> None:
@@ -329,10 +325,12 @@ def check(tree: Path) -> None:
         raise DistError(f"the archive lacks something that the program imports:\n{ran.stderr}")
 
 
-def _pip(*words: str) -> str:
+def _pip(*words: str, **env: str) -> str:
     """Run pip. -> its output. Raises DistError with what it said."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *words]
-    ran = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    ran = subprocess.run(
+        command, env={**os.environ, **env}, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
     if ran.returncode:
         raise DistError(f"pip {words[0]} failed:\n{(ran.stderr or ran.stdout).strip()}")
     return ran.stdout
@@ -411,6 +409,24 @@ def fill(manifest: str, version: str, digest: str) -> str:
     return manifest
 
 
+def notes(changelog: str, version: str) -> str:
+    """What the changelog says of a version, and how it is installed: the text of its page. Raises DistError without a section."""
+    found = re.search(rf"^## \[?{re.escape(version)}(?![\w.-]).*\n((?:(?!## ).*\n)*)", changelog, re.MULTILINE)
+    if found is None or not found[1].strip():
+        raise DistError(f"{CHANGELOG.name} has nothing below `## {version}`: rename `## Unreleased`, with the date")
+    install = f"`kubectl krew install imagepull`, or `pipx install kubectl-imagepull=={version}`"
+    return f"{found[1].strip()}\n\n{install}; SHA256SUMS has the sums of all files.\n"
+
+
+def _version() -> str:
+    found = re.search(
+        r'^__version__ = "([^"]+)"', (ROOT / "kubectl_imagepull" / "__init__.py").read_text(), re.MULTILINE
+    )
+    if found is None:
+        raise DistError("kubectl_imagepull/__init__.py has no __version__")
+    return found[1]
+
+
 # ---------------------------------------------------------------- which libraries
 
 
@@ -428,7 +444,7 @@ def _check_lock(lock: str) -> None:
     from packaging.utils import canonicalize_name
 
     locked = dict(re.findall(r"^([\w.-]+)==(\S+)", lock, re.MULTILINE))
-    for line in (*_requirements(), *KREW_LIMITS):
+    for line in _requirements():
         need = Requirement(line)
         have = locked.get(canonicalize_name(need.name))
         if have is None or not need.specifier.contains(have):
@@ -441,14 +457,14 @@ def resolve() -> str:
     from packaging.utils import canonicalize_name
 
     say("resolving")
-    report = _report(*COMPILED, *_requirements(), *KREW_LIMITS)
+    report = _report(*COMPILED, *_requirements())
     found = {canonicalize_name(item["metadata"]["name"]): item["metadata"] for item in report}
     oldest = {"python_version": "3.10", "python_full_version": "3.10.0", "extra": ""}
     wanted, queue = set(), _requirements()
     while queue:
         need = Requirement(queue.pop())
         name = canonicalize_name(need.name)
-        if name in LEFT_OUT or name in wanted or (need.marker and not need.marker.evaluate(oldest)):
+        if name in wanted or (need.marker and not need.marker.evaluate(oldest)):
             continue
         if name not in found:
             # pip asks the running Python, not the one that it resolves for, whether a marker applies

@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from kubectl_imagepull import model
+from kubectl_imagepull.image import manifests, pins
 from kubectl_imagepull.model import vocabulary
+from kubectl_imagepull.model.check import SEVERITIES
+from kubectl_imagepull.report.fleet import Kind, Trouble
 from kubectl_imagepull.report.machine import API_VERSION
 from kubectl_imagepull.report.sentences import ACTORS
+from kubectl_imagepull.verdict.separating import Apart
 
 FILE = Path(__file__).parents[1] / "kubectl_imagepull" / "report" / "schema.json"
 TEXT: dict[str, Any] = {"type": "string"}
@@ -36,7 +40,7 @@ AT_LEAST_0 = frozenset({"seconds", "attempts"})
 
 def schema() -> dict[str, Any]:
     """The whole document."""
-    kinds = ("diagnosis", "diagnosisList", "nodeReport")
+    kinds = ("diagnosis", "diagnosisList", "nodeReport", "nodeReportList", "scan", "check", "pin")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "https://imagepull.dev/schema/v1alpha1.json",
@@ -56,6 +60,10 @@ def schema() -> dict[str, Any]:
             "diagnosis": diagnosis(),
             "diagnosisList": kind_of("DiagnosisList", items=listed("diagnosis")),
             "nodeReport": node_report(),
+            "nodeReportList": node_report_list(),
+            "scan": scan(),
+            "check": check(),
+            "pin": pin(),
         },
     }
 
@@ -120,6 +128,133 @@ def node_report() -> dict[str, Any]:
         probe=ref("probe"),
         errors=listed("error"),
         optional=("pull",),
+    )
+
+
+def scan() -> dict[str, Any]:
+    """What scan writes."""
+    count = {"type": "integer", "minimum": 0}
+    owner = an_object(kind=TEXT, name=TEXT)
+    time = {"type": ["string", "null"]}
+    affected = an_object(
+        namespace=TEXT,
+        pod=TEXT,
+        container=TEXT,
+        role={"enum": list(vocabulary.CONTAINER_ROLES)},
+        image=TEXT,
+        node=TEXT,
+        owner={"oneOf": [owner, {"type": "null"}]},
+        since=time,
+    )
+    cause = an_object(
+        cause=CAUSE,
+        confidence=ref("confidence"),
+        subject=ref("subject"),
+        title=TEXT,
+        actor=ref("actor"),
+        since=time,
+        pods=count,
+        namespaces=TEXTS,
+        workloads=TEXTS,
+        nodes=TEXTS,
+        next=TEXT,
+        probe=ref("probe"),
+        affected={"type": "array", "items": affected},
+    )
+    return kind_of(
+        "Scan",
+        toolVersion=TEXT,
+        generatedAt=TEXT,
+        pods=count,
+        failing=count,
+        causes={"type": "array", "items": cause},
+        errors=listed("error"),
+    )
+
+
+def pin() -> dict[str, Any]:
+    """What pin writes."""
+    place = of(manifests.Place, only=("file", "line", "column", "field", "container", "role", "image"))
+    row = of(pins.Row, only=("outcome", "image", "why", "cause"))["properties"]
+    image = an_object(
+        **place["properties"],
+        object=an_object(kind=TEXT, namespace=TEXT, name=TEXT),
+        outcome=row["outcome"],
+        pinned=row["image"],
+        why=row["why"],
+        cause={"type": "string", "description": row["cause"].get("description", "")},
+    )
+    error = of(manifests.Trouble, only=("file", "line", "what", "message"))
+    return kind_of(
+        "Pin",
+        toolVersion=TEXT,
+        generatedAt=TEXT,
+        mode={"enum": ["diff", "write", "check"]},
+        images={"type": "array", "items": image},
+        files={"type": "array", "items": an_object(name=TEXT, written={"type": "boolean"})},
+        commands=TEXTS,
+        notes=TEXTS,
+        errors={"type": "array", "items": error},
+    )
+
+
+def check() -> dict[str, Any]:
+    """What check writes."""
+    problem = an_object(id=TEXT, severity={"enum": list(SEVERITIES)}, text=TEXT, advice=TEXT)
+    use = an_object(where=TEXT, container=TEXT, role=TEXT, file=TEXT, line={"type": "integer", "minimum": 0})
+    image = an_object(
+        image=TEXT,
+        digest=TEXT,
+        login=TEXT,
+        unchecked=TEXT,
+        problems={"type": "array", "items": problem},
+        uses={"type": "array", "items": use},
+    )
+    return kind_of(
+        "Check",
+        toolVersion=TEXT,
+        generatedAt=TEXT,
+        failOn={"enum": [*SEVERITIES, "never"]},
+        images={"type": "array", "items": image},
+        notes={"type": "array", "items": problem},
+        errors=listed("error"),
+    )
+
+
+def node_report_list() -> dict[str, Any]:
+    """What probe-node writes of several nodes."""
+    count = {"type": "integer", "minimum": 0}
+    told = docstrings(Apart)
+    apart = an_object(
+        label={**TEXT, "description": told["key"]},
+        values={"type": "array", "items": {"type": ["string", "null"]}, "description": told["values"]},
+        but={"type": "boolean", "description": told["but"]},
+        withIt={**count, "description": told["with_it"]},
+        broken={**count, "description": told["broken"]},
+        healthyWithIt={**count, "description": told["healthy_with_it"]},
+        healthy={**count, "description": told["healthy"]},
+        chance={"type": "number", "minimum": 0, "maximum": 1, "description": told["chance"]},
+        also={**TEXTS, "description": told["also"]},
+        words={**TEXT, "description": "The same in words."},
+    )
+    of_group = docstrings(Trouble)
+    group = an_object(
+        kind={"enum": list(typing.get_args(Kind)), "description": of_group["kind"]},
+        title={**TEXT, "description": "How many of how many nodes, and what they cannot do."},
+        summary={**TEXT, "description": of_group["said"]},
+        hop={"enum": ["", *vocabulary.HOPS], "description": of_group["hop"]},
+        registries={**TEXTS, "description": of_group["registries"]},
+        nodes={**TEXTS, "description": of_group["nodes"]},
+        of={**count, "description": of_group["of"]},
+        apart={"oneOf": [{"type": "null"}, apart], "description": of_group["apart"]},
+    )
+    return kind_of(
+        "NodeReportList",
+        toolVersion=TEXT,
+        generatedAt=TEXT,
+        interrupted={"type": "boolean", "description": "Somebody did not want to wait for the rest."},
+        items=listed("nodeReport"),
+        groups={"type": "array", "items": group},
     )
 
 

@@ -28,12 +28,11 @@ ALLOWED: Mapping[tuple[str, str], str] = {
     ("kubectl_imagepull/model/observation.py", "capacity_bytes"): _FOR_READERS,
     ("kubectl_imagepull/model/observation.py", "https_proxy"): _FOR_READERS,
     ("kubectl_imagepull/model/observation.py", "http_proxy"): _FOR_READERS,
-    ("kubectl_imagepull/model/observation.py", "no_proxy"): _FOR_READERS,
     ("kubectl_imagepull/model/observation.py", "registry_burst"): _FOR_READERS,
     ("kubectl_imagepull/model/observation.py", "credentials_verification_policy"): _FOR_READERS,
     ("kubectl_imagepull/model/observation.py", "image_service_endpoint"): _FOR_READERS,
     ("kubectl_imagepull/node/rungs/*.py", "sees"): _LIMITS,
-    ("kubectl_imagepull/session/__init__.py", "__getattr__"): "Python calls it for a name of the module (PEP 562)",
+    ("kubectl_imagepull/session/pseudonyms.py", "DataclassInstance"): "the bound of a type variable, named as a text",
 }
 """(file, name), both with stars for any letters -> who reaches it."""
 

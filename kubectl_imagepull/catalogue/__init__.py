@@ -21,7 +21,7 @@ from typing import Any, get_args
 import yaml
 
 from ..command import Value, is_name, with_blanks
-from ..model import HOPS, Applicability
+from ..model.vocabulary import HOPS, Applicability
 from .actions import Action, parse_action, used_fields
 
 FIELDS: Mapping[str, str] = MappingProxyType(
@@ -73,6 +73,8 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "realm": "<realm>",
         # the name that the certificate is for
         "certified": "<certified-name>",
+        # the name of a pull secret that does not exist yet
+        "new_secret": "regcred",
         # the key of the pull secret's entry
         "entry": "<registry>",
         # those that the image has, and the node's
@@ -90,7 +92,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
     }
 )
 """The names that may stand in braces, and what is shown for one that is not known."""
-NAMES = frozenset({"namespace", "pod", "owner_name", "container", "node", "secret", "service_account"})
+NAMES = frozenset({"namespace", "pod", "owner_name", "container", "node", "secret", "new_secret", "service_account"})
 """Fields that hold a name of an object: what Kubernetes would not take as one is no value for a command."""
 _HOST = re.compile(r"\[?[A-Za-z0-9][A-Za-z0-9._:-]*\]?(:[0-9]{1,5})?")
 _REPOSITORY = re.compile(r"\[?[A-Za-z0-9][A-Za-z0-9._/:@+\]-]*")
@@ -119,6 +121,9 @@ WHEN: Mapping[str, str] = MappingProxyType(
         "explain": "",
         "pull-secret": "unless it is a cloud's own registry",
         "node-pulls": "if it is a cloud's own registry",
+        "secrets-read": "",
+        "secret-read": "",
+        "secret-unread": "if you may not read it",
         "named-elsewhere": "if others resolve the name",
         "works-elsewhere": "if others get through",
         "way-differs": "if others get through, or nothing is answered",

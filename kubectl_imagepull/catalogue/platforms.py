@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from importlib import resources
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..model import NodeFacts
 from ..model.vocabulary import RUNGS
 from . import TOPICS, CatalogueError, FixTemplate, parse_fix, read_yaml
+
+if TYPE_CHECKING:
+    from ..model import NodeFacts
 
 
 @dataclass(frozen=True)

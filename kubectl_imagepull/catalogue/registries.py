@@ -95,6 +95,8 @@ class RegistryKind:
     """(what it says, what that means)."""
     limits: str = ""
     """Of pulls, "" for none that are known."""
+    pulls_without_login: int = 0
+    """How many of `limits` an address without a login has in six hours, 0 where there is no such limit or none is known."""
     moves: tuple[Move, ...] = ()
     """What has left."""
     firewall: bool = False
@@ -161,6 +163,32 @@ def _table() -> _Table:
 def load() -> Mapping[str, RegistryKind]:
     """All kinds by id. Raises CatalogueError for what does not have its form."""
     return _table().kinds
+
+
+@dataclass(frozen=True)
+class PublicNames:
+    """What the catalogue says of hosts that are everybody's."""
+
+    hosts: frozenset[str]
+    """Those of tokens and blobs, and registries of one name; capitals and braces stand for what varies (REGION, {host})."""
+    patterns: tuple[str, ...]
+    """Regular expressions of registries' hosts, as they are written."""
+    labels: frozenset[str]
+    """Words that in a host's name suggest a kind of registry."""
+
+
+def public_names() -> PublicNames:
+    """The hosts of all kinds."""
+    table = _table()
+    patterns = tuple(pattern.pattern for pattern, _ in table.names)
+    whole = {one.replace("\\.", ".") for text in patterns for one in text.split("|") if _PLAIN.fullmatch(one)}
+    realms = {kind.token_realm.partition("://")[2].partition("/")[0] for kind in table.kinds.values()}
+    hosts = {host for kind in table.kinds.values() for host in kind.hosts}
+    return PublicNames(frozenset((whole | realms | hosts) - {""}), patterns, frozenset(table.labels))
+
+
+_PLAIN = re.compile(r"(?:[a-z0-9-]|\\\.)+")
+"""A pattern that fits one host only."""
 
 
 def right_ends(cause: str) -> bool:
@@ -260,6 +288,7 @@ _MORE = {
     "foreign",
     "codes",
     "limits",
+    "pulls_without_login",
     "moves",
     "firewall",
     "proxies",
@@ -291,6 +320,7 @@ def parse(name: str, value: Any) -> RegistryKind:
         foreign=_pattern(foreign, at) if foreign is not None else None,
         codes=tuple(value.get("codes", {}).items()),
         limits=value.get("limits", ""),
+        pulls_without_login=value.get("pulls_without_login", 0),
         moves=tuple(_move(one, at) for one in value.get("moves", ())),
         firewall=_flag(value, "firewall", at),
         proxies=_flag(value, "proxies", at),

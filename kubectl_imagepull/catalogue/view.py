@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ..command import Unfit, Value, with_blanks
-from ..model import Applicability
+from ..model.vocabulary import Applicability
 from . import FIELDS, Entry, FixTemplate, fill, fitting, stand_ins
 from .platforms import Platform, load
 from .registries import Right

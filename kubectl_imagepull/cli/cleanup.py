@@ -6,19 +6,14 @@ kept, and for bare pods of killed runs, which end by themselves and stay.
 
 from __future__ import annotations
 
-import argparse
 from typing import TextIO
 
 from ..session.cleanup import Leftover, clean_up
+from .flags import Args
 from .options import api_of
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Flags of this verb."""
-    parser.add_argument("-A", "--all-namespaces", action="store_true", help="in every namespace")
-
-
-def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
+def run(args: Args, out: TextIO, err: TextIO, stdin: TextIO) -> int:
     """Delete the leftovers of one namespace, or of all; runs that go on are left alone and named. -> 0, also where there was
     nothing."""
     api = api_of(args)

@@ -1,4 +1,4 @@
-"""The command line: verbs, exit codes, and the one place where an error becomes text."""
+"""The command line: which verb, exit codes, and the one place where an error becomes text."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-VERBS = {
-    "why": "say why a pod's images cannot be pulled, proven from its node",
-    "probe-node": "ask registries from a node, a row each",
-    "explain": "say what a cause or a message of the kubelet means",
-    "cleanup": "remove what a killed run may have left",
-    "options": "list the flags that every verb takes",
-    "version": "print the version",
-}
+from ..system import ENDING
+
 INTERRUPTED = 130
 TROUBLE = 2
+COMPLETE = "__complete"
+"""What the file that `completion --install` writes calls us with; the words of a command line follow."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,14 +24,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     Every way out ends here: an interruption is silent, a closed pipe too, and no error shows a traceback.
     """
     try:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in ENDING:
             signal.signal(number, _interrupt)
+        from .streams import open_all
+
+        open_all()
         code = run(list(sys.argv[1:] if argv is None else argv), sys.stdout, sys.stderr, sys.stdin)
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
         code = 0
+    except OSError as error:  # a full disk shows itself only when the rest is written
+        code = TROUBLE
+        with contextlib.suppress(OSError, ValueError):
+            print(_in_words(error), file=sys.stderr)
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     if argv is None:
@@ -52,45 +55,59 @@ def _interrupt(number: int, frame: Any) -> None:
 
 def run(argv: Sequence[str], out: TextIO, err: TextIO, stdin: TextIO) -> int:
     """Parse and run. -> exit code. Raises KeyboardInterrupt and BrokenPipeError only."""
-    from .options import Parser, UsageError, add_connection, program, spread_booleans
+    if argv[:1] == [COMPLETE]:
+        from .complete import main as complete
+
+        return complete(argv[1:])
+    from .flags import UsageError
+    from .help import program
 
     prog = program(sys.argv[0])
-    parser = Parser(prog=prog, description="Says why a pod cannot pull its image, proven from the node it runs on.")
-    parser.epilog = "\n".join(["verbs:", *(f"  {name:<12} {text}" for name, text in VERBS.items())])
-    parser.add_argument("verb", nargs="?", help=_hidden())
-    add_connection(parser)
+    pointer = prog  # whose --help tells more
     try:
-        words = spread_booleans(argv)
-        verb, before, after = _split(words)
-        if verb is None:
-            if not words or words[0] in ("-h", "--help", "help"):
-                out.write(parser.format_help())
+        from .commands import COMMANDS, ROOT, all_flags, flags_for
+        from .flags import read, verb_at
+        from .help import help_of
+        from .streams import write_as
+
+        at = verb_at(argv, all_flags())
+        if at is None:
+            if not read(argv, flags_for(ROOT)).version:
+                out.write(help_of(ROOT, prog))
                 return 0
-            args = parser.parse_args(words)  # an unknown flag is named here
-            raise UsageError(f"error: a verb is needed: {', '.join(VERBS)}")
-        if verb not in VERBS:
-            raise UsageError(_unknown_verb(verb, prog), prog)
-        if verb == "options":
-            out.write(parser.format_help())
+            verb, words = "version", []
+        else:
+            verb, words = argv[at], [*argv[:at], *argv[at + 1 :]]
+        if verb == "help":
+            verb = next(iter(read(words, flags_for(ROOT)).operands), "")
+            if verb and verb not in COMMANDS:
+                raise UsageError(_unknown(verb, prog))
+            out.write(help_of(COMMANDS.get(verb, ROOT), prog))
             return 0
+        command = COMMANDS.get(verb)
+        if command is None:
+            raise UsageError(_unknown(verb, prog))
+        pointer = f"{prog} {verb}"
+        args = read(words, flags_for(command))
+        if args.help or verb == "options":
+            out.write(help_of(command, prog))
+            return 0
+        if command.most is not None and len(args.operands) > command.most:
+            raise UsageError(f"error: extra arguments: [{' '.join(args.operands[command.most :])[:200]}]")
+        write_as(getattr(args, "output", ""), out)
         module = importlib.import_module(f".{verb.replace('-', '_')}", __package__)
-        own = Parser(prog=f"{prog} {verb}", description=module.__doc__)
-        add_connection(own)
-        module.configure(own)
-        if "-h" in after or "--help" in after:
-            out.write(own.format_help())
-            return 0
-        args = own.parse_intermixed_args([*before, *after])
         code: int = module.run(args, out, err, stdin)
         return code
     except UsageError as error:
         print(error, file=err)
+        if error.advice or error.pointed:
+            print(error.advice or f"See '{pointer} --help' for usage.", file=err)
         return TROUBLE
     except RecursionError:
         print("error: the input is nested too deeply", file=err)
         return TROUBLE
     except Exception as error:
-        from ..errors import BundleMissing, KubeError
+        from ..errors import BundleMissing, ConfigError, KubeError
 
         if not isinstance(error, (KubeError, BundleMissing, OSError)) or isinstance(error, BrokenPipeError):
             if isinstance(error, BrokenPipeError) or os.environ.get("IMAGEPULL_TRACEBACK"):
@@ -100,41 +117,29 @@ def run(argv: Sequence[str], out: TextIO, err: TextIO, stdin: TextIO) -> int:
                 file=err,
             )
             return TROUBLE
-        from ..text import printable
-
-        text = printable(str(error))
-        print(text if text.startswith(("error", "Error", "Unable")) else f"error: {text}", file=err)
+        # a KubeError is the whole line, in kubectl's words
+        print(str(error) if isinstance(error, KubeError) else _in_words(error), file=err)
+        if isinstance(error, ConfigError):
+            print(f"See '{pointer} --help' for usage.", file=err)
         return TROUBLE
 
 
-def _hidden() -> str:
-    import argparse
+def _in_words(error: Exception) -> str:
+    """A line for an error; what the operating system refuses as Go has it: without the number."""
+    from ..text import printable
 
-    return argparse.SUPPRESS
-
-
-VALUE_FLAGS = frozenset(
-    "-n --namespace --context --kubeconfig --cluster --user -s --server --token --as --as-uid --as-group "  # noqa: SIM905
-    "--certificate-authority --client-certificate --client-key --tls-server-name --request-timeout -v --v".split()
-)
+    if not isinstance(error, OSError):
+        return printable(f"error: {error}")
+    words = (error.strerror or str(error)).lower()
+    return printable(f"error: {error.filename}: {words}" if error.filename else f"error: {words}")
 
 
-def _split(words: Sequence[str]) -> tuple[str | None, list[str], list[str]]:
-    """(verb, flags before it, everything after it): kubectl takes its flags on either side."""
-    at = 0
-    while at < len(words):
-        word = words[at]
-        if not word.startswith("-") or word == "-":
-            return word, list(words[:at]), list(words[at + 1 :])
-        if word in ("-h", "--help"):
-            return None, [], []
-        at += 2 if word in VALUE_FLAGS else 1
-    return None, list(words), []
-
-
-def _unknown_verb(verb: str, prog: str) -> str:
+def _unknown(verb: str, prog: str) -> str:
     import difflib
 
-    near = difflib.get_close_matches(verb, VERBS, n=1)
-    hint = f" Did you mean {near[0]}?" if near else f" Did you mean `{prog} why {verb[:60]}`?"
-    return f'error: unknown verb "{verb[:60]}".{hint}'
+    from .commands import COMMANDS
+    from .flags import quoted
+
+    near = difflib.get_close_matches(verb, [one.name for one in COMMANDS.values() if not one.hidden], n=1)
+    meant = near[0] if near else f"why {verb[:60]}"
+    return f'error: unknown command {quoted(verb[:60])} for "{prog}". Did you mean "{meant}"?'

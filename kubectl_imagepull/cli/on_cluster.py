@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -15,25 +14,32 @@ from ..session.targets import OnlyWorkload, Targets
 from ..session.watching import Followed, One, PodGone, after, follow, known_events, watch
 from ..text import printable
 from . import operands
-from .options import UsageError, api_of, options_of
+from .flags import Args, UsageError
+from .options import api_of, options_of, refuse_warnings
 from .show import Printer, save, searched, show_change
 
 
-def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
+def run(args: Args, out: TextIO, err: TextIO, stdin: TextIO) -> int:
     """Diagnose what is meant, and do what --watch or --apply ask for. -> exit code as in the design."""
-    target = operands.parse(args.pod, args.selector, args.all_namespaces, args.filename, stdin)
+    target = operands.parse(
+        args.operands, args.selector, args.all_namespaces, args.filename, stdin, args.field_selector
+    )
     options = options_of(args)
     _check(args, options, target)
     if args.save_case is not None:
         save(args.save_case, "")  # what cannot be written is better known before a pod is started
     api = api_of(args)
-    printer = Printer(args.output, out, err, searched(target, api.namespace), args.save_case)
+    cluster = ", ".join(filter(None, (api.settings.context, api.server)))
+    where = searched(target, api.namespace)
+    printer = Printer(args.output, out, err, where, args.save_case, cluster, args.pseudonymous)
     try:
         if args.apply:
-            return _apply(api, args, target, options, printer, out if printer.is_text else err, stdin)
-        if args.watch:
-            return _code(watch(api, target, options, printer, report_end=not printer.is_text))
-        return _code(diagnose(api, target, options, printer))
+            code = _apply(api, args, target, options, printer, out if printer.is_text else err, stdin)
+        elif args.watch:
+            code = printer.exit_code(watch(api, target, options, printer, report_end=not printer.is_text))
+        else:
+            code = printer.exit_code(diagnose(api, target, options, printer))
+        return refuse_warnings(api, code)
     except OnlyWorkload as error:
         words = [kind.lower() for kind in error.kinds]
         instead = ", ".join(f"`kubectl imagepull why {word}/{error.name} -n {error.namespace}`" for word in words)
@@ -50,7 +56,7 @@ def _code(diagnoses: Sequence[Diagnosis]) -> int:
     return worst_exit(d.verdict.exit_code for d in diagnoses)
 
 
-def _check(args: argparse.Namespace, options: Options, target: Targets) -> None:
+def _check(args: Args, options: Options, target: Targets) -> None:
     """Flags that do not go together. Raises UsageError."""
     one_named = len(target.named) == 1
     if (args.yes or args.tag) and not args.apply:
@@ -65,7 +71,7 @@ def _check(args: argparse.Namespace, options: Options, target: Targets) -> None:
 
 def _apply(
     api: Api,
-    args: argparse.Namespace,
+    args: Args,
     target: Targets,
     options: Options,
     printer: Printer,

@@ -6,80 +6,43 @@ registry as the container runtime does. The workstation does the same. The repor
 
 from __future__ import annotations
 
-import argparse
 import pathlib
 from typing import TextIO
 
 from ..case import CaseError
 from ..model import worst_exit
-from ..report.formats import FORMATS, render
+from ..report.formats import render
 from ..session.saved import MOST_BYTES, diagnose_saved
-from .options import UsageError, add_timeout, add_way_out, style_of
+from .flags import Args, UsageError, quoted
+from .options import style_of
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Flags of this verb."""
-    parser.add_argument(
-        "pod",
-        nargs="*",
-        metavar="TARGET",
-        help="NAME of a pod, or KIND/NAME (pod, deploy, sts, ds, rs, job, cj); none: all",
-    )
-    parser.add_argument("-l", "--selector", default="", metavar="SELECTOR", help="the pods with these labels")
-    parser.add_argument("-A", "--all-namespaces", action="store_true", help="the failing pods of every namespace")
-    parser.add_argument(
-        "-f", "--filename", action="append", default=[], metavar="FILE", help="what this manifest names"
-    )
-    parser.add_argument("-o", "--output", choices=FORMATS, default="text", help="output format")
-    parser.add_argument("--no-probe", action="store_true", help="start nothing: judge by what the API server knows")
-    parser.add_argument(
-        "--no-credentials", action="store_true", help="do not try the pod's credentials from the workstation"
-    )
-    parser.add_argument(
-        "--token-host",
-        action="append",
-        default=[],
-        metavar="HOST",
-        help="let credentials go to this host too, if the registry names it for tokens",
-    )
-    parser.add_argument("--save-case", metavar="FILE", help="write what the verdict is drawn from, without secrets")
-    parser.add_argument(
-        "--case", metavar="FILE", help="judge a saved case; no cluster is asked (- reads standard input)"
-    )
-    parser.add_argument(
-        "-w",
-        "--watch",
-        action="store_true",
-        help="stay until the image is pulled, or fails otherwise; in a format other than text: one document at the end",
-    )
-    parser.add_argument("--apply", action="store_true", help="offer the change that fixes it; make it when you say yes")
-    parser.add_argument(
-        "--yes", action="store_true", help="with --apply: do not ask where the change alters no meaning"
-    )
-    parser.add_argument("--tag", default="", metavar="TAG", help="with --apply: use this tag of the image")
-    add_timeout(parser)
-    add_way_out(parser)
-    parser.add_argument(
-        "--compare-node",
-        default="",
-        metavar="NODE",
-        help="probe from a second node as well (auto: one that runs the image)",
-    )
-
-
-def run(args: argparse.Namespace, out: TextIO, err: TextIO, stdin: TextIO) -> int:
+def run(args: Args, out: TextIO, err: TextIO, stdin: TextIO) -> int:
     """Diagnose what is meant. -> 0 no pull problem, 1 cause named, 3 cause not determined."""
+    if args.pseudonymous and args.save_case is None:
+        raise UsageError("error: --pseudonymous is for --save-case")
+    if not args.open:
+        return _diagnose(args, out, err, stdin)
+    if args.output != "html":
+        raise UsageError("error: --open is for -o html")
+    from . import browser
+
+    with browser.page(out) as document:
+        return _diagnose(args, document, err, stdin)
+
+
+def _diagnose(args: Args, out: TextIO, err: TextIO, stdin: TextIO) -> int:
     if args.case is not None:
         return _offline(args, out, stdin)
-    from . import on_cluster  # not above: a saved case is judged without the Kubernetes client
+    from . import on_cluster  # not above: a saved case is judged without what asks an API server
 
     return on_cluster.run(args, out, err, stdin)
 
 
-def _offline(args: argparse.Namespace, out: TextIO, stdin: TextIO) -> int:
-    """Judge a saved case: the same verdict and the same report as where it was saved."""
-    if args.pod or args.save_case is not None:
-        raise UsageError("error: --case takes a file in place of a pod, and saves nothing")
+def _offline(args: Args, out: TextIO, stdin: TextIO) -> int:
+    """Judge a saved case: the same verdict and the same report as where it was saved. With pseudonyms it may be saved again."""
+    if args.operands or (args.save_case is not None and not args.pseudonymous):
+        raise UsageError("error: --case takes a file in place of a pod, and saves only with --pseudonymous")
     name = "standard input" if args.case == "-" else args.case
     try:
         if args.case == "-":
@@ -88,13 +51,17 @@ def _offline(args: argparse.Namespace, out: TextIO, stdin: TextIO) -> int:
             with pathlib.Path(args.case).open("rb") as file:
                 data = file.read(MOST_BYTES)
     except OSError as error:
-        raise UsageError(f"error: {name}: {error.strerror or error}") from None
-    except ValueError as error:  # a name with a NUL in it
-        raise UsageError(f"error: {error}") from None
+        raise UsageError(f"error: {name}: {error.strerror or error}", pointed=False) from None
+    except ValueError:  # a NUL in its name
+        raise UsageError(f"error: {quoted(name)} can be the name of no file") from None
     try:
         diagnoses = diagnose_saved(data, name)
         report = render(args.output, [d.case for d in diagnoses], [d.verdict for d in diagnoses], style_of(out))
     except CaseError as error:
-        raise UsageError(f"error: {error}") from None
+        raise UsageError(f"error: {error}", pointed=False) from None
     out.write(report)
+    if args.save_case is not None:
+        from .show import save_cases  # not above: it brings what a session on a cluster needs
+
+        save_cases(args.save_case, [d.case for d in diagnoses], pseudonymous=True)
     return worst_exit(d.verdict.exit_code for d in diagnoses)

@@ -115,6 +115,14 @@ class Reference:
         return self.as_written
 
 
+def registry_of(image: str) -> str:
+    """The domain of an image as it is written, docker.io where none is; "" for what is no reference."""
+    try:
+        return Reference.parse(image).domain
+    except InvalidReference:
+        return ""
+
+
 class _GrammarError(ValueError):
     pass
 

@@ -1,1 +1,1 @@
-"""The API server: the only room that imports `kubernetes`, and only for kubeconfig, credentials and TLS."""
+"""The API server: which one, as whom, and what it knows."""

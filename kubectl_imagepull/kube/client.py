@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import email.utils
 import json
-import logging
 import math
 import os
-import subprocess
+import re
 import sys
 import threading
 import time
@@ -20,10 +18,12 @@ from typing import Any, TypeVar
 import urllib3
 import urllib3.exceptions
 
-from ..errors import ApiError, ConfigError, KubeError, Unreachable, from_response
+from ..errors import ApiError, KubeError, Unreachable, from_response
+from ..patience import seconds_of
 from ..redaction import hide
 from ..text import printable
-from .config import Flags, Settings, settings
+from .config import Flags, settings
+from .connection import Connection, in_words, innermost
 from .paths import checked, path_of
 from .shapes import shaped
 
@@ -39,14 +39,20 @@ MOST_PATIENCE = 5.0
 """Seconds to wait before a request is repeated, whatever the server asks for."""
 
 
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+"""What `kubectl get` asks for (kubernetes: KEP-2334; cli-runtime pkg/resource)."""
+_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+
+
 class Api:
     """One API server. Methods raise ApiError for its refusals and Unreachable where it does not answer."""
 
     def __init__(self, flags: Flags, verbosity: int = 0) -> None:
         self.settings = settings(flags, os.environ)
         self._verbosity = verbosity
-        self._read_seconds = flags.request_timeout or READ_SECONDS
-        self._host, self._pool, self._auth = _connect(self.settings)
+        self._connection = Connection(self.settings, flags.kuberc, os.environ)
+        self._warnings_are_errors = bool(flags.warnings_as_errors)
+        self._warned: list[str] = []
         self._streams: set[Any] = set()
         self._lock = threading.Lock()
 
@@ -57,7 +63,8 @@ class Api:
 
     @property
     def server(self) -> str:
-        return self._host
+        """The URL of the API server."""
+        return self._connection.url
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """GET one object or list as it is."""
@@ -108,6 +115,38 @@ class Api:
             if token == before:
                 raise self._no_api_server()
 
+    def table(
+        self, path: str, limit: int = 500, objects: str = "Metadata", **query: Any
+    ) -> Iterator[Mapping[str, Any]]:
+        """The rows of a list as the server prints it: column -> cell, and "object" -> what it includes of the object.
+
+        objects: Metadata, or None for cells alone. A server that gives no tables gives its objects whole, each as {"object": it}
+        (kubernetes: apiserver pkg/endpoints/handlers/response.go, asTable).
+        """
+        token = ""
+        while True:
+            page = self._json(
+                "GET",
+                path,
+                {"limit": limit, "includeObject": objects, **query, "continue": token},
+                accept=f"{TABLE},application/json",
+            )
+            names = [str(c.get("name")) for c in page.get("columnDefinitions") or () if isinstance(c, dict)]
+            for row in page.get("rows") or ():
+                if isinstance(row, dict) and isinstance(row.get("cells"), list):
+                    found = row.get("object")
+                    yield {
+                        **dict(zip(names, row["cells"], strict=False)),
+                        "object": shaped(found) if isinstance(found, dict) else {},
+                    }
+            for item in page.get("items") or ():
+                yield {"object": item}
+            before, token = token, page["metadata"].get("continue", "")
+            if not token:
+                return
+            if token == before:
+                raise self._no_api_server()
+
     def lines(self, path: str, seconds: float, total: float | None = None, **query: Any) -> Iterator[bytes]:
         """The lines of a streamed answer (a followed log) as they come, each cut after MOST_LINE bytes.
 
@@ -127,7 +166,9 @@ class Api:
                 self._log(f"log: {line!r}", level=8)
                 yield line
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(f"error: the connection broke while reading {path}: {_plain(error)}") from None
+            raise Unreachable(
+                f"error: the connection broke while reading {path}: {in_words(error, self.server)}"
+            ) from None
         finally:
             with self._lock:
                 self._streams.discard(response)
@@ -141,13 +182,14 @@ class Api:
         query: Mapping[str, Any],
         body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         for attempt in range(4):
-            response = self._send(method, path, query, body, content_type=content_type)
+            response = self._send(method, path, query, body, content_type=content_type, accept=accept)
             try:
                 data = response.read(MOST_BODY + 1)
             except (urllib3.exceptions.HTTPError, OSError) as error:
-                raise Unreachable(f"Unable to connect to the server: {_plain(error)}") from None
+                raise Unreachable(f"Unable to connect to the server: {in_words(error, self.server)}") from None
             finally:
                 response.close()
             if response.status == 429 and attempt < 3:
@@ -171,11 +213,11 @@ class Api:
         location = str(response.headers.get("Location") or "")[:200]
         whither = f" to {location}" if location else ""
         return Unreachable(
-            f"error: {self._host} is no Kubernetes API server: it answers with {response.status}{whither}"
+            f"error: {self.server} is no Kubernetes API server: it answers with {response.status}{whither}"
         )
 
     def _no_api_server(self) -> Unreachable:
-        return Unreachable(f"error: {self._host} does not answer as a Kubernetes API server")
+        return Unreachable(f"error: {self.server} does not answer as a Kubernetes API server")
 
     def _send(
         self,
@@ -185,34 +227,53 @@ class Api:
         body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
         timeout: float | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> urllib3.BaseHTTPResponse:
         pairs = [(k, str(v)) for k, v in query.items() if v not in ("", None)]
-        url = f"{self._host}{checked(path)}" + (f"?{urllib.parse.urlencode(pairs)}" if pairs else "")
-        headers = urllib3.HTTPHeaderDict(
-            {"Accept": "application/json", "User-Agent": "kubectl-imagepull", **self._auth}
-        )
-        for key, value in self.settings.headers:
-            headers.add(key, value)
+        url = f"{self.server}{checked(path)}" + (f"?{urllib.parse.urlencode(pairs)}" if pairs else "")
+        headers = {"Accept": accept, "User-Agent": "kubectl-imagepull"}
         data = None
         if body is not None:
             data = json.dumps(body).encode()
             headers["Content-Type"] = content_type
         start = time.monotonic()
         try:
-            response: urllib3.BaseHTTPResponse = self._pool.request(
-                method,
-                url,
-                body=data,
-                headers=headers,
-                retries=False,
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=timeout or self._read_seconds),
-                preload_content=False,
-            )
+            response = self._connection.request(method, url, headers, data, self._patience(timeout))
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            self._log(f"{method} {url}  {_plain(error)}")
-            raise Unreachable(f"Unable to connect to the server: {_plain(error)}") from None
+            self._log(f"{method} {url}  {in_words(error, url)}")
+            raise Unreachable(self._no_connection(error)) from None
+        self._warn(response.headers.getlist("Warning"))
         self._log(f"{method} {url} {response.status} in {(time.monotonic() - start) * 1000:.0f} milliseconds")
         return response
+
+    @property
+    def refused_warnings(self) -> int:
+        """How many warnings of the server count as errors: none unless --warnings-as-errors says so."""
+        return len(self._warned) if self._warnings_are_errors else 0
+
+    def _warn(self, headers: Iterable[str]) -> None:
+        """Show each warning of the server once (client-go: rest/warnings.go; RFC 7234, 5.5: 299 agent "text")."""
+        for text in headers:
+            found = _WARNING.match(text)
+            said = re.sub(r"\\(.)", r"\1", found[1])[:500] if found else ""
+            if said and said not in self._warned:
+                self._warned.append(said)
+                print(printable(hide(f"Warning: {said}")), file=sys.stderr)
+
+    def _patience(self, timeout: float | None) -> urllib3.Timeout:
+        """How long one request may take. --request-timeout is for all of them but a log that is followed."""
+        asked = self.settings.timeout
+        if timeout is None and asked is not None:
+            return urllib3.Timeout(connect=asked or None, read=asked or None)
+        return urllib3.Timeout(connect=CONNECT_SECONDS, read=timeout or READ_SECONDS)
+
+    def _no_connection(self, error: BaseException) -> str:
+        """In kubectl's words (kubectl: pkg/cmd/util/helpers.go, StandardErrorMessage), and why that server was asked."""
+        why = f" ({self.settings.why_default})" if self.settings.why_default else ""
+        if isinstance(innermost(error), ConnectionRefusedError):
+            host = urllib.parse.urlsplit(self.server).netloc.rpartition("@")[2]
+            return f"The connection to the server {host} was refused - did you specify the right host or port?{why}"
+        return f"Unable to connect to the server: {in_words(error, self.server)}{why}"
 
     def _log(self, line: str, level: int = 6) -> None:
         """To stderr from this level on. Bodies of answers are never logged: a Secret may be among them."""
@@ -241,18 +302,8 @@ def _lines(parts: Iterable[bytes], end: float, path: str) -> Iterator[bytes]:
 
 
 def _patience(retry_after: str | None, now: float) -> float:
-    """Seconds to wait for what Retry-After says: a number, a date (RFC 9110, 10.2.3), or anything at all; 0 to MOST_PATIENCE.
-
-    API Priority and Fairness sends a number, proxies in front of it dates.
-    """
-    text = (retry_after or "").strip()
-    seconds = 1.0
-    try:
-        seconds = float(text)
-    except ValueError:
-        with contextlib.suppress(TypeError, ValueError, IndexError, OverflowError):
-            seconds = email.utils.parsedate_to_datetime(text).timestamp() - now
-    return min(MOST_PATIENCE, max(0.0, seconds)) if math.isfinite(seconds) else 1.0
+    """Seconds to wait before a request is repeated: what Retry-After says, up to MOST_PATIENCE."""
+    return min(MOST_PATIENCE, seconds_of(retry_after, now))
 
 
 def get_object(api: Api, kind: str, namespace: str, name: str) -> dict[str, Any]:
@@ -279,10 +330,12 @@ class Reading:
     """Requests side by side that only read."""
 
     def __init__(self, side_by_side: int) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=side_by_side)
+        self._pool = ThreadPoolExecutor(max_workers=side_by_side) if side_by_side else None
 
     def submit(self, ask: Callable[..., T], *arguments: Any, **named: Any) -> Callable[[], T]:
         """Call it in a thread. -> what waits for its result and returns it, or raises its error."""
+        if self._pool is None:
+            return lambda: ask(*arguments, **named)
         future = self._pool.submit(ask, *arguments, **named)
 
         def result() -> T:
@@ -295,12 +348,14 @@ class Reading:
 
     def close(self, at_once: bool) -> None:
         """at_once: requests under way are left alone."""
-        self._pool.shutdown(wait=not at_once, cancel_futures=at_once)
+        if self._pool is not None:
+            self._pool.shutdown(wait=not at_once, cancel_futures=at_once)
 
 
 @contextlib.contextmanager
 def reading(side_by_side: int) -> Iterator[Reading]:
-    """Threads for requests that only read. An error or Ctrl-C leaves at once: nobody waits for a server that is silent."""
+    """Threads for requests that only read; 0: each is made when its result is asked for. An error or Ctrl-C leaves at once, for
+    nobody waits for a server that is silent."""
     pool = Reading(side_by_side)
     try:
         yield pool
@@ -308,65 +363,6 @@ def reading(side_by_side: int) -> Iterator[Reading]:
         pool.close(at_once=True)
         raise
     pool.close(at_once=False)
-
-
-def _connect(chosen: Settings) -> tuple[str, Any, dict[str, str]]:
-    """(server URL, connection pool, authorization header) from the Python client. Raises ConfigError."""
-    from kubernetes.client import ApiClient, Configuration  # a third of a second: not for --help
-    from kubernetes.config import ConfigException, load_kube_config_from_dict
-
-    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    configuration = Configuration()
-    # the client logs a failing credential plugin and carries on as nobody: say it ourselves instead
-    logging.disable(logging.CRITICAL)
-    try:
-        load_kube_config_from_dict(chosen.document, client_configuration=configuration, persist_config=False)
-    except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
-        line = " ".join(str(error).split())
-        raise ConfigError(f'error: the kubeconfig\'s context "{chosen.context}" cannot be used: {line[:200]}') from None
-    finally:
-        logging.disable(logging.NOTSET)
-    has_credential = bool(configuration.api_key) or bool(configuration.cert_file)
-    if chosen.exec_command and not has_credential:
-        raise ConfigError(_why_plugin_failed(chosen))
-    if chosen.proxy_url:
-        configuration.proxy = chosen.proxy_url
-    try:
-        client = ApiClient(configuration)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"error: the kubeconfig's certificates cannot be used: {' '.join(str(error).split())[:200]}"
-        ) from None
-    token = (configuration.api_key or {}).get("BearerToken") or (configuration.api_key or {}).get("authorization")
-    return (
-        str(configuration.host).rstrip("/"),
-        client.rest_client.pool_manager,
-        {"Authorization": token} if token else {},
-    )
-
-
-def _why_plugin_failed(chosen: Settings) -> str:
-    """Run the credential plugin once more, for the message that the client swallowed."""
-    command = chosen.exec_command
-    try:
-        ran = subprocess.run(list(command), capture_output=True, text=True, timeout=30, check=False)
-    except FileNotFoundError:
-        return f"error: getting credentials: exec: executable {command[0]} not found"
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"error: getting credentials: exec: {type(error).__name__} from {command[0]}"
-    said = " ".join(ran.stderr.split())[:200]
-    return f"error: getting credentials: exec: executable {command[0]} failed with exit code {ran.returncode}: {said}"
-
-
-def _plain(error: BaseException) -> str:
-    """The innermost cause in its own words."""
-    inner: BaseException = error
-    for _ in range(6):
-        below = inner.__cause__ or inner.__context__ or getattr(inner, "reason", None)
-        if not isinstance(below, BaseException):
-            break
-        inner = below
-    return " ".join(str(inner).split()) or type(inner).__name__
 
 
 __all__ = ["Api", "get_object", "reading"]

@@ -1,235 +1,330 @@
-"""Which cluster, as whom: kubeconfig files and flags, merged as kubectl merges them.
+"""Which cluster, as whom, in which namespace: kubeconfig files, flags and environment, decided as kubectl decides.
 
-The Python client takes `current-context` from the last of several files where kubectl takes the first, refuses empty files,
-forgets the context's namespace and knows no impersonation, so files are merged here and the client is given the result.
+Followed step by step: client-go, tools/clientcmd (client_config.go, validation.go, merged_client_builder.go) and cli-runtime,
+pkg/genericclioptions/config_flags.go, both of v0.37.2. What a request carries for a user is worked out in `identity`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-import yaml
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 from ..errors import ConfigError
+from .kubeconfig import Cluster, Document, User, merged
 
-PATH_KEYS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 IN_CLUSTER = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount")
+DEFAULT_SERVER = "http://localhost:8080"
+"""Whom kubectl asks where nothing says otherwise (client_config.go, getDefaultServer)."""
 
 
 @dataclass(frozen=True)
 class Flags:
-    """kubectl's own connection flags, as given; "" and None: not given."""
+    """kubectl's own connection flags, as given; "", () and None: not given."""
 
     kubeconfig: str = ""
+    """--kubeconfig: the only file that is read."""
     context: str = ""
+    """--context: in place of current-context."""
     cluster: str = ""
+    """--cluster: in place of the context's."""
     user: str = ""
+    """--user: in place of the context's."""
     namespace: str = ""
+    """-n."""
     server: str = ""
-    token: str = ""
+    """-s: a URL, in place of the cluster's."""
+    token: str = field(default="", repr=False)
+    """--token: a bearer token."""
+    username: str = ""
+    """--username: for HTTP Basic."""
+    password: str = field(default="", repr=False)
+    """--password: for HTTP Basic."""
     tls_server_name: str = ""
+    """--tls-server-name: what the server's certificate has to be for."""
     certificate_authority: str = ""
+    """--certificate-authority: a PEM file."""
     client_certificate: str = ""
+    """--client-certificate: a PEM file."""
     client_key: str = ""
+    """--client-key: a PEM file."""
     insecure_skip_tls_verify: bool | None = None
+    """--insecure-skip-tls-verify."""
+    proxy_url: str = ""
+    """--proxy-url: in place of the cluster's."""
     impersonate: str = ""
+    """--as."""
     impersonate_uid: str = ""
+    """--as-uid."""
     impersonate_groups: tuple[str, ...] = ()
-    request_timeout: float = 0.0
+    """--as-group, each."""
+    impersonate_extra: tuple[str, ...] = ()
+    """--as-user-extra, each as KEY=VALUE."""
+    request_timeout: float | None = None
+    """--request-timeout in seconds; 0: no limit."""
+    kuberc: str = ""
+    """--kuberc: the preferences that say which credential plugins may run."""
+    warnings_as_errors: bool | None = None
+    """--warnings-as-errors."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One cluster, one user. document: a kubeconfig with a single context, for the client to load."""
+    """One cluster, one user, one namespace."""
 
-    document: dict[str, Any]
-    context: str
-    namespace: str
-    headers: tuple[tuple[str, str], ...] = ()
-    exec_command: tuple[str, ...] = ()
-    proxy_url: str = ""
-    user: Mapping[str, Any] = field(default_factory=dict)
+    cluster: Cluster
+    """Whom to ask."""
+    user: User = field(default_factory=User)
+    """As whom."""
+    user_name: str = ""
+    """What the kubeconfig calls the user; "" where no name was said."""
+    context: str = ""
+    """The context that was chosen; "" for none."""
+    namespace: str = "default"
+    """Where names are meant."""
+    timeout: float | None = None
+    """Seconds for one request; None: our own limits; 0: none."""
+    why_default: str = ""
+    """Why kubectl's default server is asked, in words; "" where a server was named."""
 
 
 def settings(flags: Flags, environment: Mapping[str, str]) -> Settings:
-    """Work out cluster, user and namespace from flags, KUBECONFIG and ~/.kube/config. Raises ConfigError."""
-    document = _merged(_files(flags, environment))
-    if document is None:
-        if "KUBERNETES_SERVICE_HOST" in environment and (IN_CLUSTER / "token").exists():
-            document = _in_cluster(environment)
-        elif flags.server:
-            document = {}
-        else:
-            raise ConfigError(
-                "error: no kubeconfig: ~/.kube/config does not exist and KUBECONFIG is not set (use --kubeconfig FILE)"
-            )
-    name = flags.context or str(document.get("current-context") or "")
-    contexts = _named(document, "contexts")
-    context = _section(contexts.get(name), "context")
-    if name and name not in contexts:
-        known = ", ".join(sorted(contexts)) or "none"
-        raise ConfigError(f'error: context "{name}" does not exist (contexts: {known})')
-    if not name and not (flags.server or flags.cluster):
-        raise ConfigError("error: current-context is not set (use --context NAME)")
-    cluster_name = flags.cluster or str(context.get("cluster") or "")
-    user_name = flags.user or str(context.get("user") or "")
-    cluster = dict(_section(_named(document, "clusters").get(cluster_name), "cluster"))
-    user = dict(_section(_named(document, "users").get(user_name), "user"))
-    if cluster_name and not cluster and not flags.server:
-        raise ConfigError(f'error: cluster "{cluster_name}" does not exist')
-    _override(cluster, user, flags)
-    if not cluster.get("server"):
-        raise ConfigError(f'error: cluster "{cluster_name}" has no server in the kubeconfig')
-    plugin = user.get("exec") if isinstance(user.get("exec"), dict) else {}
-    command = (str(plugin.get("command")), *map(str, plugin.get("args") or ())) if plugin else ()
-    proxy_url = str(cluster.pop("proxy-url", "") or "")
-    return Settings(
-        document={
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "this",
-            "contexts": [{"name": "this", "context": {"cluster": "this", "user": "this"}}],
-            "clusters": [{"name": "this", "cluster": cluster}],
-            "users": [{"name": "this", "user": user}],
-        },
-        context=name,
-        namespace=flags.namespace or str(context.get("namespace") or "") or "default",
-        headers=_impersonation(user, flags),
-        exec_command=command,
-        proxy_url=proxy_url,
-        user=user,
+    """Work out cluster, user and namespace from flags, KUBECONFIG, ~/.kube/config and the pod that we run in.
+
+    Raises ConfigError in kubectl's words where kubectl refuses.
+    """
+    document = merged(_files(flags, environment))
+    context_name = flags.context or document.current_context
+    context = document.contexts.get(context_name)
+    if context is None and flags.context:
+        known = ", ".join(sorted(document.contexts)) or "none"
+        raise ConfigError(f'error: context "{flags.context}" does not exist (contexts: {known})')
+    context = context or {}
+    default = environment.get("KUBERNETES_MASTER") or DEFAULT_SERVER
+    user_name = flags.user or context.get("user", "")
+    user = _user(document, user_name, flags)
+    cluster_name = flags.cluster or context.get("cluster", "")
+    cluster = _cluster(document, cluster_name, flags, default)
+    wrong = [] if context or not context_name else [f"context was not found for specified context: {context_name}"]
+    wrong += [*_wrong_user(user_name, user), *_wrong_cluster(cluster_name, cluster)]
+    if wrong:
+        raise ConfigError(
+            f"error: invalid configuration: {wrong[0] if len(wrong) == 1 else '[' + ', '.join(wrong) + ']'}"
+        )
+    chosen = Settings(
+        cluster,
+        user,
+        user_name,
+        context_name,
+        flags.namespace or context.get("namespace", "") or _own_namespace(environment) or "default",
+        flags.request_timeout,
+        _why_default(document, cluster_name) if cluster.server == default and not flags.server else "",
     )
+    untouched = cluster == Cluster(default) and not (user.impersonate or flags.request_timeout)
+    if untouched and default == DEFAULT_SERVER and _in_pod(environment):
+        return _of_pod(flags, environment, chosen.namespace)
+    return chosen
 
 
-def _files(flags: Flags, environment: Mapping[str, str]) -> list[pathlib.Path]:
-    """The files that count. A named file must exist; those in KUBECONFIG and the default may be absent, as for kubectl."""
+def contexts(flags: Flags, environment: Mapping[str, str]) -> list[str]:
+    """The names of the contexts that --context takes, sorted. Raises ConfigError."""
+    return sorted(merged(_files(flags, environment)).contexts)
+
+
+def _files(flags: Flags, environment: Mapping[str, str]) -> list[str]:
+    """The files that count. One that a flag names must exist; those in KUBECONFIG and the default may be absent."""
     if flags.kubeconfig:
-        path = _expanded(flags.kubeconfig)
-        if not path.exists():
+        if not pathlib.Path(flags.kubeconfig).exists():
             raise ConfigError(f"error: stat {flags.kubeconfig}: no such file or directory")
-        return [path]
+        return [flags.kubeconfig]
     listed = environment.get("KUBECONFIG", "")
     if listed:
-        return [_expanded(p) for p in listed.split(os.pathsep) if p]
-    home = _expanded(environment.get("HOME") or "~")
-    return [home / ".kube" / "config"] if home.is_absolute() else []
+        return list(dict.fromkeys(name for name in listed.split(os.pathsep) if name))
+    home = home_folder(environment)
+    return [str(home / ".kube" / "config")] if home else []
 
 
-def _expanded(text: str) -> pathlib.Path:
-    """A path with ~ spelled out; as it is where the user has no home folder: an arbitrary uid on OpenShift, or a CI runner."""
-    path = pathlib.Path(text)
-    with contextlib.suppress(RuntimeError):
-        return path.expanduser()
-    return path
+def home_folder(environment: Mapping[str, str]) -> pathlib.Path | None:
+    """The folder that holds .kube, None where there is none (client-go: util/homedir).
+
+    One difference: without HOME kubectl reads .kube/config of the working folder. Whoever owns that folder would say which
+    plugin we run, so we read nothing.
+    """
+    if sys.platform == "win32":
+        return pathlib.Path.home()
+    home = pathlib.Path(environment.get("HOME") or ".")
+    return home if home.is_absolute() else None
 
 
-def _merged(files: list[pathlib.Path]) -> dict[str, Any] | None:
-    """One document of all files: the first that says something wins (client-go: tools/clientcmd/loader.go)."""
-    merged: dict[str, Any] | None = None
-    for path in files:
-        if not path.exists():
-            continue
-        try:
-            loaded = yaml.safe_load(path.read_text())
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            line = " ".join(str(error).split())
-            raise ConfigError(f"error: error loading config file {path}: {line[:200]}") from None
-        if loaded is None:
-            loaded = {}
-        if not isinstance(loaded, dict):
-            raise ConfigError(f"error: error loading config file {path}: it is not a kubeconfig")
-        merged = merged if merged is not None else {"clusters": [], "contexts": [], "users": []}
-        if not merged.get("current-context") and loaded.get("current-context"):
-            merged["current-context"] = loaded["current-context"]
-        for kind in ("clusters", "contexts", "users"):
-            known = {entry.get("name") for entry in merged[kind]}
-            for entry in loaded.get(kind) or []:
-                if isinstance(entry, dict) and entry.get("name") not in known:
-                    merged[kind].append(_absolute(entry, path.parent))
-    return merged
+def _user(document: Document, name: str, flags: Flags) -> User:
+    """The user with what flags say over it (client_config.go, getAuthInfo)."""
+    if flags.user and flags.user not in document.users:
+        raise ConfigError(f'error: auth info "{flags.user}" does not exist')
+    user = document.users.get(name, User())
+    user = replace(
+        user,
+        token=flags.token or user.token,
+        username=flags.username or user.username,
+        password=flags.password or user.password,
+        impersonate=flags.impersonate or user.impersonate,
+        impersonate_uid=flags.impersonate_uid or user.impersonate_uid,
+        impersonate_groups=flags.impersonate_groups or user.impersonate_groups,
+    )
+    if flags.client_certificate:
+        user = replace(user, certificate_file=flags.client_certificate, certificate_data=b"")
+    if flags.client_key:
+        user = replace(user, key_file=flags.client_key, key_data=b"")
+    extra = dict(user.impersonate_extra)
+    of_flags: dict[str, tuple[str, ...]] = {}
+    for pair in flags.impersonate_extra:
+        key, equals, value = pair.partition("=")
+        if equals:  # kubectl passes over what is no pair
+            of_flags[key] = (*of_flags.get(key, ()), value)
+    return replace(user, impersonate_extra=tuple(sorted({**extra, **of_flags}.items())))
 
 
-def _absolute(entry: dict[str, Any], folder: pathlib.Path) -> dict[str, Any]:
-    """The entry with its file names made absolute: relative ones are meant from the file that names them."""
-    inside = {k: dict(v) if isinstance(v, dict) else v for k, v in entry.items()}
-    for section in (v for v in inside.values() if isinstance(v, dict)):
-        for key in PATH_KEYS:
-            if isinstance(section.get(key), str) and section[key]:
-                section[key] = str(folder.absolute() / section[key])
-        plugin = section.get("exec")
-        if isinstance(plugin, dict) and "/" in str(plugin.get("command", "")):
-            section["exec"] = {**plugin, "command": str(folder.absolute() / plugin["command"])}
-    return inside
+def _cluster(document: Document, name: str, flags: Flags, default: str) -> Cluster:
+    """The cluster with what flags say over it (client_config.go, getCluster)."""
+    if flags.cluster and flags.cluster not in document.clusters:
+        raise ConfigError(f'error: cluster "{flags.cluster}" does not exist')
+    cluster = document.clusters.get(name, Cluster())
+    cluster = replace(cluster, server=flags.server or cluster.server or default)
+    if flags.proxy_url:
+        cluster = replace(cluster, proxy_url=flags.proxy_url)
+    if flags.insecure_skip_tls_verify or flags.certificate_authority:
+        # an authority that is named switches the check on again, and the other way round
+        cluster = replace(
+            cluster,
+            insecure=bool(flags.insecure_skip_tls_verify),
+            ca_file=flags.certificate_authority,
+            ca_data=b"",
+        )
+    if flags.tls_server_name or flags.server:
+        # another server than the kubeconfig's has another name
+        cluster = replace(cluster, tls_server_name=flags.tls_server_name)
+    return cluster
 
 
-def _named(document: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    return {str(e["name"]): e for e in document.get(kind) or [] if isinstance(e, dict) and "name" in e}
+def _wrong_user(name: str, user: User) -> list[str]:
+    """What kubectl refuses in a user (validation.go, validateAuthInfo)."""
+    wrong = []
+    if user.has_certificate:
+        if user.certificate_file and user.certificate_data:
+            wrong.append(
+                f"client-cert-data and client-cert are both specified for {name}. client-cert-data will override."
+            )
+        if user.key_file and user.key_data:
+            wrong.append(f"client-key-data and client-key are both specified for {name}; client-key-data will override")
+        if not user.key_file and not user.key_data:
+            wrong.append(
+                f"client-key-data or client-key must be specified for {name} to use the clientCert authentication method."
+            )
+        for what, path in (("client-cert", user.certificate_file), ("client-key", user.key_file)):
+            wrong += _unreadable(what, path, name)
+    if user.plugin is not None:
+        wrong += _wrong_plugin(name, user)
+    if user.token and (user.username or user.password):
+        wrong.append(
+            f"more than one authentication method found for {name}; found [token basicAuth], only one is allowed"
+        )
+    if (user.impersonate_uid or user.impersonate_groups or user.impersonate_extra) and not user.impersonate:
+        wrong.append(f"requesting uid, groups or user-extra for {name} without impersonating a user")
+    return wrong
 
 
-def _section(entry: Any, key: str) -> dict[str, Any]:
-    found = entry.get(key) if isinstance(entry, dict) else None
-    return found if isinstance(found, dict) else {}
+def _wrong_plugin(name: str, user: User) -> list[str]:
+    plugin = user.plugin
+    if plugin is None:
+        return []
+    to_use = f"must be specified for {name} to use exec authentication plugin"
+    wrong = []
+    if user.auth_provider is not None:
+        wrong.append(f"authProvider cannot be provided in combination with an exec plugin for {name}")
+    if not plugin.command:
+        wrong.append(f"command {to_use}")
+    if not plugin.api_version:
+        wrong.append(f"apiVersion {to_use}")
+    if not all(variable for variable, _ in plugin.environment):
+        wrong.append(f"env variable name {to_use}")
+    if not plugin.interactive_mode:
+        wrong.append(f"interactiveMode {to_use}")
+    elif plugin.interactive_mode not in ("Never", "IfAvailable", "Always"):
+        wrong.append(f'invalid interactiveMode for {name}: "{plugin.interactive_mode}"')
+    return wrong
 
 
-def _override(cluster: dict[str, Any], user: dict[str, Any], flags: Flags) -> None:
-    """Flags go into the document before it is loaded: the client resets later changes when it refreshes a token."""
-    for key, value in (
-        ("server", flags.server),
-        ("tls-server-name", flags.tls_server_name),
-        ("certificate-authority", flags.certificate_authority),
-    ):
-        if value:
-            cluster[key] = value
-    if flags.certificate_authority:
-        cluster.pop("certificate-authority-data", None)
-    if flags.insecure_skip_tls_verify is not None:
-        cluster["insecure-skip-tls-verify"] = flags.insecure_skip_tls_verify
-    if flags.token:
-        user.clear()
-        user["token"] = flags.token
-    for key, value in (("client-certificate", flags.client_certificate), ("client-key", flags.client_key)):
-        if value:
-            user.pop(f"{key}-data", None)
-            user[key] = value
+def _wrong_cluster(name: str, cluster: Cluster) -> list[str]:
+    """What kubectl refuses in a cluster (validation.go, validateClusterInfo)."""
+    wrong = []
+    scheme = _scheme(cluster.proxy_url)
+    if cluster.proxy_url and scheme not in ("http", "https", "socks5"):
+        wrong.append(
+            f'invalid \'proxy-url\' "{cluster.proxy_url}" for cluster "{name}": '
+            f'unsupported scheme "{scheme}", must be http, https, or socks5'
+        )
+    if cluster.ca_file and cluster.ca_data:
+        wrong.append(
+            f"certificate-authority-data and certificate-authority are both specified for {name}. "
+            "certificate-authority-data will override."
+        )
+    return wrong + _unreadable("certificate-authority", cluster.ca_file, name)
 
 
-def _impersonation(user: Mapping[str, Any], flags: Flags) -> tuple[tuple[str, str], ...]:
-    """Impersonate-* headers (Kubernetes API: user impersonation); flags beat the kubeconfig."""
-    name = flags.impersonate or str(user.get("as") or "")
-    uid = flags.impersonate_uid or str(user.get("as-uid") or "")
-    groups = flags.impersonate_groups or tuple(map(str, user.get("as-groups") or ()))
-    headers = [("Impersonate-User", name)] if name else []
-    headers += [("Impersonate-Uid", uid)] if uid else []
-    return (*headers, *(("Impersonate-Group", group) for group in groups))
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
 
 
-def _in_cluster(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The service account of the pod that we run in."""
-    host, port = environment["KUBERNETES_SERVICE_HOST"], environment.get("KUBERNETES_SERVICE_PORT", "443")
+def _unreadable(what: str, path: str, name: str) -> list[str]:
+    if not path:
+        return []
+    try:
+        with pathlib.Path(path).open("rb"):
+            return []
+    except OSError as error:
+        return [f"unable to read {what} {path} for {name} due to open {path}: {(error.strerror or str(error)).lower()}"]
+
+
+def _why_default(document: Document, cluster_name: str) -> str:
+    if not document.read:
+        return "no kubeconfig: ~/.kube/config does not exist and KUBECONFIG is not set (use --kubeconfig FILE)"
+    if cluster_name:
+        return f'the kubeconfig has no server for the cluster "{cluster_name}"'
+    return "the kubeconfig has no current context (use --context NAME)"
+
+
+def _in_pod(environment: Mapping[str, str]) -> bool:
+    """merged_client_builder.go and client_config.go, Possible."""
+    named = environment.get("KUBERNETES_SERVICE_HOST") and environment.get("KUBERNETES_SERVICE_PORT")
+    return bool(named) and (IN_CLUSTER / "token").is_file()
+
+
+def _own_namespace(environment: Mapping[str, str]) -> str:
+    """The namespace of the pod that we run in, "" outside of one (client_config.go, inClusterClientConfig.Namespace)."""
+    if not _in_pod(environment):
+        return ""
+    if environment.get("POD_NAMESPACE"):
+        return environment["POD_NAMESPACE"]
+    try:
+        return (IN_CLUSTER / "namespace").read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _of_pod(flags: Flags, environment: Mapping[str, str], namespace: str) -> Settings:
+    """The service account of the pod that we run in (rest/config.go, InClusterConfig). Of the flags only these count there."""
+    host, port = environment["KUBERNETES_SERVICE_HOST"], environment["KUBERNETES_SERVICE_PORT"]
     host = f"[{host}]" if ":" in host else host
-    namespace = IN_CLUSTER / "namespace"
-    return {
-        "current-context": "in-cluster",
-        "contexts": [
-            {
-                "name": "in-cluster",
-                "context": {
-                    "cluster": "in-cluster",
-                    "user": "in-cluster",
-                    "namespace": namespace.read_text().strip() if namespace.exists() else "default",
-                },
-            }
-        ],
-        "clusters": [
-            {
-                "name": "in-cluster",
-                "cluster": {"server": f"https://{host}:{port}", "certificate-authority": str(IN_CLUSTER / "ca.crt")},
-            }
-        ],
-        "users": [{"name": "in-cluster", "user": {"token": (IN_CLUSTER / "token").read_text().strip()}}],
-    }
+    ca = IN_CLUSTER / "ca.crt"
+    return Settings(
+        Cluster(f"https://{host}:{port}", ca_file=flags.certificate_authority or (str(ca) if ca.exists() else "")),
+        User(token=flags.token, token_file="" if flags.token else str(IN_CLUSTER / "token")),
+        "the pod's service account",
+        namespace=namespace,
+        timeout=flags.request_timeout,
+    )

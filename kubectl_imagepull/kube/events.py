@@ -14,7 +14,8 @@ from .objects import time_of
 from .paths import path_of
 
 NAMED = re.compile(
-    r"\A(?:Pulling|Failed to pull|Successfully pulled|Back-off pulling|Container) image \"([^\"]{1,500})\""
+    r"\A(?:(?:Pulling|Failed to pull|Successfully pulled|Back-off pulling|Container) image|Failed to apply default image tag) "
+    r"\"([^\"]{1,500})\""
 )
 
 
@@ -49,14 +50,20 @@ def sandbox_image(events: Sequence[Event]) -> str:
     return found[-1] if found else ""
 
 
-def troubled_pods(api: Api, namespace: str) -> set[str]:
-    found = set()
+def tells_of_failed_pull(event: Mapping[str, Any]) -> bool:
+    """Whether an event object, of a reason Failed or FailedCreatePodSandBox, is about an image and not about something else."""
+    message = str(event.get("message") or "")
+    return message.startswith("Failed to pull image") or bool(sandbox_image_in(message))
+
+
+def troubled_pods(api: Api, namespace: str) -> tuple[set[str], KubeError | None]:
+    """(uids of the pods whose pull failed at some time, what kept the events from being read, None where all were)."""
+    found: set[str] = set()
     for reason in ("Failed", "FailedCreatePodSandBox"):
         try:
             for event in api.pages(path_of("Event", namespace), fieldSelector=f"reason={reason}"):
-                message = str(event.get("message") or "")
-                if message.startswith("Failed to pull image") or sandbox_image_in(message):
+                if tells_of_failed_pull(event):
                     found.add(str((event.get("involvedObject") or {}).get("uid")))
-        except KubeError:
-            return found
-    return found
+        except KubeError as error:
+            return found, error
+    return found, None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import ApiError, KubeError
+from ..errors import ApiError, KubeError, Unreachable
 from ..image.containers import containers_of, state_of, statuses_of
 from ..image.keyring import BadPullSecret, Credential, Keyring, decode_secret
 from ..image.policy import Role, pulled_images
@@ -18,7 +18,7 @@ from ..model import Event, Facts, NodeFacts, NodeImages, Owner, Pull, PullSecret
 from ..redaction import Secrets, clean
 from .client import Api, get_object, reading
 from .events import NAMED, concerns, event_of, sandbox_image, troubled_pods
-from .nodes import _both, images_on, node_of, queue_of
+from .nodes import OnNode, _both, node_of, on_node, queue_of, runtime_among
 from .objects import controller_of, names_of, now, time_of
 from .paths import BadName, fields, is_name, path_of
 from .workloads import owner_of
@@ -63,23 +63,33 @@ class PodRead:
         return tuple(c for c in self.containers if c.facts.pulling)
 
 
-def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None = None) -> PodRead:
-    """Read a pod and everything around it; known: the pod, where it is at hand already.
+def read_pod(
+    api: Api,
+    namespace: str,
+    name: str,
+    known: Mapping[str, Any] | None = None,
+    to_probe: bool = True,
+    side_by_side: int = 8,
+) -> PodRead:
+    """Read a pod and everything around it; known: the pod, where it is at hand already; to_probe: what a probe of its node could
+    run over, too; side_by_side: requests at a time, 0 where most of what is asked is known already.
 
-    Raises ApiError or Unreachable where the pod itself cannot be had.
+    Raises ApiError or Unreachable where the pod itself cannot be had; what else cannot be read is in `errors`.
     """
     try:
         pod = known or get_object(api, "Pod", namespace, name)
     except ApiError as error:
         if error.gone:
-            _raise_if_no_namespace(api, namespace)
+            raise_if_no_namespace(api, namespace)
         raise
     spec, metadata = pod.get("spec") or {}, pod.get("metadata") or {}
+    if not any(containers_of(spec)):
+        raise Unreachable(f"error: what the server gives as pod/{name} has no containers, so it is no pod")
     errors: list[ReadError] = []
     secret_names = names_of(spec.get("imagePullSecrets"))
     account = spec.get("serviceAccountName") or ""
     node_name = spec.get("nodeName") or ""
-    with reading(8) as pool:
+    with reading(side_by_side) as pool:
         events = pool.submit(
             _read,
             api,
@@ -94,7 +104,7 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
             else None
         )
         node_read = pool.submit(node_of, api, errors, node_name) if node_name else None
-        on_node = pool.submit(images_on, api, node_name, namespace) if node_name else None
+        there_read = pool.submit(on_node, api, node_name, namespace) if node_name and to_probe else None
         owner_read = pool.submit(owner_of, api, namespace, pod)
         secret_reads = [(s, pool.submit(_secret, api, namespace, s)) for s in secret_names]
         secrets = {s: read() for s, read in secret_reads}
@@ -105,12 +115,13 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
         node, images = node_read() if node_read else (None, NodeImages())
         event_list = (events() or {}).get("items") or []
         owner = owner_read()
-        running = on_node() if on_node else NodeImages()
+        there = there_read() if there_read else OnNode()
         late = {s: read() for s, read in late_reads}
-    for secret, found in secrets.items():
+    for secret, found in {**secrets, **late}.items():
         if isinstance(found, KubeError):
-            message = f'cannot read pull secret "{secret}": needs get on secrets in {namespace} ({found.short})'
-            errors.append(ReadError("api", message, "Secret"))
+            errors.append(ReadError("api", f'cannot read pull secret "{secret}"{_why(found, namespace)}', "Secret"))
+    if node is not None and not node.read:
+        node = replace(node, runtime=runtime_among([pod]) or there.runtime, os=_os_of(spec))
     shared = _Shared(
         pod=pod,
         events=tuple(sorted((event_of(e) for e in event_list), key=lambda e: e.last)),
@@ -127,8 +138,20 @@ def read_pod(api: Api, namespace: str, name: str, known: dict[str, Any] | None =
     if any(c.facts.pulling for c in containers):
         containers = _with_queue(api, containers, node_name)
     return PodRead(
-        namespace, metadata.get("name") or name, node, containers, _both(images, running), tuple(errors), pod
+        namespace, metadata.get("name") or name, node, containers, _both(images, there.images), tuple(errors), pod
     )
+
+
+def _os_of(spec: Mapping[str, Any]) -> str:
+    """The operating system that a pod says it is for, "" where it says nothing."""
+    asked = (spec.get("nodeSelector") or {}).get("kubernetes.io/os")
+    return str((spec.get("os") or {}).get("name") or asked or "")
+
+
+def _why(error: KubeError, namespace: str) -> str:
+    """Why a secret could not be read, behind its name."""
+    forbidden = isinstance(error, ApiError) and error.forbidden
+    return f": needs get on secrets in {namespace} (forbidden)" if forbidden else f" ({error.short})"
 
 
 @dataclass(frozen=True)
@@ -238,7 +261,9 @@ class _Shared:
                 why = "does not exist"
                 uses.append(PullSecret(name, "missing", why, "auth.secret_missing", from_service_account=from_account))
             elif isinstance(found, KubeError):
-                uses.append(PullSecret(name, "forbidden", "cannot be read by you", from_service_account=from_account))
+                forbidden = isinstance(found, ApiError) and found.forbidden
+                why = "cannot be read by you" if forbidden else f"could not be read ({found.short})"
+                uses.append(PullSecret(name, "forbidden", why, from_service_account=from_account))
             elif use is not None:
                 state = "used" if use.applies else "malformed" if use.cause == "auth.secret_malformed" else "unused"
                 uses.append(
@@ -339,21 +364,33 @@ def _with_queue(api: Api, containers: Sequence[ContainerRead], node: str) -> tup
     return tuple(out)
 
 
-def failing_pods(api: Api, namespace: str, selector: str = "") -> list[tuple[str, str]]:
-    """(namespace, name) of every pod that waits for an image; namespace "": of all namespaces.
+@dataclass(frozen=True)
+class Search:
+    """What a search for pods that wait for an image finds."""
+
+    failing: Sequence[Mapping[str, Any]]
+    """The pods, as they were listed."""
+    looked_at: int
+    """How many pods there are in all."""
+    uncertain: int = 0
+    """How many are being created and may be held up by a pull, as far as is known."""
+    error: KubeError | None = None
+    """What kept the events from being read that would tell, None where they were or nobody needed them."""
+
+
+def failing_pods(api: Api, namespace: str, selector: str = "", field_selector: str = "") -> Search:
+    """The pods that wait for an image; namespace "": of all namespaces. Raises KubeError where pods may not be listed.
 
     A pod whose container is still being created may be held up by a pull as well: its own events tell.
     """
-    pods = list(api.pages(path_of("Pod", namespace), labelSelector=selector))
+    pods = list(api.pages(path_of("Pod", namespace), labelSelector=selector, fieldSelector=field_selector))
     if not pods and namespace:
-        api.get(path_of("Namespace", name=namespace))  # says NotFound where kubectl would only find nothing
-    troubled = troubled_pods(api, namespace) if any(_being_created(p) for p in pods) else set()
-    return [
-        (m["namespace"], m["name"])
-        for p in pods
-        for m in (p["metadata"],)
-        if waits_for_image(p) or (_being_created(p) and m.get("uid") in troubled)
-    ]
+        raise_if_no_namespace(api, namespace)  # says NotFound where kubectl would only find nothing
+    created = {p["metadata"]["uid"] for p in pods if _being_created(p) and not waits_for_image(p)}
+    troubled, error = troubled_pods(api, namespace) if created else (set(), None)
+    held = created & troubled
+    failing = [p for p in pods if waits_for_image(p) or p["metadata"]["uid"] in held]
+    return Search(failing, len(pods), len(created - held) if error is not None else 0, error)
 
 
 def waits_for_image(pod: Mapping[str, Any]) -> bool:
@@ -433,19 +470,19 @@ def _secret(api: Api, namespace: str, name: str) -> dict[str, Any] | KubeError |
 def _read(api: Api, errors: list[ReadError], needs: str, what: tuple[str, ...], **query: Any) -> dict[str, Any] | None:
     """One object or list. what: the arguments of path_of. -> None where it is absent, or cannot be read, which goes to errors."""
     try:
-        return api.get(path_of(*what), **query)
+        return get_object(api, *what) if len(what) == 3 else {"items": list(api.pages(path_of(*what), **query))}
     except BadName as error:
         errors.append(ReadError("api", f"cannot {needs}: {str(error).removeprefix('error: ')}", what[0]))
-        return None
-    except ApiError as error:
-        if not error.gone:
+    except KubeError as error:
+        if not (isinstance(error, ApiError) and error.gone):
             errors.append(ReadError("api", f"cannot {needs} ({error.short})", what[0]))
-        return None
+    return None
 
 
-def _raise_if_no_namespace(api: Api, namespace: str) -> None:
+def raise_if_no_namespace(api: Api, namespace: str) -> None:
+    """Raises ApiError where there is no such namespace; whoever may not read it learns nothing here."""
     try:
         api.get(path_of("Namespace", name=namespace))
-    except ApiError as error:
-        if error.gone:
+    except KubeError as error:
+        if isinstance(error, ApiError) and error.gone:
             raise

@@ -32,6 +32,8 @@ _CONTAINER = {
 }
 _POD_SPEC: dict[str, Any] = {
     "nodeName": str,
+    "nodeSelector": TEXTS,
+    "os": {"name": str},
     "serviceAccountName": str,
     "imagePullSecrets": [_NAMED],
     "containers": [_CONTAINER],
@@ -42,7 +44,12 @@ _POD_SPEC: dict[str, Any] = {
 _TEMPLATE = {"metadata": _METADATA, "spec": _POD_SPEC}
 _TERMINATED = {"exitCode": int, **dict.fromkeys(("reason", "message", "startedAt", "finishedAt"), str)}
 _STATE = {"waiting": {"reason": str, "message": str}, "running": {"startedAt": str}, "terminated": _TERMINATED}
-_CONTAINER_STATUS = {"name": str, "image": str, "imageID": str, "ready": bool, "state": _STATE, "lastState": _STATE}
+_CONTAINER_STATUS = {
+    **dict.fromkeys(("name", "image", "imageID", "containerID"), str),
+    "ready": bool,
+    "state": _STATE,
+    "lastState": _STATE,
+}
 _CONDITION = dict.fromkeys(("type", "status", "reason", "message", "lastTransitionTime"), str)
 _NODE_INFO = dict.fromkeys(
     ("operatingSystem", "architecture", "osImage", "kernelVersion", "containerRuntimeVersion", "kubeletVersion"), str
@@ -57,7 +64,7 @@ _SPEC = {
 }
 _STATUS = {
     **dict.fromkeys(("phase", "reason", "message", "updateRevision", "currentRevision"), str),
-    **dict.fromkeys(("observedGeneration", "readyReplicas"), int),
+    **dict.fromkeys(("observedGeneration", "readyReplicas", "desiredNumberScheduled"), int),
     "conditions": [_CONDITION],
     "containerStatuses": [_CONTAINER_STATUS],
     "initContainerStatuses": [_CONTAINER_STATUS],

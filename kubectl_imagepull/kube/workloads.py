@@ -84,6 +84,10 @@ def _template_images(kind: str, found: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(f"{c.get('name')}={c.get('image')}" for _, c in containers_of(pod))
 
 
+ENDED = ("Complete", "Failed")
+"""Conditions of a Job that makes no more pods (kubernetes: batch/v1 JobConditionType)."""
+
+
 @dataclass(frozen=True)
 class Workload:
     """A workload and its pods that are not being deleted. current: those of its newest revision."""
@@ -96,7 +100,22 @@ class Workload:
 
     @property
     def name(self) -> str:
+        """Its name."""
         return str((self.object.get("metadata") or {}).get("name") or "")
+
+    @property
+    def wanted(self) -> int | None:
+        """How many pods it wants, None for kinds that do not say (a CronJob wants some at times)."""
+        spec, status = self.object.get("spec") or {}, self.object.get("status") or {}
+        if self.kind == "CronJob":
+            return None
+        if self.kind == "DaemonSet":
+            counted = status.get("desiredNumberScheduled")
+            return int(counted) if counted is not None else None
+        if self.kind == "Job":
+            over = [c for c in status.get("conditions") or [] if c.get("type") in ENDED and c.get("status") == "True"]
+            return 0 if over or spec.get("suspend") is True else 1
+        return int(spec.get("replicas", 1))
 
 
 def read_workload(api: Api, namespace: str, kind: str, name: str) -> Workload:

@@ -111,6 +111,9 @@ class NodeFacts:
     """Those labels that recognise a platform, each as key=value."""
     annotations: tuple[str, ...] = ()
     """The keys of those annotations that recognise a platform."""
+    read: bool = True
+    """False where it may not be read or could not be: then no more is known than its name, and its runtime's without a version
+    where a pod's status has it."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +231,7 @@ class Facts:
     secrets: tuple[PullSecret, ...] = ()
     """What each named secret means for the image, in the pod's order."""
     node: NodeFacts | None = None
-    """None where the pod has no node, or it was not read."""
+    """None where the pod has no node."""
     events: tuple[Event, ...] = ()
     """The pod's events about the pull, oldest first."""
     sandbox: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .observation import Subject
-from .vocabulary import Applicability, Confidence, Level, Status
+from .vocabulary import Applicability, Confidence, Level, RunsOn, Status
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class Fix:
     """Who can do it: one of catalogue.ACTORS."""
     note: str = ""
     """What to know before."""
+    runs_on: tuple[RunsOn, ...] = ()
+    """Where each command runs, in their order; () where all of them run where kubectl does."""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ CONFIDENCES: tuple[Confidence, ...] = ("confirmed", "likely", "possible", "unkno
 Place = Literal["api", "node", "peer-node", "workstation"]
 Applicability = Literal["safe", "review", "manual"]
 Level = Literal["error", "warning", "note"]
+RunsOn = Literal["workstation", "node"]
+"""Where a command of a fix runs: where kubectl does, or on the pod's node."""
 
 SECRET_CAUSES = frozenset(
     {

@@ -5,19 +5,31 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-from ..model import NodeImages, Observation, Place, Pull, Vantage
-from ..model.vocabulary import SHELL, TRIAL_PULL
-from .bundle import BUNDLE, PLAN, SCRIPT, as_arguments, bundle, python_command, script, shell_command
+from ..model import NodeImages, Observation, Place, Vantage
+from ..model.vocabulary import SHELL
+from .bundle import (
+    BUNDLE,
+    PLAN,
+    SCRIPT,
+    as_arguments,
+    bundle,
+    planned_command,
+    python_command,
+    script,
+    shell_command,
+)
 from .created_objects import Client, CreatedObjects
-from .failures import Forced, Missing, More, NoConfigMap, NotThere, Refused, RungFailed
+from .failures import Missing, More, NoConfigMap, NoPodThere, NotThere, Refused, RungFailed
 from .frames import FrameReader
 from .harmless import guesses, harmless, is_pause
 from .job import CLEAN, LIBRARIES, MOUNT, Run, Shape, literal, probe_spec
 from .mounts import added, mounted
 from .plan import Plan
 from .probe_log import Taken, follow
-from .run_pod import deliver, start, try_dry
+from .run_pod import MOUNTS_SECONDS, PROVEN_SECONDS, deliver, start, try_dry
+from .wanted import Wanted
 
 CANDIDATES = 2
 """Images that are known to be there which are tried, one after the other."""
@@ -39,8 +51,6 @@ NO_HARMLESS = (
 ON_A_PODS_NETWORK = "the host's network: the probes ran on a pod's"
 
 Seen = Callable[[Observation], None]
-Challenges = Callable[[Pull], Sequence[str] | None]
-"""The WWW-Authenticate lines of a registry as another vantage has seen them, None while it has seen nothing."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,9 @@ class NodeAsked:
     """The Ready condition."""
     why_not_ready: str = ""
     os: str = "linux"
+    """"" where it is not known."""
     arch: str = "amd64"
+    """"" where it is not known."""
     os_image: str = ""
     """PRETTY_NAME of its os-release."""
     no_pod: str = ""
@@ -75,32 +87,15 @@ class NodeAsked:
     trial_pull: TrialPullOf = field(default_factory=TrialPullOf)
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What the user says about the way out."""
+Carried = Literal["shared", "own", "arguments"]
+"""How the probes get into a pod: in a ConfigMap that several runs share, in one of the run's own, or as arguments."""
+SHARED: Carried = "shared"
+OWN: Carried = "own"
+ARGUMENTS: Carried = "arguments"
 
-    via: str = ""
-    """This rung and no other, "" for the best that works."""
-    image: str = ""
-    """For the probes; pulled if it is not on the node."""
-    namespace: str = ""
-    """Where the pod is made, "" for the failing pod's own."""
-    secret: str = ""
-    """The pull secret for `image`."""
-    host_network: bool = True
-    kept: bool = False
-    """The pod of the rung that worked stays."""
-    try_pull: bool = False
-    """Pull the image again as well."""
-    challenges: Challenges = lambda _: None
-    """What another vantage knows of the registries."""
-    harmless: tuple[str, ...] = ()
-    """Images that the operator vouches for, by whole names: where one is on the node, a probe with the node's own tools may run
-    over it."""
 
-    @property
-    def tries_pull(self) -> bool:
-        return self.try_pull or self.via == TRIAL_PULL
+class _NotShared(Exception):
+    """Nothing is shared, or it could not be made."""
 
 
 class Attempt:
@@ -133,7 +128,8 @@ class Attempt:
     def run(self, more: float = 0.0, namespace: str = "") -> Run:
         """A run with a fresh name. more: seconds beyond the usual."""
         seconds = int(self.plan.budget + SLACK + more)
-        return Run.on(self.node.name, namespace or self.namespace, seconds, self.wanted.kept)
+        where = namespace or self.namespace
+        return Run.on(self.node.name, where, seconds, self.wanted.kept, self.wanted.labels)
 
     def failed(self, rung: str, error: RungFailed) -> None:
         """Write down why something did not work, and clear it away."""
@@ -188,7 +184,7 @@ class Attempt:
             try:
                 return self._on_either_network(rung, Shape(tuple(i.image for i in found), host_network), tool)
             except RungFailed as error:
-                if isinstance(error, (Refused, Forced)) or number == len(tries):
+                if isinstance(error, (Refused, NoPodThere)) or number == len(tries):
                     raise
                 self.failed(rung, error)
         raise AssertionError("the last try returns or raises")
@@ -217,18 +213,21 @@ class Attempt:
             return self._delivered(rung, dataclasses.replace(shape, resources=False), tool)
 
     def _delivered(self, rung: str, shape: Shape, tool: str) -> Taken:
-        try:
-            return self._launched(rung, shape, tool, files=True)
-        except NoConfigMap as error:
-            self.failed(f"{rung} with a ConfigMap", error)
+        for carried in (SHARED, OWN):
+            try:
+                return self._launched(rung, shape, tool, carried)
+            except _NotShared:
+                continue
+            except NoConfigMap as error:
+                self.failed(f"{rung} with a ConfigMap", error)
         # arguments are stored in Job and Pod, once for each container
-        return self._launched(rung, dataclasses.replace(shape, images=shape.images[:2]), tool, files=False)
+        return self._launched(rung, dataclasses.replace(shape, images=shape.images[:2]), tool, ARGUMENTS)
 
-    def _launched(self, rung: str, shape: Shape, tool: str, files: bool) -> Taken:
+    def _launched(self, rung: str, shape: Shape, tool: str, carried: Carried) -> Taken:
         """Start the pod; again where the host lacks something that was to be mounted, or the probes name more that is to be."""
         for left in reversed(range(RESHAPED + 1)):
             try:
-                return self._once(rung, shape, tool, files, ask=left > 0)
+                return self._once(rung, shape, tool, carried, ask=left > 0)
             except Missing as error:
                 unseen = frozenset(error.paths) - shape.absent
                 if not left or not unseen or unseen - {*LIBRARIES[2:], *shape.shown}:
@@ -240,19 +239,30 @@ class Attempt:
             self.created.clear(failed=True)
         raise AssertionError("the last try returns or raises")
 
-    def _once(self, rung: str, shape: Shape, tool: str, files: bool, ask: bool) -> Taken:
-        """One pod. ask: it may end with the wish for more (`More`)."""
+    def _once(self, rung: str, shape: Shape, tool: str, carried: Carried, ask: bool) -> Taken:
+        """One pod. ask: it may end with the wish for more (`More`). Raises _NotShared where nothing is."""
+        shared = self.wanted.shared
+        config = shared.config_map() if shared is not None and carried == SHARED else ""
+        if carried == SHARED and not config:
+            raise _NotShared
         patience = PULLING if shape.may_pull else 0.0
         run = self.run(patience)
-        command, contents = self._command(rung, shape, tool, files, ask)
-        spec = probe_spec(run, shape, command, files)
-        try_dry(self.api, run, spec)
+        command, contents = self._command(rung, shape, tool, carried, ask)
+        spec = probe_spec(run, shape, command, carried != ARGUMENTS, config)
+        alike = (rung, shape.host_tools, shape.host_network, shape.resources, carried)
+        proven = shared is not None and shared.ran(alike)
+        if not proven:
+            try_dry(self.api, run, spec)
         run, owner = start(self.created, run, spec)
-        if files:
+        if carried == OWN:
             deliver(self.created, run, owner, contents)
         reader = FrameReader(self.plan.nonce, self.vantage(rung, shape))
         seconds = self.plan.budget + SLACK / 2 + patience
-        return follow(self.api, run, reader, seconds, self.seen, patience)
+        every = PROVEN_SECONDS if proven else MOUNTS_SECONDS
+        taken = follow(self.api, run, reader, seconds, self.seen, patience, every)
+        if shared is not None:
+            shared.has_run(alike)
+        return taken
 
     def vantage(self, rung: str, shape: Shape) -> Vantage:
         """What the probes see with at best; their first frame may say less (`FrameReader`)."""
@@ -261,18 +271,20 @@ class Attempt:
         return Vantage(self.place, network, resolver, trust, "unknown", rung, self.node.name)
 
     def _command(
-        self, rung: str, shape: Shape, tool: str, files: bool, ask: bool
+        self, rung: str, shape: Shape, tool: str, carried: Carried, ask: bool
     ) -> tuple[list[str], Mapping[str, bytes]]:
-        """(command, files of the ConfigMap) for a rung."""
+        """(command, files of the run's own ConfigMap) for a rung."""
         program = [*CLEAN, tool] if shape.host_tools else [tool]
         if rung == SHELL:
             words = self.plan.for_shell(shape.root, shape.lock)
             if shape.host_tools:
                 program.insert(len(CLEAN), f"IMAGEPULL_SHOWN={':'.join(shape.shown)}")
-            if files:
+            if carried != ARGUMENTS:
                 return [literal(w) for w in shell_command(program, MOUNT, words)], {SCRIPT: script().encode()}
             return [*program, "-c", literal(script()), SCRIPT, *words], {}
         plan = self.plan.for_node(shape.root, shape.lock, shape.shown, ask)
-        if files:
+        if carried == SHARED:
+            return planned_command(program, MOUNT, plan.encode()), {}
+        if carried == OWN:
             return python_command(program, MOUNT, plan.encode()), {BUNDLE: bundle(), PLAN: plan.encode()}
         return [*program, "-I", "-S", "-c", *as_arguments(plan)], {}

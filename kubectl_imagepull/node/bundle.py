@@ -13,6 +13,7 @@ import importlib.util
 import io
 import lzma
 import pathlib
+import threading
 import zipfile
 from collections.abc import Sequence
 
@@ -25,9 +26,18 @@ MOST_BYTES = 1_000_000
 """A ConfigMap holds 1 MiB in all."""
 
 
-@functools.cache
+_MAKING = threading.RLock()
+"""Held while something is made that is made once: many nodes begin at the same time, and each would make its own."""
+
+
 def bundle() -> bytes:
     """The zip, byte for byte the same for the same sources. Raises BundleMissing."""
+    with _MAKING:
+        return _bundle()
+
+
+@functools.cache
+def _bundle() -> bytes:
     vendor = pathlib.Path(__file__).with_name("vendor.zip")
     spec = importlib.util.find_spec("kubectl_imagepull.probes")
     if spec is None or spec.origin is None or not vendor.exists():
@@ -95,6 +105,10 @@ sys.path.insert(0, checked(folder + "/{BUNDLE}", bundle))
 sys.argv = ["probes", checked(folder + "/{PLAN}", plan)]
 {_MAIN}"""
 """What is run is what was checked: the files are read once."""
+PLANNED = CHECKED.replace(f'checked(folder + "/{PLAN}", plan)', "held(base64.b64decode(plan))").replace(
+    "import hashlib", "import base64, hashlib"
+)
+"""The same with a plan that comes as an argument, beside a bundle that several runs share."""
 CHECKED_SCRIPT = f"""\
 folder=$1 digest=$2
 shift 2
@@ -115,6 +129,13 @@ def python_command(python: Sequence[str], folder: str, plan: bytes) -> list[str]
     loader = CHECKED.format(package=PACKAGE)
     digests = [hashlib.sha256(data).hexdigest() for data in (bundle(), plan)]
     return [*python, "-I", "-S", "-c", loader, folder, *digests]
+
+
+def planned_command(python: Sequence[str], folder: str, plan: bytes) -> list[str]:
+    """The same with the plan as an argument, for a ConfigMap that several runs share. Raises BundleMissing."""
+    digest = hashlib.sha256(bundle()).hexdigest()
+    loader = PLANNED.format(package=PACKAGE)
+    return [*python, "-I", "-S", "-c", loader, folder, digest, base64.b64encode(plan).decode()]
 
 
 def shell_command(shell: Sequence[str], folder: str, words: Sequence[str]) -> list[str]:
@@ -139,4 +160,6 @@ def as_arguments(plan: str) -> list[str]:
 
     Base64 throughout: Kubernetes expands `$(NAME)` and `$$` in arguments. Raises BundleMissing.
     """
-    return [LOADER.format(package=PACKAGE), base64.b64encode(plan.encode()).decode(), *_packed()]
+    with _MAKING:
+        packed = _packed()
+    return [LOADER.format(package=PACKAGE), base64.b64encode(plan.encode()).decode(), *packed]

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..errors import ApiError, KubeError
+from ..errors import ApiError, KubeError, Unreachable
 from ..model import ReadError
-from .job import MANAGED_BY, RUN_LABEL, TTL_SECONDS, Run
+from .failures import worth_a_try
+from .job import HOLDER_SECONDS, MANAGED_BY, RUN_LABEL, TTL_SECONDS, Run
 
 
 class Client(Protocol):
@@ -42,6 +43,8 @@ def belongs(pod: Mapping[str, Any], owner: str) -> bool:
     return any(r.get("controller") and r.get("kind") == "Job" and r.get("uid") == owner for r in references)
 
 
+PATIENT = 3
+"""Looks, some 0.25 s, in which the garbage collector may remove a Job's pod by itself: mostly it does, and saves a request."""
 PATIENCE = 8.0
 """Seconds to see everything gone; the cluster's own garbage collector usually needs less than one."""
 
@@ -53,6 +56,8 @@ class Interrupted(Exception):
 class CreatedObjects:
     """Creates objects and remembers each before it is asked for.
 
+    kept: what worked stays.
+
     Creating and clearing exclude each other, so that an interruption between a request and its answer leaves nothing.
     """
 
@@ -61,13 +66,16 @@ class CreatedObjects:
         self._paths: dict[str, str] = {}
         self._uids: dict[str, str] = {}
         self._owners: dict[str, str] = {}
+        self._lingering: dict[str, set[str]] = {}
         self._runs: list[Run] = []
+        self._going: list[Run] = []
+        self._trouble: list[ReadError] = []
         self._lock = threading.RLock()
         self._closed = False
         self.kept = False
 
     def create(self, run: Run, kind: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """POST body to path. -> the stored object. Raises Interrupted once `clear(close=True)` was called."""
+        """POST body to path. -> the stored object. Raises KubeError, and Interrupted once `clear(close=True)` was called."""
         with self._lock:
             if self._closed:
                 raise Interrupted
@@ -81,7 +89,10 @@ class CreatedObjects:
                     del self._paths[f"{path}/{run.name}"]  # a plain refusal: there is nothing to delete
                 raise
             uid = str((made.get("metadata") or {}).get("uid") or "")
+            if not uid:
+                raise Unreachable(f"error: what the server gives as the {kind} that was made is none")
             self._uids[f"{path}/{run.name}"] = uid
+            self._lingering.setdefault(run.name, {"pods"}).add(f"{kind}s")
             if kind != "configmap":
                 self._owners[run.name] = uid
             return made
@@ -98,36 +109,68 @@ class CreatedObjects:
 
         close: nothing can be created afterwards. failed: also where the user wants to keep what worked.
         """
+        self.delete(close, failed)
+        return self.gone()
+
+    def delete(self, close: bool = False, failed: bool = False) -> None:
+        """The first half of `clear`: what was made is deleted, which takes a request each."""
         with self._lock:
             self._closed = self._closed or close
-            paths, runs = dict(self._paths), list(self._runs)
+            if self.kept and not failed:
+                self._paths, self._runs = {}, []
+                return
+            paths = dict(self._paths)
+            self._going += self._runs
             self._paths, self._runs = {}, []
-        if self.kept and not failed:
-            return []
-        trouble = []
         # the Job first: it takes pod and ConfigMap along, also where we may not delete those
         for path, kind in sorted(paths.items(), key=lambda item: item[1] != "job"):
             try:
-                self._api.delete(path, deletion(self._uids.get(path, "")))
+                gone = self._delete(path)
+                if kind == "configmap" and gone:
+                    # until here whoever interrupts waits for it
+                    self._lingering.get(path.rpartition("/")[2], set()).discard("configmaps")
             except KubeError as error:
                 status = error.status if isinstance(error, ApiError) else 0
                 # 409: another one has that name by now
                 if status not in (404, 409) and not (kind == "configmap" and status == 403):
-                    trouble.append(ReadError("api", f"could not delete {kind} {path.rpartition('/')[2]}: {error}"))
+                    said = f"could not delete {kind} {path.rpartition('/')[2]}: {error}"
+                    self._trouble.append(ReadError("api", said))
+
+    def gone(self) -> list[ReadError]:
+        """The second half: wait until what was deleted is gone. -> what could not be removed."""
+        with self._lock:
+            runs = list(self._going)
         deadline = time.monotonic() + PATIENCE
-        for run in runs:
-            left = self._wait(run, deadline)
-            if left and not trouble:
-                trouble.append(ReadError("api", f"{left} in {run.namespace} is still being removed by the cluster"))
+        left = {run: self._wait(run, deadline) for run in runs}
+        with self._lock:
+            self._going = [run for run in self._going if run not in runs]
+            trouble, self._trouble = self._trouble, []
+        for run, what in left.items():
+            if what and not trouble:
+                trouble.append(ReadError("api", f"{what} in {run.namespace} is still being removed by the cluster"))
         return trouble
+
+    def _delete(self, path: str) -> bool:
+        """-> whether it is gone by now: the answer is the object where something keeps it for a while (kubernetes: apiserver
+        pkg/endpoints/handlers/delete.go). Raises KubeError, of the last of several tries where the server is at fault: what stays
+        is worth them."""
+        for left in (2, 1, 0):
+            began = time.monotonic()
+            try:
+                return self._api.delete(path, deletion(self._uids.get(path, ""))).get("kind") == "Status"
+            except KubeError as error:
+                refused = isinstance(error, ApiError) and 400 <= error.status < 500
+                if refused or not left or not worth_a_try(error, began):
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def _wait(self, run: Run, deadline: float) -> str:
         """Wait until nothing of the run is left. -> "" or the name of what is."""
         selector, owner = f"{RUN_LABEL}={run.name}", self._owners.get(run.name, "")
-        pause = 0.05
+        pause, looks = 0.05, 0
         while True:
             left = ""
-            for plural in ("pods", "configmaps"):
+            for plural in sorted({"pods", "configmaps"} & self._lingering.get(run.name, {"pods", "configmaps"})):
                 try:
                     found = self._api.get(core(run.namespace, plural), labelSelector=selector).get("items") or []
                 except KubeError:
@@ -136,12 +179,12 @@ class CreatedObjects:
                     if not _ours(item, run, owner):
                         continue
                     left = f"{plural[:-1]} {item['metadata']['name']}"
-                    if plural == "pods" and not item["metadata"].get("deletionTimestamp"):
+                    if looks >= PATIENT and plural == "pods" and not item["metadata"].get("deletionTimestamp"):
                         self._quietly_delete(core(run.namespace, plural) + "/" + item["metadata"]["name"])
             if not left or time.monotonic() > deadline:
                 return left
             time.sleep(pause)
-            pause = min(0.4, pause * 1.5)
+            pause, looks = min(0.4, pause * 1.5), looks + 1
 
     def _quietly_delete(self, path: str) -> None:
         try:
@@ -210,7 +253,9 @@ def leftovers(api: Client, namespace: str | None, now: float) -> Leftovers:
                 continue
             controller = next((str(r.get("uid")) for r in metadata.get("ownerReferences") or []), "")
             age = now - _seconds(metadata.get("creationTimestamp"))
-            over = now - _ended(item) > TTL_SECONDS or age > LONGEST_RUN
+            # a Job without completions holds what other runs still use
+            holds = (item.get("spec") or {}).get("completions") == 0
+            over = now - _ended(item) > (HOLDER_SECONDS if holds else TTL_SECONDS) or age > LONGEST_RUN
             if kind == "configmap" and controller not in owners:
                 over = age > TTL_SECONDS
             elif controller in owners:

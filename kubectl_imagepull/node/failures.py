@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import ApiError, KubeError
+
+SOON = 5.0
+"""Seconds within which a request has to break for something else to be asked after it."""
+
+
+def worth_a_try(error: KubeError, began: float) -> bool:
+    """Whether something else may be asked after this error: not of a server that was silent for long. began: of the request, on
+    the monotonic clock."""
+    return isinstance(error, ApiError) or time.monotonic() < began + SOON
 
 
 class RungFailed(Exception):
@@ -26,17 +36,37 @@ class Refusal:
     words: str
     """The same for a person, one line."""
 
+    @property
+    def way_out(self) -> str:
+        """What would let a pod of ours in, "" where nothing is known to."""
+        return WAYS_OUT.get(self.why, "")
+
+
+WAYS_OUT: Mapping[Why, str] = {
+    "rights": "it takes create on jobs.batch or pods; --probe-namespace names a namespace where you have it",
+    "quota": "make room in it, or let --probe-namespace name a namespace with some",
+    "limit-range": "--probe-namespace names a namespace without such limits",
+    "policy": "--probe-label KEY=VALUE sets a label that it asks for, --probe-namespace names a namespace that it spares",
+    "webhook": "--probe-label KEY=VALUE sets a label that it asks for, --probe-namespace names a namespace that it spares",
+    "webhook-down": "--probe-namespace names a namespace that it spares",
+}
+
 
 class Refused(RungFailed):
     """The API server does not admit the pod; another one it may."""
 
     def __init__(self, refusal: Refusal, prefix: str = "") -> None:
-        super().__init__(f"{prefix}{refusal.words}")
+        way_out = f" ({refusal.way_out})" if refusal.way_out else ""
+        super().__init__(f"{prefix}{refusal.words}{way_out}")
         self.why: Why = refusal.why
 
 
-class Forced(RungFailed):
-    """Admission makes the node pull every image, and it cannot: no pod of ours will run there, whatever its image."""
+class NoPodThere(RungFailed):
+    """No pod of ours will run on the node, whatever its image."""
+
+
+class Forced(NoPodThere):
+    """Admission makes the node pull every image, and it cannot."""
 
 
 class NotThere(RungFailed):
@@ -72,7 +102,11 @@ _PATTERNS: tuple[tuple[Why, re.Pattern[str], str], ...] = (
         "the namespace enforces PodSecurity {0}: {1}",
     ),
     ("quota", re.compile(r"exceeded quota: (.{0,120})"), "the namespace's quota is used up: {0}"),
-    ("limit-range", re.compile(r" usage per | requests per "), "{text}"),
+    (
+        "limit-range",
+        re.compile(r"forbidden: (.*(?: usage per | requests per ).*)"),
+        "the namespace's LimitRange does not let it in: {0}",
+    ),
     (
         "policy",
         re.compile(r"(ValidatingAdmissionPolicy '[^']*') with binding '[^']*' denied request: (.*)"),

@@ -1,4 +1,4 @@
-"""Reads the framed JSON lines that a vantage writes (the other end is `probes/__main__.py`).
+"""Reads the framed JSON lines that a vantage writes (the other end is `probes/frames.py`).
 
 A log is untrusted: anything on the node may write to it, and what a registry said is quoted in it. So a line counts only
 with the run's own nonce, every string of it is bounded, freed of control characters and of secrets here, once, and its data has

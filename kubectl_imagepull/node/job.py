@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .mounts import HostPath
+from .wanted import Labels
 
 MANAGED_BY = {"app.kubernetes.io/managed-by": "kubectl-imagepull"}
 RUN_LABEL = "imagepull.dev/run"
@@ -66,16 +67,20 @@ class Run:
     """The uid of its Job, else of its bare pod, "" until one is made: others may wear the same label."""
     made: str = ""
     """That object as `job/NAME` or `pod/NAME`."""
+    more_labels: tuple[tuple[str, str], ...] = ()
+    """Labels that its objects bear besides our own, for what admits none without."""
 
     @classmethod
-    def on(cls, node: str, namespace: str, seconds: int, kept: bool = False) -> Run:
+    def on(cls, node: str, namespace: str, seconds: int, kept: bool = False, labels: Labels = ()) -> Run:
         """A run with a fresh name that tells which node it is for."""
         short = re.sub(r"[^a-z0-9-]+", "-", node.lower())[:40].strip("-") or "node"
-        return cls(f"imagepull-{short}-{secrets.token_hex(3)}", namespace, node, seconds, kept)
+        name = f"imagepull-{short}-{secrets.token_hex(3)}"
+        return cls(name, namespace, node, seconds, kept, more_labels=labels)
 
     @property
     def labels(self) -> dict[str, str]:
-        return {**MANAGED_BY, RUN_LABEL: self.name}
+        """Of all its objects; ours stand whatever else is wanted."""
+        return {**dict(self.more_labels), **MANAGED_BY, RUN_LABEL: self.name}
 
 
 def job(run: Run, pod_spec: dict[str, Any]) -> dict[str, Any]:
@@ -89,6 +94,33 @@ def job(run: Run, pod_spec: dict[str, Any]) -> dict[str, Any]:
             "activeDeadlineSeconds": run.seconds,
             **({} if run.kept else {"ttlSecondsAfterFinished": TTL_SECONDS}),
             "template": {"metadata": pod_metadata(run), "spec": pod_spec},
+        },
+    }
+
+
+HOLDER_SECONDS = 120
+"""How long what a `holder` holds stays when whoever made it was killed."""
+
+
+def holder(run: Run) -> dict[str, Any]:
+    """A Job that makes no pod, so that it has ended at once and the cluster removes it after HOLDER_SECONDS, with what it owns.
+
+    kubernetes: pkg/controller/job/job_controller.go, syncJob (no completions are wanted: it is complete), ttlafterfinished.
+    """
+    template = {k: v for k, v in _common(run).items() if k != "nodeName"}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": run.name, "namespace": run.namespace, "labels": run.labels},
+        "spec": {
+            "completions": 0,
+            "parallelism": 0,
+            "backoffLimit": 0,
+            "ttlSecondsAfterFinished": HOLDER_SECONDS,
+            "template": {
+                "metadata": pod_metadata(run),
+                "spec": {**template, "containers": [_container("none", "registry.k8s.io/pause:3.10")]},
+            },
         },
     }
 
@@ -159,7 +191,8 @@ def _container(name: str, image: str, pull: str = "Never", **more: Any) -> dict[
         "imagePullPolicy": pull,
         "resources": {
             "requests": {"cpu": "10m", "memory": "32Mi"},
-            "limits": {"cpu": "500m", "memory": "128Mi"},
+            # a whole CPU: the start compiles what is imported, and half of one would take twice as long for it
+            "limits": {"cpu": "1", "memory": "128Mi"},
         },
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -210,15 +243,16 @@ def literal(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def probe_spec(run: Run, shape: Shape, command: Sequence[str], files: bool) -> dict[str, Any]:
-    """The pod of a rung that runs our probes. files: they come as a ConfigMap of the run's name, mounted at MOUNT."""
+def probe_spec(run: Run, shape: Shape, command: Sequence[str], files: bool, config_map: str = "") -> dict[str, Any]:
+    """The pod of a rung that runs our probes. files: they come as a ConfigMap, mounted at MOUNT; it is that of the run's name
+    unless another one is named."""
     volumes: list[dict[str, Any]] = []
     mounts: list[dict[str, Any]] = []
     if shape.lock:
         volumes.append({"name": "lock", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}})
         mounts.append({"name": "lock", "mountPath": LOCK.rpartition("/")[0]})
     if files:
-        volumes.append({"name": "probes", "configMap": {"name": run.name, "defaultMode": 0o444}})
+        volumes.append({"name": "probes", "configMap": {"name": config_map or run.name, "defaultMode": 0o444}})
         mounts.append({"name": "probes", "mountPath": MOUNT, "readOnly": True})
     if shape.host_tools:
         _borrow(shape, volumes, mounts)

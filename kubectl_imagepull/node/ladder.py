@@ -6,15 +6,17 @@ import dataclasses
 import time
 from collections.abc import Sequence
 
+from ..errors import ApiError, KubeError
 from ..model import Observation, Place, ProbeRun, ReadError
 from ..model.vocabulary import API_ONLY, HOST_PYTHON
 from . import rungs
-from .attempt import Attempt, NodeAsked, Seen, TrialPullOf, Wanted
+from .attempt import Attempt, NodeAsked, Seen, TrialPullOf
 from .created_objects import Client, CreatedObjects
-from .failures import Forced, RungFailed
+from .failures import MOST_WORDS, NoPodThere, RungFailed, worth_a_try
 from .plan import Plan
 from .probe_log import Taken
 from .rungs import Rung
+from .wanted import Wanted
 
 WITHOUT_A_POD = ("the network as the node sees it",)
 """What is not seen where no pod runs."""
@@ -36,8 +38,7 @@ def climb(
 ) -> tuple[ProbeRun, list[ReadError]]:
     """Take the first rung that works and tell `seen` each observation. -> what was done and what went wrong.
 
-    place: node, or peer-node for one that is only compared with. Never raises for a rung that does not work; API errors
-    that end everything (Unreachable) pass through.
+    place: node, or peer-node for one that is only compared with. Never raises for what does not work, the API server included.
     """
     started = time.monotonic()
     way = Attempt(api, created, node, plan, _once(seen), wanted, place)
@@ -71,7 +72,7 @@ def pull_again(
 ) -> ProbeRun:
     """Let the kubelet pull `node.trial_pull` again and tell `seen` what became of each image. -> what was done.
 
-    Never raises where it does not work; API errors that end everything (Unreachable) pass through.
+    Never raises where it does not work.
     """
     started = time.monotonic()
     way = Attempt(api, created, node, plan, seen, wanted, "node")
@@ -93,7 +94,7 @@ def _hindrance(node: NodeAsked, wanted: Wanted) -> str:
         return "no pod was asked for"
     if node.no_pod:
         return f"{node.name}: {node.no_pod}"
-    if node.os != "linux":
+    if node.os not in ("linux", ""):
         what = "no probe pod can run there, so names, ports and certificates are not seen from it"
         return f"{node.name} runs {node.os}: {what}"
     if not node.ready:
@@ -103,11 +104,16 @@ def _hindrance(node: NodeAsked, wanted: Wanted) -> str:
 
 def _tried(way: Attempt, rung: Rung) -> tuple[Taken | None, bool]:
     """-> (what was taken, None where the rung does not work here, and whether no other will either)."""
+    began = time.monotonic()
     try:
         return rung.attempt(way), False
     except RungFailed as error:
         way.failed(rung.name, error)
-        return None, isinstance(error, Forced)
+        return None, isinstance(error, NoPodThere)
+    except KubeError as error:
+        way.failed(rung.name, RungFailed(f"the probe cannot be made or followed: {error}"[:MOST_WORDS]))
+        forbidden = isinstance(error, ApiError) and error.forbidden
+        return None, forbidden or not worth_a_try(error, began)
 
 
 def _done(way: Attempt, rung: Rung, taken: Taken, namespace: str) -> ProbeRun:

@@ -80,19 +80,23 @@ ADDED = re.compile(r"/etc(?:/[A-Za-z0-9][A-Za-z0-9._@:+-]*)+")
 """What may be added: nothing outside of /etc, no dot that leads out of it."""
 
 
-def family(runtime: str, kubelet: str) -> str:
-    """Whose configuration a node has, by its containerRuntimeVersion and kubeletVersion."""
-    for name in ("k3s", "rke2"):
-        if f"+{name}" in kubelet:
-            return name
-    return runtime.partition("://")[0] or "containerd"
+def families(runtime: str, kubelet: str) -> tuple[str, ...]:
+    """Whose configuration a node may have, by its containerRuntimeVersion and kubeletVersion; all that it may be where one is
+    not known ("", and a runtime's name without a version where the node may not be read)."""
+    name = runtime.partition("://")[0]
+    for distribution in ("k3s", "rke2"):
+        if f"+{distribution}" in kubelet:
+            return (distribution,)
+    if not kubelet:
+        return {"containerd": ("containerd", "k3s", "rke2"), "": tuple(BY_RUNTIME)}.get(name, (name,))
+    return (name or "containerd",)
 
 
 def mounted(os_image: str, runtime: str, kubelet: str) -> tuple[HostPath, ...]:
-    """What a node of this kind has of what the probes read."""
+    """What a node of this kind has of what the probes read. Each that is not there is found out at the cost of one more pod."""
     text = os_image.lower()
     system = next((paths for word, paths in BY_SYSTEM.items() if word in text), ANY_SYSTEM)
-    own = BY_RUNTIME.get(family(runtime, kubelet), ())
+    own = [path for family in families(runtime, kubelet) for path in BY_RUNTIME.get(family, ())]
     return tuple(dict.fromkeys((*EVERYWHERE, *system, *own)))
 
 

@@ -14,7 +14,8 @@ from .created_objects import Client, core
 from .failures import More, RungFailed
 from .frames import Frame, FrameReader
 from .job import Run
-from .run_pod import POLL, pod_of, statuses, wait_started
+from .run_pod import MOST_BROKEN, MOUNTS_SECONDS, POLL, pod_of, statuses, wait_started
+from .watched import pause
 
 MOST_LOG = 16 << 20
 """Bytes of a log that are asked for at once: what our probes write is a small part of it."""
@@ -47,25 +48,28 @@ def follow(
     seconds: float,
     seen: Callable[[Observation], None],
     pulling: float = 0.0,
+    every: float = MOUNTS_SECONDS,
 ) -> Taken:
-    """Read the frames of the run's walker as they come. Raises RungFailed if nobody walks. pulling: seconds for an image.
+    """Read the frames of the run's walker as they come. Raises RungFailed if nobody walks. pulling: seconds for an image; every:
+    as of `wait_started`.
 
     A log stream that breaks or stalls is taken up again (frames already told are skipped), and read once more when the
-    container has ended; without the right to read logs the summary in the termination message is read at the end.
+    container has ended; where logs may not be read, or break again and again, the summary in the termination message is read at
+    the end.
     """
     deadline = time.monotonic() + seconds
     skipped: set[str] = set()
     while True:
-        pod, container = wait_started(api, run, frozenset(skipped), pulling)
+        pod, container = wait_started(api, run, frozenset(skipped), pulling, every)
         name = pod["metadata"]["name"]
         image = next((c["image"] for c in pod["spec"]["containers"] if c["name"] == container), "")
-        told, walked, complete = 0, False, False
+        told, walked, complete, broken, forbidden = 0, False, False, 0, False
         ended: dict[str, Any] | None = None
         while time.monotonic() < deadline:
             number = 0
             try:
                 for frame in _frames(api, run, name, container, reader, ended is None, deadline):
-                    walked = True
+                    walked, broken = True, 0
                     if frame.observation is not None:
                         number += 1
                         if number > told:
@@ -77,17 +81,21 @@ def follow(
                     if frame.kind == "end":
                         return Taken(image, name, complete, owner=run.made)
             except ApiError as error:
-                if error.forbidden:
-                    whole = _from_message(api, run, container, reader, seen, deadline)
-                    return Taken(image, name, whole, owner=run.made)
-                if error.status not in (400, 404):
-                    raise
+                # 400: the container has not begun; 404: it has gone
+                forbidden = error.forbidden
+                broken = MOST_BROKEN if forbidden else broken + (error.status not in (400, 404))
             except Unreachable:
-                pass  # the stream broke or fell silent: it is taken up again
+                broken += 1  # the stream broke or fell silent: it is taken up again
+            if not walked and (ended is not None or broken >= MOST_BROKEN):
+                if _from_message(api, run, container, reader, seen, deadline):
+                    return Taken(image, name, complete=True, owner=run.made)
+                if ended is None:
+                    needs = f" (needs get on pods/log in {run.namespace})" if forbidden else ""
+                    raise RungFailed(f"its log cannot be read{needs}, and what the probes leave beside it says nothing")
             if ended is not None:
                 break
             ended = _ended(api, run, container)
-            time.sleep(POLL)
+            pause(api, run, POLL)
         if walked:
             return Taken(image, name, complete, owner=run.made)
         skipped.add(container)
@@ -128,19 +136,18 @@ def _ended(api: Client, run: Run, container: str) -> dict[str, Any] | None:
 def _from_message(
     api: Client, run: Run, container: str, reader: FrameReader, seen: Callable[[Observation], None], deadline: float
 ) -> bool:
-    """The summary that the probes leave as termination message: outcomes without details."""
+    """The summary that the probes leave as termination message: outcomes without details. -> whether it is theirs."""
     while time.monotonic() < deadline:
         ended = _ended(api, run, container)
         if ended is not None:
-            lines = _summary(ended.get("message"))
-            for line in lines:
-                frame = reader.read(line)
+            frames = [reader.read(line) for line in _summary(ended.get("message"))]
+            for frame in frames:
                 if frame is not None and frame.kind == "more":
                     raise More(frame.paths)
                 if frame is not None and frame.observation is not None:
                     seen(frame.observation)
-            return bool(lines)
-        time.sleep(POLL)
+            return any(frame is not None for frame in frames)
+        pause(api, run, POLL)
     return False
 
 
@@ -161,4 +168,4 @@ def _summary(message: Any) -> list[bytes]:
 
 
 SUMMARY = ("hop", "role", "host", "outcome", "pull")
-"""The fields of an observation in the termination message (probes/__main__.py, Frames)."""
+"""The fields of an observation in the termination message (probes/frames.py)."""

@@ -8,16 +8,34 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..errors import ApiError, KubeError
+from ..errors import ApiError, KubeError, Unreachable
 from .bundle import NOT_OURS
 from .created_objects import Client, CreatedObjects, belongs, core, jobs
-from .failures import Forced, Missing, NoConfigMap, NotThere, Refused, RungFailed, refusal, refusal_of
+from .failures import (
+    Forced,
+    Missing,
+    NoConfigMap,
+    NoPodThere,
+    NotThere,
+    Refused,
+    RungFailed,
+    refusal,
+    refusal_of,
+    worth_a_try,
+)
 from .job import RUN_LABEL, Run, bare_pod, config_map, job
+from .watched import pause
 
 STARTUP_SECONDS = 15.0
 """A cached image starts in half a second, with a ConfigMap in two; a busy node may need more."""
 PULLING_SECONDS = 5.0
 """For a pull that admission has forced upon us: an image that is there is only checked against its registry."""
+MOUNTS_SECONDS = 1.0
+"""Between two looks whether a mount fails, which only events tell; the first one comes a little earlier."""
+PROVEN_SECONDS = 5.0
+"""The same where pods of this shape run on other nodes."""
+MAKING_SECONDS = 0.3
+"""In which the job controller makes a pod: only later is it asked why there is none."""
 POLL = 0.1
 NO_PROGRAM = (126, 127)
 """Exit codes of env(1) and of shells for a program that cannot be run or is not there."""
@@ -44,9 +62,10 @@ FORBIDDEN = (401, 403)
 def try_dry(api: Client, run: Run, spec: dict[str, Any]) -> None:
     """Ask the API server, without storing anything, whether such a pod is admitted. Raises Refused, KubeError.
 
-    A webhook with side effects refuses every dry run, and a policy may: that says nothing about the real thing, so it is no
-    refusal.
+    A webhook with side effects refuses every dry run, a policy may, and a request may break: that says nothing about the real
+    thing, so it is no refusal.
     """
+    began = time.monotonic()
     try:
         api.post(core(run.namespace, "pods"), bare_pod(run, spec), dryRun="All")
     except ApiError as error:
@@ -55,9 +74,11 @@ def try_dry(api: Client, run: Run, spec: dict[str, Any]) -> None:
             return
         if error.status in FORBIDDEN and (found.why == "rights" or error.status == 401):
             return  # no right to create pods: the Job may still be allowed
-        if error.status in (403, 422) or found.why in ("webhook", "webhook-down"):
+        if error.status in (403, 422) or found.why in ("webhook", "webhook-down", "policy"):
             raise Refused(found) from None
-        raise
+    except KubeError as error:
+        if not worth_a_try(error, began):
+            raise
 
 
 def start(created: CreatedObjects, run: Run, spec: dict[str, Any]) -> tuple[Run, dict[str, Any]]:
@@ -71,36 +92,62 @@ def start(created: CreatedObjects, run: Run, spec: dict[str, Any]) -> tuple[Run,
 
 
 def _made(created: CreatedObjects, run: Run, spec: dict[str, Any]) -> dict[str, Any]:
+    began = time.monotonic()
     try:
         return created.create(run, "job", jobs(run.namespace), job(run, spec))
-    except ApiError as error:
-        if error.status not in FORBIDDEN:
+    except KubeError as error:
+        if not worth_a_try(error, began):
             raise
-        no_job = refusal_of(error)
+        no_job = error
     try:
         return created.create(run, "pod", core(run.namespace, "pods"), bare_pod(run, spec))
     except ApiError as error:
-        if error.status not in FORBIDDEN:
-            raise
-        no_pod = refusal_of(error)
-        both = f"may not create jobs or pods in {run.namespace}: "
-        raise Refused(no_pod if no_pod.why == "pod-security" else no_job, both) from None
+        if _is_plain(error) and isinstance(no_job, ApiError) and _is_plain(no_job):
+            found = refusal_of(error)
+            both = f"may not create jobs or pods in {run.namespace}: "
+            raise Refused(found if found.why == "pod-security" else refusal_of(no_job), both) from None
+        raise
+
+
+def _is_plain(error: ApiError) -> bool:
+    """Whether an object is refused as it is: by rights, or by what guards the namespace, whose statuses differ (a
+    ValidatingAdmissionPolicy's is 422, a webhook's whatever it says)."""
+    return error.status in (*FORBIDDEN, 422) or refusal_of(error).why != "other"
 
 
 def deliver(created: CreatedObjects, run: Run, owner: dict[str, Any], files: Mapping[str, bytes]) -> None:
     """Create the ConfigMap that the pod waits for. Raises NoConfigMap, KubeError."""
+    began = time.monotonic()
     try:
         created.create(run, "configmap", core(run.namespace, "configmaps"), config_map(run, owner, files))
-    except ApiError as error:
-        if error.status in (401, 403, 409, 413, 422):
-            raise NoConfigMap(f"may not create the ConfigMap of the probes: {refusal_of(error).words}") from None
-        raise
+    except KubeError as error:
+        if not worth_a_try(error, began):
+            raise
+        raise NoConfigMap(f"may not create the ConfigMap of the probes: {refusal_of(error).words}") from None
+
+
+MOST_BROKEN = 3
+"""How often in a row a request may break: what is asked again and again is not given up for one that does."""
 
 
 def pod_of(api: Client, run: Run) -> dict[str, Any] | None:
-    """The run's pod as it is now, None while the Job has not made it. A label proves nothing: the owner's uid has to be right."""
-    items = api.get(core(run.namespace, "pods"), labelSelector=f"{RUN_LABEL}={run.name}").get("items") or []
-    return next((item for item in items if run.owner and belongs(item, run.owner)), None)
+    """The run's pod as it is now, None while the Job has not made it. A label proves nothing: the owner's uid has to be right.
+
+    Raises KubeError where pods may not be listed, and where several lists in a row break.
+    """
+    began = time.monotonic()
+    for left in reversed(range(MOST_BROKEN)):
+        try:
+            listed = api.get(core(run.namespace, "pods"), labelSelector=f"{RUN_LABEL}={run.name}")
+            if "items" not in listed:
+                raise Unreachable("error: what the server gives as a list of pods is none")
+            return next((item for item in listed["items"] if run.owner and belongs(item, run.owner)), None)
+        except KubeError as error:
+            forbidden = isinstance(error, ApiError) and error.forbidden
+            if not left or forbidden or not worth_a_try(error, began):
+                raise
+        pause(api, run, POLL)
+    raise AssertionError("the last try returns or raises")
 
 
 _OURS = re.compile(r"(probe|pull|pause|v2|m|t)-\d+")
@@ -147,24 +194,24 @@ def _start_error(text: str) -> str:
 
 
 def wait_started(
-    api: Client, run: Run, skip: frozenset[str] = frozenset(), pulling: float = 0.0
+    api: Client, run: Run, skip: frozenset[str] = frozenset(), pulling: float = 0.0, every: float = MOUNTS_SECONDS
 ) -> tuple[dict[str, Any], str]:
     """Wait for a container that runs or has ended by itself. -> (pod, container). Raises RungFailed.
 
-    pulling: further seconds, for a pod whose image may have to be pulled.
+    pulling: further seconds, for a pod whose image may have to be pulled; every: seconds between two looks at its mounts.
     """
     began = time.monotonic()
     deadline = began + STARTUP_SECONDS + pulling
-    looked = began - 0.6
+    looked = began - 0.1 * every
     pod: dict[str, Any] | None = None
     while time.monotonic() < deadline:
         pod = pod_of(api, run)
-        if pod is not None and time.monotonic() > looked + 1.0:
+        if pod is not None and time.monotonic() > looked + every:
             looked = time.monotonic()
             _raise_if_mount_fails(api, run, pod)
-        if pod is None:
+        if pod is None and time.monotonic() > began + MAKING_SECONDS:
             _raise_if_job_failed(api, run)
-        else:
+        elif pod is not None:
             for entry in statuses(pod):
                 state = entry.get("state") or {}
                 ended = state.get("terminated")
@@ -190,8 +237,8 @@ def wait_started(
             if hopeless:
                 gone = all(_waiting(entry) == "ErrImageNeverPull" for entry in statuses(pod))
                 raise (NotThere if gone else RungFailed)(hopeless)
-        time.sleep(POLL)
-    raise RungFailed(_why_silent(api, run, pod))
+        pause(api, run, POLL)
+    raise _why_silent(api, run, pod)
 
 
 def _raise_if_job_failed(api: Client, run: Run) -> None:
@@ -219,14 +266,16 @@ _NOT_THERE = re.compile(r"hostPath type check failed[:,] (\S+) is not a (?:file|
 """kubernetes: pkg/volume/hostpath/host_path.go, checkTypeInternal; with a comma in 1.37 where the type cannot be told."""
 
 
-def _why_silent(api: Client, run: Run, pod: dict[str, Any] | None) -> str:
+def _why_silent(api: Client, run: Run, pod: dict[str, Any] | None) -> RungFailed:
     if pod is None:
-        return f"no pod was made within {STARTUP_SECONDS:.0f} s"
+        return RungFailed(f"no pod was made within {STARTUP_SECONDS:.0f} s")
     said = [
         str(e.get("message") or "") for e in pod_events(api, run, pod["metadata"]["name"]) if e.get("type") == "Warning"
     ]
-    why = f": {said[-1][:160]}" if said else ": the kubelet does not answer" if not statuses(pod) else ""
-    return f"the pod did not start within {STARTUP_SECONDS:.0f} s{why}"
+    late = f"the pod did not start within {STARTUP_SECONDS:.0f} s"
+    if not said and not statuses(pod):
+        return NoPodThere(f"{late}: the kubelet of {run.node} does not answer, or there is no such node")
+    return RungFailed(f"{late}: {said[-1][:160]}" if said else late)
 
 
 def pod_events(api: Client, run: Run, name: str) -> list[dict[str, Any]]:

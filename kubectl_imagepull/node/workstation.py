@@ -1,4 +1,4 @@
-"""The second vantage: the same bundle as a child process on this machine.
+"""The second vantage: the same probes as a child process on this machine.
 
 Credentials reach it on standard input. A registry that makes a probe crash or hang takes the child with it and nothing else.
 """
@@ -6,19 +6,24 @@ Credentials reach it on standard input. A registry that makes a probe crash or h
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import importlib.util
 import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 
 from ..model import Observation, Vantage
-from .bundle import bundle
 from .frames import FrameReader
 from .plan import Plan
 
+START = """\
+import sys
+sys.path.append(sys.argv.pop(1))
+from probes.__main__ import main
+raise SystemExit(main())
+"""
+"""Here the probes need no library, and run from where they are installed: Python keeps them there as byte code."""
 WORKSTATION = Vantage("workstation", network="local", resolver="local", trust="local", proxy="none", rung="local")
 
 
@@ -34,7 +39,7 @@ class LocalProbes:
         reader = FrameReader(plan.nonce, WORKSTATION)
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
         child = subprocess.Popen(
-            [sys.executable, "-I", str(_bundle_file()), "-"],
+            [sys.executable, "-I", "-S", "-c", START, str(_home()), "-"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -66,25 +71,9 @@ class LocalProbes:
             self._child.kill()
 
 
-def _bundle_file() -> pathlib.Path:
-    """The bundle as a file: in the user's cache, written once for each of its versions; else in a temporary folder."""
-    data = bundle()
-    name = f"probes-{hashlib.sha256(data).hexdigest()[:16]}.pyz"
-    folders = [pathlib.Path(tempfile.gettempdir())]
-    with contextlib.suppress(
-        RuntimeError
-    ):  # a user without a home folder: an arbitrary uid on OpenShift, or a CI runner
-        cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-        folders.insert(0, pathlib.Path(cache) / "kubectl-imagepull")
-    for folder in folders:
-        path = folder / name
-        with contextlib.suppress(OSError):
-            if path.exists() and path.stat().st_uid == os.getuid() and path.read_bytes() == data:
-                return path
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            number, temporary = tempfile.mkstemp(dir=folder)
-            with os.fdopen(number, "wb") as file:
-                file.write(data)
-            pathlib.Path(temporary).replace(path)
-            return path
-    raise OSError("no folder to put the probe bundle into")
+def _home() -> pathlib.Path:
+    """The folder that has the probes' package. Raises OSError."""
+    spec = importlib.util.find_spec("kubectl_imagepull.probes")
+    if spec is None or spec.origin is None:
+        raise OSError("the probes are not installed")
+    return pathlib.Path(spec.origin).parents[1]

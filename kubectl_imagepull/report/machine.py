@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -85,6 +85,7 @@ def diagnosis(case: Case, found: Verdict) -> dict[str, Any]:
                 "applicability": f.applicability,
                 "actor": f.actor,
                 "note": f.note,
+                "runsOn": list(f.runs_on or ("workstation",) * len(f.commands)),
             }
             for f in found.fixes
         ],
@@ -139,6 +140,8 @@ def utc(seconds: float) -> str:
 def dump(document: dict[str, Any]) -> str:
     """As kubectl prints JSON: indented by four. What a terminal would act on is escaped, beyond what JSON asks for."""
     text = json.dumps(document, indent=4, ensure_ascii=False)
+    if all(line.isprintable() for line in text.split("\n")):
+        return text
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
@@ -150,4 +153,22 @@ def dump_yaml(document: dict[str, Any]) -> str:
     """
     harmless = all(c.isprintable() or c == "\n" for c in json.dumps(document, indent=1, ensure_ascii=False))
     text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=harmless, default_flow_style=False, width=110)
+    return text
+
+
+class _Manifest(yaml.SafeDumper):
+    """Texts of several lines as blocks, as people write them."""
+
+
+def _block(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Manifest.add_representer(str, _block)
+
+
+def dump_manifest(document: Mapping[str, Any]) -> str:
+    """An object for `kubectl apply`, as people write one: texts of several lines stay readable."""
+    text: str = yaml.dump(document, Dumper=_Manifest, sort_keys=False, default_flow_style=False, width=110)
     return text

@@ -1,4 +1,7 @@
-"""The report for an issue or a chat. Whatever came from outside stands in code spans or code blocks, where it is only text."""
+"""The report for an issue or a chat. Whatever came from outside stands in code spans or code blocks, where it is only text.
+
+Headings, lists and code are all that GitHub, GitLab, Jira and Slack have in common; what only some of them fold comes last.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,21 @@ from . import sentences
 from .terminal import CONFIDENT, SYMBOLS
 
 
-def report(both: Sequence[tuple[Case, Verdict]]) -> str:
+def report(both: Sequence[tuple[Case, Verdict]], cluster: str = "") -> str:
     """A section a verdict, what is the same once."""
     shown = sentences.groups(both)
     parts = [_section(group) for group in shown]
     if len(shown) > 1:
-        rows = ["| | Container | Verdict |", "|---|---|---|"]
+        rows = []
         for group in shown:
             case, found = group[0]
             mark = "✗" if found.exit_code else "✓"
-            where = f"{sentences.place(case)} {case.target.container}"
+            where = sentences.place_in(case)
             more = f" and {len(group) - 1} more" if len(group) > 1 else ""
-            rows.append(f"| {mark} | {cell(where)}{more} | {prose(sentences.headline(found), table=True)} |")
+            rows.append(f"- {mark} {code(where)}{more}: {prose(sentences.headline(found))}")
         parts.insert(0, "\n".join(rows) + "\n")
     done = dict.fromkeys(line for case, found in both for line in sentences.means(case, found))
-    foot = "\n".join(f"- {prose(line)}" for line in done)
+    foot = "\n".join(f"- {prose(line)}" for line in (*sentences.made_by(both, cluster), *done))
     return "\n".join(parts) + (f"\n{foot}\n" if foot else "")
 
 
@@ -39,42 +42,49 @@ def _section(group: Sequence[tuple[Case, Verdict]]) -> str:
         if found.actor:
             lines.append(f"Who must act: {prose(sentences.who(found.actor))}.")
         lines.append("")
-    lines += ["| | |", "|---|---|"]
     for name, value in sentences.facts(case):
-        lines.append(f"| {name} | {cell(value) if name == 'image' else prose(value, table=True)} |")
+        lines.append(f"- {name}: {code(value) if name == 'image' else prose(value)}")
         if name == "pod" and len(group) > 1:
-            lines.append(f"| same | {prose(sentences.also(group), table=True)} |")
+            lines.append(f"- same: {prose(sentences.also(group))}")
     lines.append("")
     evidence = [f"- {prose(line)}" for line in sentences.evidence(case, found)]
-    lines += [*evidence, ""] if evidence else []
+    lines += ["Evidence:", "", *evidence, ""] if evidence else []
     for number, fix in enumerate(found.fixes, 1):
-        lines += _fix(fix, f"Fix {number}" if len(found.fixes) > 1 else "Fix", found)
+        lines += _fix(fix, f"Fix {number}" if len(found.fixes) > 1 else "Fix", found, case)
     if case.facts.said and case.target.pod:
         lines += [f"<details><summary>{sentences.speaker(case).capitalize()}</summary>", ""]
         lines += [block(sentences.said(case), "text"), "", "</details>", ""]
-    lines += ["<details><summary>The path of the pull</summary>", "", *_path(found.hops), "", "</details>"]
+    lines += [
+        "<details><summary>The path of the pull</summary>",
+        "",
+        block(_path(found.hops), "text"),
+        "",
+        "</details>",
+    ]
     return "\n".join(lines) + "\n"
 
 
-def _fix(fix: Fix, name: str, found: Verdict) -> list[str]:
+def _fix(fix: Fix, name: str, found: Verdict, case: Case) -> list[str]:
     lines = [f"**{name}**: {prose(sentences.fix_title(fix, found))}", ""]
     if fix.commands:
-        lines += [block("\n".join(fix.commands), "sh"), ""]
+        lines += [block("\n".join(sentences.script(fix, case)), "sh"), ""]
     if fix.note:
         lines += [f"Note: {prose(fix.note)}", ""]
     return lines
 
 
-def _path(hops: Sequence[HopLine]) -> list[str]:
-    rows = ["| | hop | seen from | what was seen |", "|---|---|---|---|"]
+def _path(hops: Sequence[HopLine]) -> str:
+    """The hops as they are in a terminal: a table is nothing where it is not rendered."""
+    rows = []
+    place = ""
     for line in hops:
-        details = [
-            e for e in line.evidence if line.status in ("fail", "warn") and printable(e) not in printable(line.summary)
-        ]
-        what = "<br>".join(cell(part) for part in (line.summary, *details) if part)
-        seen = {"api": "API server", "workstation": "this machine"}.get(line.vantage) or cell(line.vantage)
-        rows.append(f"| {SYMBOLS[line.status]} | {sentences.label(line)} | {seen} | {what} |")
-    return rows
+        if line.vantage != place:
+            place = line.vantage
+            rows.append({"api": "API server", "workstation": "this machine"}.get(place, place))
+        rows.append(f"  {SYMBOLS[line.status]} {sentences.label(line):<14} {line.summary}".rstrip())
+        if line.status in ("fail", "warn"):
+            rows += [f"{'':<19}{e}" for e in line.evidence if printable(e) not in printable(line.summary)]
+    return "\n".join(rows)
 
 
 def code(value: str) -> str:
@@ -84,11 +94,6 @@ def code(value: str) -> str:
     fence = "`" * (longest + 1)
     pad = " " if inner.startswith("`") or inner.endswith("`") else ""
     return f"{fence}{pad}{inner}{pad}{fence}"
-
-
-def cell(value: str) -> str:
-    """A code span in a table, where a bar ends the cell even inside of code (GitHub Flavored Markdown: tables)."""
-    return code(value).replace("|", "\\|")
 
 
 def block(value: str, language: str) -> str:
@@ -102,10 +107,10 @@ def block(value: str, language: str) -> str:
 _WORD = re.compile(r"(\(?)([A-Za-z0-9%']+(?:-[A-Za-z0-9]+)*|[0-9]+(?:\.[0-9]+)+)?([,;:.)!?]*)")
 
 
-def prose(value: str, table: bool = False) -> str:
+def prose(value: str) -> str:
     """A sentence in which names from outside may stand: plain words as they are, everything else as code.
 
-    So no name becomes a link, a mention, markup or a cell of its own.
+    So no name becomes a link, a mention or markup.
     """
     out: list[str] = []
     held: list[str] = []
@@ -115,7 +120,7 @@ def prose(value: str, table: bool = False) -> str:
             joined = " ".join(held)
             bracket = "(" if joined.startswith("(") else ""
             core = joined[len(bracket) :].rstrip(",;:.)") or joined[len(bracket) :] or " "
-            out.append(bracket + (cell if table else code)(core) + joined[len(bracket) + len(core) :])
+            out.append(bracket + code(core) + joined[len(bracket) + len(core) :])
             held.clear()
 
     for word in printable(value).split():

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections.abc import Sequence
 
+from .. import __version__
+from ..command import is_name
 from ..model import HOPS, UNDETERMINED, Case, Finding, Fix, HopLine, Subject, Verdict
 from ..model.vocabulary import API_ONLY, HOST_PYTHON
+from ..text import printable
 from ..verdict.names import title_of
 
 ACTORS = {
@@ -17,6 +22,10 @@ ACTORS = {
 ROLES = {"token": "token server", "blob": "blob store", "dns-server": "name server"}
 MOST_NAMES = 6
 MOST_OTHERS = 3
+MOST_OPEN = 3
+"""Causes that stay open and are told in a sentence each."""
+LONGEST_NAME = 40
+"""Characters of a node's name in the comment above its commands, which is never wrapped."""
 LONGEST_WAIT = 300.0
 """Seconds (kubernetes: pkg/kubelet/kubelet.go, the image back-off); what is said to be longer comes of two clocks that differ."""
 
@@ -61,6 +70,11 @@ def place(case: Case) -> str:
     return target.pod or (target.owner.slash if target.owner else "")
 
 
+def place_in(case: Case) -> str:
+    """The same with its namespace, and the container: a line of an index."""
+    return f"{case.target.namespace}/{place(case)}, {container(case)}"
+
+
 def container(case: Case) -> str:
     """ "container app", "init container setup"."""
     role = {
@@ -94,7 +108,7 @@ def node(case: Case) -> str:
     if facts is None:
         return case.target.node
     platform = f"{facts.os}/{facts.arch}" if facts.os and facts.arch else ""
-    about = ", ".join(p for p in (facts.runtime.replace("://", " "), platform) if p)
+    about = ", ".join(p for p in (facts.runtime.replace("://", " ").strip(), platform) if p)
     return f"{case.target.node} ({about})" if about else case.target.node
 
 
@@ -126,14 +140,75 @@ def who(actor: str) -> str:
 
 def evidence(case: Case, found: Verdict) -> list[str]:
     """What the verdict rests on, what else it could be, what else is wrong, and what works: a sentence each."""
-    lines = [reason for reason in found.explanation if reason != found.title]
-    still_open = "not told apart from" if found.confidence == "confirmed" else "could also be"
-    lines += [f"{still_open}: {title} ({cause})" for cause, title in _open_causes(case, found)]
-    if found.exit_code:
-        lines += [f"also wrong: {other.reason} ({other.cause})" for other in _others(found)[:MOST_OTHERS]]
-    else:
-        lines += [f"warning: {finding.reason} ({finding.cause})" for finding in found.findings]
-    return [*lines, _what_works(found)] if found.ruled_out else lines
+    lines = [*reasons(found), *still_open(case, found)]
+    rest = found.alternatives[MOST_OPEN:]
+    lines += [f"and {len(rest)} more: {', '.join(rest)}"] if rest else []
+    return [*lines, *also_wrong(found), *([_what_works(found)] if found.ruled_out else [])]
+
+
+def reasons(found: Verdict) -> list[str]:
+    """What the verdict rests on."""
+    return [reason for reason in found.explanation if reason != found.title]
+
+
+def still_open(case: Case, found: Verdict) -> list[str]:
+    """What else it could be: the first few."""
+    words = "not told apart from" if found.confidence == "confirmed" else "could also be"
+    return [f"{words}: {title} ({cause})" for cause, title in _open_causes(case, found)[:MOST_OPEN]]
+
+
+def also_wrong(found: Verdict) -> list[str]:
+    """What else is wrong, or will be."""
+    return list(_wrong_too(found).values())
+
+
+def _wrong_too(found: Verdict) -> dict[str, str]:
+    """What else is wrong -> the same with a word before it that says so."""
+    word, others = ("also wrong", _others(found)[:MOST_OTHERS]) if found.exit_code else ("warning", found.findings)
+    return {f"{one.reason} ({one.cause})": f"{word}: {one.reason} ({one.cause})" for one in others}
+
+
+def merged(case: Case, found: Verdict) -> tuple[dict[HopLine, HopLine], list[str]]:
+    """The path, the reasons of a verdict and what else is wrong, without what two of them say: a sentence that repeats a hop
+    stands in its place.
+
+    -> (each hop that is still to be told, as it is to be told; the sentences that are left).
+    """
+    broken = [line for line in found.hops if line.status == "fail" and line.summary]
+    warned = [line for line in found.hops if line.status == "warn" and line.summary]
+    out, left = {line: line for line in found.hops}, []
+    told = {**{reason: reason for reason in reasons(found)}, **_wrong_too(found)}
+    for sentence, alone in told.items():
+        line = next((x for x in broken if x.summary in sentence and out.get(x) is x), None)
+        line = line or next((x for x in warned if x.summary in sentence and out.get(x) is x), None)
+        if line is None:
+            left.append(alone)
+            continue
+        out[line] = dataclasses.replace(line, summary=_without_place(sentence, line, case.target.node))
+        for other in warned:
+            if other is not line and _says(sentence, other, case):
+                out.pop(other, None)
+    return out, left
+
+
+def _says(sentence: str, line: HopLine, case: Case) -> bool:
+    """Whether a sentence says all that a line says; of a secret, what is wrong with it."""
+    wrong = [s.why for s in case.facts.secrets if line.hop == "credentials" and s.why and line.summary.endswith(s.why)]
+    return any(words in sentence for words in (line.summary, *wrong))
+
+
+def _without_place(sentence: str, line: HopLine, node: str) -> str:
+    """A sentence without the vantage and the host in front, which stand above it and beside it."""
+    seen_from = "this machine" if line.vantage == "workstation" else line.vantage
+    for start in (
+        f"from {seen_from}, {line.subject.host}: ",
+        f"from {seen_from}: ",
+        f"from {seen_from}, ",
+        f"{node}: ",
+    ):
+        if sentence.startswith(start):
+            return sentence[len(start) :]
+    return sentence
 
 
 def _open_causes(case: Case, found: Verdict) -> list[tuple[str, str]]:
@@ -185,6 +260,24 @@ def fix_title(fix: Fix, found: Verdict) -> str:
     return f"{start}{fix.title[1:]}{by}"
 
 
+def script(fix: Fix, case: Case) -> list[str]:
+    """The commands of a fix, a line each. Where some of them run on the node, a comment says so above them.
+
+    An interactive zsh runs what looks like a comment (zsh: INTERACTIVE_COMMENTS), so nothing but a plain name stands in it.
+    """
+    name = case.target.node if is_name(case.target.node) and len(case.target.node) <= LONGEST_NAME else "the node"
+    facts = case.facts.node
+    root = "" if facts is not None and facts.os == "windows" else ", as root"
+    words = {"node": f"# on {name}{root}", "workstation": "# on this machine"}
+    lines: list[str] = []
+    before = "workstation"
+    for command, place in zip(fix.commands, fix.runs_on or ("workstation",) * len(fix.commands), strict=True):
+        lines += [words[place]] if place != before else []
+        lines += [printable(line) for line in command.splitlines()]
+        before = place
+    return lines
+
+
 def label(line: HopLine) -> str:
     """The hop, with its host's role where that is not the registry and not said by the hop: "token dns", "blobs"."""
     role = line.subject.role
@@ -192,20 +285,32 @@ def label(line: HopLine) -> str:
     return line.hop if own else f"{role} {line.hop}"
 
 
+def made_by(both: Sequence[tuple[Case, Verdict]], cluster: str) -> list[str]:
+    """What made a report that travels, when, and of which cluster, where that is known; [] for a report of nothing."""
+    if not both:
+        return []
+    return [made_at(max(case.facts.read_at for case, _ in both), cluster)]
+
+
+def made_at(at: float, cluster: str) -> str:
+    """What made a report that travels, when (seconds since the epoch, 0 where not known), and of which cluster."""
+    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at)) if at > 0 else ""
+    return ", ".join(filter(None, (f"kubectl imagepull {__version__}", when, cluster and f"cluster {cluster}")))
+
+
 def means(case: Case, found: Verdict | None = None) -> list[str]:
     """What was done to find out, and what could not be looked at, a line each. found: None where nothing is judged."""
     probe = case.probe
     lines = []
     if probe.created:
-        gone = "and deleted" if probe.deleted else "and kept"
+        gone = "deleted" if probe.deleted else "kept"
         how = "" if probe.deleted or not probe.removal else f"; to delete it: {probe.removal}"
-        lines.append(
-            f"probe pod {probe.pod} ({probe.rung}) made in {probe.namespace} {gone}, {probe.seconds:.1f} s{how}"
-        )
+        lines.append(f"probe pod {probe.namespace}/{probe.pod}: {gone} after {probe.seconds:.1f} s ({probe.rung}){how}")
     elif probe.rung == API_ONLY:
         lines.append("nothing was asked from the node itself")
-    elif case.pull is not None and not case.observations:
-        lines.append("no probe was run: this is what the API server alone knows")
+    elif not case.observations and (case.pull is not None or probe.why_not):
+        why = f" ({'; '.join(probe.why_not)})" if probe.why_not else ""
+        lines.append(f"no probe was run{why}: this is what the API server alone knows")
     if probe.rung not in ("", HOST_PYTHON):
         lines += [f"not possible: {why}" for why in probe.why_not]
         lines += [f"not seen: {what}" for what in probe.cannot_see]

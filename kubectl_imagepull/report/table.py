@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tabulate import tabulate
 
 from ..model import HopLine
+from ..model.node_report import RegistrySeen
 from ..text import printable
 from .terminal import Style
 
@@ -16,22 +17,34 @@ COLUMNS = ("dns", "connect", "tls", "registry", "auth")
 
 @dataclass(frozen=True)
 class RegistryRow:
-    """One registry as a node sees it. broken: the first hop that fails, None where none does; lines: its hops."""
+    """One registry as a node sees it."""
 
     host: str
+    """host, or host:port where the port is not 443."""
     broken: str | None
+    """The first hop that fails, None where none does; of the token host each counts as auth."""
     summary: str
+    """What was seen at that hop, else at the last one."""
     lines: tuple[HopLine, ...]
+    """Its hops, empty where it could not be asked."""
+    walked: bool = False
+    """Its path was walked until it answered or broke."""
+    first: HopLine | None = None
+    """The line that fails first, as it is."""
+    outcome: str = ""
+    """The word of the vocabulary for that line."""
 
 
-def row_of(host: str, lines: Sequence[HopLine]) -> RegistryRow:
-    """A row from a registry's hop lines, in the order of the path; a token host's hops count as auth."""
-    mine = tuple(lines)
-    broken = next((line for line in mine if line.status == "fail"), None)
-    if broken is None:
-        return RegistryRow(host, None, mine[-1].summary if mine else "not looked at", mine)
-    hop = "auth" if broken.subject.role == "token" else broken.hop
-    return RegistryRow(host, hop, broken.summary, mine)
+def row_of(one: RegistrySeen) -> RegistryRow:
+    """A row from what a node saw of a registry."""
+    number = next((n for n, line in enumerate(one.lines) if line.status == "fail"), None)
+    if number is None:
+        return RegistryRow(
+            one.host, None, one.lines[-1].summary if one.lines else "not looked at", one.lines, one.walked
+        )
+    first = one.lines[number]
+    hop = "auth" if first.subject.role == "token" else first.hop
+    return RegistryRow(one.host, hop, first.summary, one.lines, True, first, one.outcomes[number])
 
 
 def registries(rows: Sequence[RegistryRow], style: Style) -> str:

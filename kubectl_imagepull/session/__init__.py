@@ -9,15 +9,18 @@ for one in diagnose(api, Targets((Named("Pod", "web-1"),))):
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..lazily import on_first_use
 
 if TYPE_CHECKING:
     from ..kube.client import Api
     from ..kube.config import Flags
+    from ..model.node_report import FleetReport, NodeReport
     from ..node.ladder import Wanted
     from .diagnosis import diagnose
-    from .node_report import NodeReport, NodeTarget, probe_node
+    from .fleet import FleetObserver, FleetTarget, Limits, probe_nodes
+    from .node_report import NodeTarget, probe_node
     from .observer import Diagnosis, Observer, Plan, Step
     from .options import Options
     from .saved import diagnose_saved
@@ -27,29 +30,27 @@ if TYPE_CHECKING:
 _ROOMS = {
     "..kube.client": ("Api",),
     "..kube.config": ("Flags",),
-    "..node.ladder": ("Wanted",),
+    "..node.wanted": ("Wanted",),
     ".diagnosis": ("diagnose",),
     ".observer": ("Diagnosis", "Observer", "Plan", "Step"),
     ".options": ("Options",),
-    ".node_report": ("NodeReport", "NodeTarget", "probe_node"),
+    "..model.node_report": ("FleetReport", "NodeReport"),
+    ".fleet": ("FleetObserver", "FleetTarget", "Limits", "probe_nodes"),
+    ".node_report": ("NodeTarget", "probe_node"),
     ".saved": ("diagnose_saved",),
     ".targets": ("Named", "Targets"),
     ".watching": ("watch",),
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    """Import on first use: a saved case is judged without the Kubernetes client, which takes a quarter of a second."""
-    if name not in _ROOM_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_ROOM_OF[name], __name__), name)
-
+__getattr__ = on_first_use(__name__, _ROOMS)  # a saved case is judged without what asks an API server
 
 __all__ = [
     "Api",
     "Diagnosis",
     "Flags",
+    "FleetObserver",
+    "FleetReport",
+    "FleetTarget",
+    "Limits",
     "Named",
     "NodeReport",
     "NodeTarget",
@@ -62,5 +63,6 @@ __all__ = [
     "diagnose",
     "diagnose_saved",
     "probe_node",
+    "probe_nodes",
     "watch",
 ]

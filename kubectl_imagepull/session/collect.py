@@ -6,7 +6,8 @@ import contextlib
 import queue
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -14,11 +15,13 @@ from ..errors import KubeError
 from ..kube.client import Api
 from ..model import Http, Observation, Place, ProbeRun, Pull, ReadError, of_kind
 from ..node import kubelet_api
-from ..node.created_objects import CreatedObjects, Interrupted
-from ..node.ladder import NodeAsked, Wanted, climb, pull_again
+from ..node.created_objects import Client, CreatedObjects, Interrupted
+from ..node.ladder import NodeAsked, climb, pull_again
 from ..node.plan import Plan
+from ..node.wanted import Wanted
 from ..node.workstation import LocalProbes
 from ..redaction import Secrets, clean
+from ..system import ENDING
 
 SIDE_BY_SIDE = 4
 """Nodes that are probed at the same time: each is a pod there and a few threads here."""
@@ -50,6 +53,14 @@ class Outcome:
     """The same of the node that is compared with."""
     errors: tuple[ReadError, ...] = ()
     """What it could not look at."""
+    rest: Callable[[], Outcome] | None = None
+    """What is left to do when all has been seen: waits until the cluster has removed what was made, and gives the outcome that
+    stands, which is this one unless something stays. None where nothing is left to do."""
+
+
+def finished(outcome: Outcome) -> Outcome:
+    """The outcome when nothing is left to do."""
+    return outcome.rest() if outcome.rest is not None else outcome
 
 
 class Source(Protocol):
@@ -65,35 +76,43 @@ class Source(Protocol):
 class NodeRung:
     """The failing node, by the best rung that works there."""
 
-    def __init__(self, api: Api, node: NodeAsked, plan: Plan, wanted: Wanted, place: Place = "node") -> None:
+    def __init__(self, api: Client, node: NodeAsked, plan: Plan, wanted: Wanted, place: Place = "node") -> None:
         self._api, self._node, self._plan, self._wanted, self._place = api, node, plan, wanted, place
         self._created = CreatedObjects(api)
 
     def run(self, emit: Emit) -> Outcome:
-        """-> the way that was taken; deleted says whether its objects are gone."""
+        """-> the way that was taken; deleted says whether its objects are gone, once the rest is done."""
         probe, errors = climb(self._api, self._created, self._node, self._plan, emit, self._wanted, self._place)
-        left = self._created.clear()
-        gone = probe.created and not left and not self._wanted.kept
-        return Outcome(replace(probe, deleted=gone), errors=(*errors, *left))
+        return _cleared(self._created, probe, errors, self._wanted)
 
     def stop(self) -> None:
         """Nothing can be created any more, and what was is gone."""
         self._created.clear(close=True)
 
 
+def _cleared(created: CreatedObjects, probe: ProbeRun, errors: Sequence[ReadError], wanted: Wanted) -> Outcome:
+    """The outcome of a way out whose objects are deleted by now; that they are gone is waited for in its rest."""
+    created.delete()
+
+    def rest() -> Outcome:
+        left = created.gone()
+        gone = probe.created and not left and not wanted.kept
+        return Outcome(replace(probe, deleted=gone), errors=(*errors, *left))
+
+    return Outcome(replace(probe, deleted=probe.created and not wanted.kept), errors=tuple(errors), rest=rest)
+
+
 class KubeletPull:
     """The failing node's kubelet, which pulls the images again."""
 
-    def __init__(self, api: Api, node: NodeAsked, plan: Plan, wanted: Wanted) -> None:
+    def __init__(self, api: Client, node: NodeAsked, plan: Plan, wanted: Wanted) -> None:
         self._api, self._node, self._plan, self._wanted = api, node, plan, wanted
         self._created = CreatedObjects(api)
 
     def run(self, emit: Emit) -> Outcome:
-        """-> the trial pull as a way that was taken; deleted says whether its objects are gone."""
+        """-> the trial pull as a way that was taken; deleted says whether its objects are gone, once the rest is done."""
         probe = pull_again(self._api, self._created, self._node, self._plan, emit, self._wanted)
-        left = self._created.clear()
-        gone = probe.created and not left and not self._wanted.kept
-        return Outcome(replace(probe, deleted=gone), errors=tuple(left))
+        return _cleared(self._created, probe, (), self._wanted)
 
     def stop(self) -> None:
         """Nothing can be created any more, and what was is gone."""
@@ -108,7 +127,16 @@ class InTurn:
 
     def run(self, emit: Emit) -> Outcome:
         """-> the first way that was taken, else the first that was not, with what all say against theirs."""
-        outcomes = [source.run(emit) for source in self._sources]
+        *first, last = self._sources
+        before = [finished(source.run(emit)) for source in first]
+        end = last.run(emit)
+        rest = end.rest
+        if rest is None:
+            return self._together([*before, end])
+        return replace(self._together([*before, end]), rest=lambda: self._together([*before, rest()]))
+
+    @staticmethod
+    def _together(outcomes: Sequence[Outcome]) -> Outcome:
         ways = [o.probe for o in outcomes if o.probe is not None]
         taken = [way for way in ways if way.created]
         probe = None
@@ -129,13 +157,13 @@ class InTurn:
 class PeerNode:
     """A second node that gets the same plan. Its observations are of place peer-node."""
 
-    def __init__(self, api: Api, node: NodeAsked, plan: Plan, wanted: Wanted) -> None:
+    def __init__(self, api: Client, node: NodeAsked, plan: Plan, wanted: Wanted) -> None:
         self._rung = NodeRung(api, node, plan, replace(wanted, try_pull=False, kept=False), "peer-node")
         self._name = node.name
 
     def run(self, emit: Emit) -> Outcome:
         """-> the way that was taken there, and why there is none."""
-        found = self._rung.run(emit)
+        found = finished(self._rung.run(emit))
         errors = list(found.errors)
         if found.probe is not None and not found.probe.created:
             why = "; ".join(found.probe.why_not)
@@ -193,17 +221,43 @@ class KubeletApi:
         """Nothing is left of a request."""
 
 
+@dataclass(frozen=True)
+class Turns:
+    """How many groups run at the same time."""
+
+    side_by_side: int = SIDE_BY_SIDE
+    """Groups at a time. As many again may wait until what they made is gone, which takes no place."""
+    places: Sequence[frozenset[str]] = ()
+    """Of each group, the hosts that it asks; empty where nobody counts them."""
+    per_place: int = 0
+    """Groups at a time that ask one host, 0 for any number."""
+
+
 @dataclass
 class _Running:
-    """The sources of one node while they run."""
+    """The sources of one group while they run."""
 
+    number: int
     sources: Sequence[Source]
-    known: Secrets = field(default_factory=Secrets, repr=False)
+    known: Secrets = field(repr=False)
     observations: list[Observation] = field(default_factory=list)
+    seen: dict[int, Outcome] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
+    @property
+    def all_seen(self) -> bool:
+        """Whether no source has anything to add but that what it made is gone."""
+        return len(self.seen) == len(self.sources)
+
     def collected(self) -> Collected:
-        outcomes = [self.outcomes[n] for n in sorted(self.outcomes)]
+        return self._of(self.outcomes)
+
+    def collected_so_far(self) -> Collected:
+        """The same while something that was made is still being removed."""
+        return self._of({**self.seen, **self.outcomes})
+
+    def _of(self, by_source: Mapping[int, Outcome]) -> Collected:
+        outcomes = [by_source[number] for number in sorted(by_source)]
         return Collected(
             tuple(self.observations),
             next((o.probe for o in outcomes if o.probe is not None), ProbeRun()),
@@ -212,20 +266,116 @@ class _Running:
         )
 
 
-def collect(groups: Sequence[Sequence[Source]], seen: Emit, known: Sequence[Secrets] = ()) -> list[Collected]:
-    """Run the sources of every group (of a node), SIDE_BY_SIDE groups at a time. -> one Collected a group, in their order.
+@dataclass(frozen=True)
+class Hearing:
+    """Who is told, in the thread that gathers."""
 
-    known: of each group, what is hidden in all that comes back; what shows by its form always is. `seen` gets
-    each observation in this thread, as it comes and cleaned. A source that raises KubeError has that as its error; any other
-    exception is raised here. Whatever is raised, KeyboardInterrupt included, every source has been stopped by then.
-    """
-    hidden = list(known) or [Secrets() for _ in groups]
-    running = [_Running(sources, secrets) for sources, secrets in zip(groups, hidden, strict=True)]
-    news: queue.SimpleQueue[tuple[_Running, int, Observation | Outcome | Exception]] = queue.SimpleQueue()
+    seen: Emit = lambda _: None
+    """Each observation as it comes, cleaned."""
+    all_seen: Callable[[int, Collected], None] = lambda number, collected: None
+    """A group by its number, when it has nothing to add but that what it made is gone, which is taken for granted here."""
+    ended: Callable[[int, Collected], None] = lambda number, collected: None
+    """A group by its number, when all that it made is gone."""
+    broken_off: Callable[[int, Collected], None] = lambda number, collected: None
+    """A group that was begun and has not ended, when something is raised, and all that it made is gone."""
 
-    def work(group: _Running, number: int) -> None:
+
+class _Gathering:
+    """The groups that wait, run, and clear up."""
+
+    def __init__(
+        self,
+        make: Callable[[int], tuple[Sequence[Source], Secrets]],
+        count: int,
+        turns: Turns,
+        aside: Sequence[Source],
+    ) -> None:
+        self._make, self._turns = make, turns
+        self._aside = _Running(-1, aside, Secrets())
+        self._waiting = list(range(count))
+        self._open: dict[int, _Running] = {}
+        self._running: set[int] = set()
+        self._busy: Counter[str] = Counter()
+        self._news: queue.SimpleQueue[tuple[_Running, int, Observation | Outcome | Exception]]
+        self._news = queue.SimpleQueue()
+
+    def run(self, hearing: Hearing) -> None:
+        try:
+            self._start(self._aside)
+            self._begin(hearing)
+            while self._open:
+                group, number, item = self._news.get()
+                if isinstance(item, Exception):
+                    raise item
+                if group is self._aside:
+                    continue
+                rest = isinstance(item, Outcome) and item.rest is not None
+                item = clean(replace(item, rest=None) if isinstance(item, Outcome) else item)
+                if group.known:
+                    item = clean(item, group.known.hide)
+                if isinstance(item, Observation):
+                    group.observations.append(item)
+                    hearing.seen(item)
+                    continue
+                if number not in group.seen:
+                    group.seen[number] = item
+                    self._free(group)
+                    if group.all_seen:
+                        hearing.all_seen(group.number, group.collected_so_far())
+                if not rest:
+                    group.outcomes[number] = item
+                if len(group.outcomes) == len(group.sources):
+                    hearing.ended(group.number, self._open.pop(group.number).collected())
+                self._begin(hearing)
+        finally:
+            with _uninterrupted():
+                _stop([s for group in (self._aside, *self._open.values()) for s in group.sources])
+                for group in self._open.values():
+                    hearing.broken_off(group.number, group.collected())
+
+    def _free(self, group: _Running) -> None:
+        """A group that only waits for a removal needs no place any more."""
+        if group.all_seen and group.number in self._running:
+            self._running.discard(group.number)
+            self._busy.subtract(self._places(group.number))
+
+    def _begin(self, hearing: Hearing) -> None:
+        """Begin all that may."""
+        most = self._turns.side_by_side
+        while len(self._running) < most and len(self._open) < 2 * most:
+            number = next((n for n in self._waiting if self._has_place(n)), None)
+            if number is None:
+                return
+            self._waiting.remove(number)
+            sources, known = self._make(number)
+            group = _Running(number, sources, known)
+            if not sources:
+                hearing.all_seen(number, group.collected())
+                hearing.ended(number, group.collected())
+                continue
+            self._open[number] = group
+            self._running.add(number)
+            self._busy.update(self._places(number))
+            self._start(group)
+
+    def _start(self, group: _Running) -> None:
+        for index in range(len(group.sources)):
+            threading.Thread(target=self._work, args=(group, index), daemon=True).start()
+
+    def _places(self, number: int) -> frozenset[str]:
+        return self._turns.places[number] if self._turns.places else frozenset()
+
+    def _has_place(self, number: int) -> bool:
+        most = self._turns.per_place
+        return not most or all(self._busy[place] < most for place in self._places(number))
+
+    def _work(self, group: _Running, number: int) -> None:
+        news = self._news
         try:
             outcome = group.sources[number].run(lambda observation: news.put((group, number, observation)))
+            if outcome.rest is not None:
+                news.put((group, number, outcome))
+                outcome = outcome.rest()
         except Interrupted:
             outcome = Outcome()
         except KubeError as error:
@@ -235,35 +385,51 @@ def collect(groups: Sequence[Sequence[Source]], seen: Emit, known: Sequence[Secr
             return
         news.put((group, number, outcome))
 
-    def begin(group: _Running) -> None:
-        begun.append(group)
-        for number in range(len(group.sources)):
-            threading.Thread(target=work, args=(group, number), daemon=True).start()
 
-    begun: list[_Running] = []
-    waiting = [group for group in running if group.sources]
-    open_groups = len(waiting)
-    try:
-        for _ in range(min(SIDE_BY_SIDE, open_groups)):
-            begin(waiting.pop(0))
-        while open_groups:
-            group, number, item = news.get()
-            if isinstance(item, Exception):
-                raise item
-            item = clean(clean(item), group.known.hide)
-            if isinstance(item, Observation):
-                group.observations.append(item)
-                seen(item)
-                continue
-            group.outcomes[number] = item
-            if len(group.outcomes) == len(group.sources):
-                open_groups -= 1
-                if waiting:
-                    begin(waiting.pop(0))
-    finally:
-        with _uninterrupted():
-            _stop([source for group in begun for source in group.sources])
-    return [group.collected() for group in running]
+def gather(
+    make: Callable[[int], tuple[Sequence[Source], Secrets]],
+    count: int,
+    turns: Turns = Turns(),
+    hearing: Hearing = Hearing(),
+    aside: Sequence[Source] = (),
+) -> None:
+    """Run `count` groups of sources, as many at a time as `turns` lets.
+
+    make: of a group's number, when it is begun, its sources and what is hidden in all that comes back; what shows by its form
+    always is. aside: sources of no group, that nobody waits for. A source that raises KubeError has that as its error; any other
+    exception is raised here. Whatever is raised, KeyboardInterrupt included, every source has been stopped by then.
+    """
+    _Gathering(make, count, turns, aside).run(hearing)
+
+
+def collect(
+    groups: Sequence[Sequence[Source]],
+    seen: Emit,
+    known: Sequence[Secrets] = (),
+    side_by_side: int = SIDE_BY_SIDE,
+    aside: Sequence[Source] = (),
+    told: Callable[[list[Collected]], None] = lambda collected: None,
+) -> list[Collected]:
+    """Run the sources of every group (of a node). -> one Collected a group, in their order; for the rest see `gather`.
+
+    told: called once with the same, when all of them only wait until what they made is gone, which is taken for granted there.
+    """
+    found = [Collected() for _ in groups]
+    seen_of: dict[int, Collected] = {}
+
+    def all_seen(number: int, collected: Collected) -> None:
+        seen_of[number] = collected
+        if len(seen_of) == len(groups):
+            told([seen_of[n] for n in range(len(groups))])
+
+    def ended(number: int, collected: Collected) -> None:
+        found[number] = collected
+
+    def make(number: int) -> tuple[Sequence[Source], Secrets]:
+        return groups[number], known[number] if known else Secrets()
+
+    gather(make, len(groups), Turns(side_by_side), Hearing(seen, all_seen, ended), aside)
+    return found
 
 
 def _stop(sources: Sequence[Source]) -> None:
@@ -281,7 +447,7 @@ def _uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in ENDING}
     for number in before:
         signal.signal(number, signal.SIG_IGN)
     try:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..catalogue.platforms import platform_of
+from ..errors import KubeError
 from ..kube.client import Api
 from ..kube.nodes import read_peer
 from ..kube.pods import ContainerRead, PodRead
 from ..kube.workloads import what_changed
-from ..model import Case, Facts, NodeFacts, NodeImages, Observation, ReadError, TrialPull, of_kind
+from ..model import Case, Facts, NodeFacts, NodeImages, Observation, ProbeRun, ReadError, TrialPull, of_kind
 from ..model.vocabulary import API_ONLY, TRIAL_PULL
-from ..node.ladder import NodeAsked
+from ..node.created_objects import Client
+from ..node.ladder import WITHOUT_A_POD, NodeAsked
 from ..node.plan import Plan
+from ..node.wanted import Wanted
 from ..redaction import Secrets
 from ..verdict import judge
 from .collect import Collected, InTurn, KubeletApi, KubeletPull, NodeRung, PeerNode, Source, Workstation, collect
@@ -21,11 +24,13 @@ from .group import Group, Key, groups_of, key_of, share_credential_answers
 from .observer import Diagnosis, Observer
 from .observer import Plan as What
 from .options import USUAL, Options
+from .run_pods import RunPods
 from .targets import Found, Target
 
 MOST_BUDGET = 120.0
 """Seconds for the probes of one vantage, for whoever asks for more than the usual time."""
 LEAST_BUDGET = 3.0
+NOT_WANTED = "no probe was asked for"
 STARTING = 5.0
 """Seconds of the time that are for starting and clearing up."""
 
@@ -40,26 +45,52 @@ def diagnose(api: Api, target: Target, options: Options = USUAL, observer: Obser
     found = target.find(api, options)
     chosen = found.containers
     bare = tuple(Case(c.target, c.facts, c.pull) for c in chosen)
-    observer.planned(What(bare, tuple(found.refused), tuple(found.healthy)))
-    cases = [*_cases(api, found, chosen, options, observer), *found.refused]
-    diagnoses = [Diagnosis(case, judge(case)) for case in cases]
+    plan = What(bare, tuple(found.refused), tuple(found.healthy), tuple(found.empty), tuple(found.unseen))
+    observer.planned(plan)
+    unseen = tuple(ReadError("api", what) for what in found.unseen)
+
+    def judged(cases: Sequence[Case]) -> list[Diagnosis]:
+        whole = (replace(c, errors=(*c.errors, *unseen)) for c in (*cases, *map(_of_no_pod, found.refused)))
+        return [Diagnosis(case, judge(case)) for case in whole]
+
+    cases = _cases(api, found, chosen, options, observer, lambda early: observer.judged(judged(early)))
+    diagnoses = judged(cases)
     observer.diagnosed(diagnoses)
     return diagnoses
 
 
-def _cases(api: Api, found: Found, chosen: Sequence[ContainerRead], options: Options, observer: Observer) -> list[Case]:
-    """The Cases of these containers, in their order."""
+def _of_no_pod(case: Case) -> Case:
+    return replace(case, probe=ProbeRun(why_not=("there is no pod, so no node that it would be pulled on",)))
+
+
+def _cases(
+    api: Api,
+    found: Found,
+    chosen: Sequence[ContainerRead],
+    options: Options,
+    observer: Observer,
+    early: Callable[[list[Case]], None],
+) -> list[Case]:
+    """The Cases of these containers, in their order. early: told the same before what was made for them is gone."""
     groups = groups_of(chosen)
-    collected = [Collected() for _ in groups]
-    if options.probe:
-        collected = _collect(api, found, groups, options, observer)
-    cases: dict[Key, Case] = {}
-    for group, seen in zip(groups, collected, strict=True):
-        for container in group.containers:
-            read = _read_of(found.reads, container)
-            cases[key_of(container)] = _case(_with_history(api, read, container), read, group, seen)
-    cases = share_credential_answers(cases)
-    return [_as_of(cases[key_of(container)], container) for container in chosen]
+    read_of = {key_of(c): _read_of(found.reads, c) for group in groups for c in group.containers}
+    since: dict[Key, str] = {}
+
+    def built(collected: Sequence[Collected]) -> list[Case]:
+        cases: dict[Key, Case] = {}
+        for group, seen in zip(groups, collected, strict=True):
+            for container in group.containers:
+                key = key_of(container)
+                if key not in since:
+                    since[key] = _since_revision(api, read_of[key], container)
+                told = replace(container, facts=replace(container.facts, since_revision=since[key]))
+                cases[key] = case_of(told, read_of[key], group, seen)
+        cases = share_credential_answers(cases)
+        return [_as_of(cases[key_of(container)], container) for container in chosen]
+
+    if not options.probe:
+        return built([Collected(probe=ProbeRun(why_not=(NOT_WANTED,))) for _ in groups])
+    return built(_collect(api, found, groups, options, observer, lambda collected: early(built(collected))))
 
 
 def _as_of(case: Case, container: ContainerRead) -> Case:
@@ -70,13 +101,36 @@ def _as_of(case: Case, container: ContainerRead) -> Case:
     return replace(case, target=container.target, facts=replace(container.facts, since_revision=history))
 
 
-def _collect(api: Api, found: Found, groups: Sequence[Group], options: Options, observer: Observer) -> list[Collected]:
-    """What is seen from the node of each group, and from the workstation for its pulls."""
+def _collect(
+    api: Api,
+    found: Found,
+    groups: Sequence[Group],
+    options: Options,
+    observer: Observer,
+    early: Callable[[list[Collected]], None],
+) -> list[Collected]:
+    """What is seen from the node of each group, and from the workstation for its pulls. early: as of `_cases`."""
     tried: set[tuple[str, str, str]] = set()
-    prepared = [_sources(api, _read_of(found.reads, g.containers[0]), g, options, tried) for g in groups]
+    watched: dict[str, RunPods] = {}
+
+    def of_runs(namespace: str) -> Client:
+        """The API server, with the pods of our runs there watched: once for all groups that make any."""
+        where = options.way_out.namespace or namespace
+        if where not in watched:
+            watched[where] = RunPods(api, where)
+        return watched[where].client
+
+    prepared = [_sources(api, of_runs, _read_of(found.reads, g.containers[0]), g, options, tried) for g in groups]
     known = [Secrets.of(c.known for c in group.containers) for group in groups]
-    collected = collect([one.sources for one in prepared], observer.seen, known)
-    return [replace(seen, errors=(*seen.errors, *one.errors)) for seen, one in zip(collected, prepared, strict=True)]
+
+    def whole(collected: Sequence[Collected]) -> list[Collected]:
+        return [
+            replace(seen, probe=one.probe or seen.probe, errors=(*seen.errors, *one.errors))
+            for seen, one in zip(collected, prepared, strict=True)
+        ]
+
+    sources, aside = [one.sources for one in prepared], tuple(watched.values())
+    return whole(collect(sources, observer.seen, known, aside=aside, told=lambda seen: early(whole(seen))))
 
 
 @dataclass(frozen=True)
@@ -86,34 +140,67 @@ class _Prepared:
     sources: tuple[Source, ...] = ()
     errors: tuple[ReadError, ...] = ()
     """Why one is left out that was asked for."""
+    probe: ProbeRun | None = None
+    """Why the node is not among them, None where it is."""
 
 
-def _sources(api: Api, read: PodRead, group: Group, options: Options, tried: set[tuple[str, str, str]]) -> _Prepared:
+def _no_node(why: str, node: str = "") -> ProbeRun:
+    return ProbeRun(API_ONLY, node, why_not=(why,), cannot_see=WITHOUT_A_POD)
+
+
+def _sources(
+    api: Api,
+    of_runs: Callable[[str], Client],
+    read: PodRead,
+    group: Group,
+    options: Options,
+    tried: set[tuple[str, str, str]],
+) -> _Prepared:
+    target = group.containers[0].target
     if not group.pulls:
-        return _Prepared()
-    budget = min(MOST_BUDGET, max(LEAST_BUDGET, options.seconds - STARTING))
+        return _Prepared(probe=ProbeRun(why_not=("no image has a name that could be asked for",)))
+    budget = budget_of(options)
     logins = group.logins(tried) if options.credentials else {}
     workstation = Workstation(Plan(group.pulls, budget, logins, token_hosts=options.token_hosts))
-    node = read.node if group.containers[0].target.node else None
+    if not target.node:
+        why = "the pod is on no node, so there is none to look out of: it has to be scheduled first"
+        return _Prepared((workstation,), probe=_no_node(why))
+    node = read.node
     if node is None:
-        return _Prepared((workstation,))
+        return _Prepared((workstation,), probe=_no_node("what the pod names can be the name of no node", target.node))
     wanted = replace(options.way_out, challenges=workstation.challenges)
-    plan = Plan(group.pulls, budget, runtime=node.runtime, kubelet=node.kubelet)
-    asked = replace(_asked(read.namespace, node, read.images), trial_pull=group.trial_pull())
-    node_sources: list[Source] = [] if wanted.via == TRIAL_PULL else [NodeRung(api, asked, plan, wanted)]
-    if wanted.tries_pull:
-        node_sources.append(KubeletPull(api, asked, plan, wanted))
-    sources: list[Source] = [InTurn(*node_sources), workstation]
+    in_pods = of_runs(read.namespace) if wanted.via != API_ONLY else api
+    sources: list[Source] = [out_of_node(in_pods, read, node, group, budget, wanted), workstation]
     if node.found:
         sources.append(KubeletApi(api, node.name, needed=wanted.via == API_ONLY))
     if not options.compare_node:
         return _Prepared(tuple(sources))
-    peer = read_peer(api, options.compare_node, group.containers[0].target.image, node.name, read.namespace)
+    try:
+        peer = read_peer(api, options.compare_node, target.image, node.name, read.namespace)
+    except KubeError as error:
+        why = f"{node.name} could not be compared with another node ({error.short})"
+        return _Prepared(tuple(sources), (ReadError("api", why),))
     if peer is None:
         return _Prepared(tuple(sources), (ReadError("api", f"there is no other node to compare {node.name} with"),))
-    facts, images = peer
-    peer_plan = Plan(group.pulls, budget, runtime=facts.runtime, kubelet=facts.kubelet)
-    return _Prepared((*sources, PeerNode(api, _asked(read.namespace, facts, images), peer_plan, options.way_out)))
+    peer_plan = Plan(group.pulls, budget, runtime=peer.facts.runtime, kubelet=peer.facts.kubelet)
+    asked = _asked(read.namespace, peer.facts, peer.images)
+    errors = tuple(e for e in peer.errors if e.kind == "Node")
+    return _Prepared((*sources, PeerNode(in_pods, asked, peer_plan, options.way_out)), errors)
+
+
+def budget_of(options: Options) -> float:
+    """Seconds for the probes of one vantage."""
+    return min(MOST_BUDGET, max(LEAST_BUDGET, options.seconds - STARTING))
+
+
+def out_of_node(api: Client, read: PodRead, node: NodeFacts, group: Group, budget: float, wanted: Wanted) -> Source:
+    """The node as a vantage on the pulls of a group: the probes, then a trial pull where one is wanted."""
+    plan = Plan(group.pulls, budget, runtime=node.runtime, kubelet=node.kubelet)
+    asked = replace(_asked(read.namespace, node, read.images), trial_pull=group.trial_pull())
+    sources: list[Source] = [] if wanted.via == TRIAL_PULL else [NodeRung(api, asked, plan, wanted)]
+    if wanted.tries_pull:
+        sources.append(KubeletPull(api, asked, plan, wanted))
+    return InTurn(*sources)
 
 
 def _asked(namespace: str, node: NodeFacts, images: NodeImages) -> NodeAsked:
@@ -144,16 +231,15 @@ def _read_of(reads: Sequence[PodRead], container: ContainerRead) -> PodRead:
     return next(r for r in reads if (r.namespace, r.name) == where)
 
 
-def _with_history(api: Api, read: PodRead, container: ContainerRead) -> ContainerRead:
-    """With what the workload's revision before had in the place of this container's image and secrets."""
-    target = container.target
+def _since_revision(api: Api, read: PodRead, container: ContainerRead) -> str:
+    """What the workload's revision before had in the place of a failing container's image and secrets."""
     if not container.facts.failing:
-        return container
-    changed = what_changed(api, target.namespace, read.object, target.owner, target.container)
-    return replace(container, facts=replace(container.facts, since_revision=changed))
+        return container.facts.since_revision
+    target = container.target
+    return what_changed(api, target.namespace, read.object, target.owner, target.container)
 
 
-def _case(container: ContainerRead, read: PodRead, group: Group, seen: Collected) -> Case:
+def case_of(container: ContainerRead, read: PodRead, group: Group, seen: Collected) -> Case:
     """The Case of one container: of all observations, those that were made for its image, and those about the node."""
     pull = container.pull
     observations: tuple[Observation, ...] = ()

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from ..image.pulls import pull_of
 from ..image.reference import InvalidReference, Reference
 from ..kube.client import Api
-from ..kube.nodes import read_node
+from ..kube.nodes import NodeRead, read_node
 from ..kube.pods import ContainerRead, PodRead
-from ..model import Case, Facts, HopLine, NodeFacts, Observation, Pull, PullSecret, Target, TrialPull, Verdict, of_kind
+from ..model import Case, Facts, HopLine, NodeFacts, Observation, Pull, PullSecret, Target, TrialPull, of_kind
+from ..model.node_report import NodeReport, Pulled, RegistrySeen
 from ..model.vocabulary import TRIAL_PULL
+from ..verdict import judge
 from ..verdict.hop_status import line_of
 from .diagnosis import diagnose
-from .observer import Diagnosis, Observer
+from .observer import Observer
 from .options import Options
 from .targets import Found
 
@@ -54,19 +56,26 @@ class NodeTarget:
             raise BadTarget("image", f'"{self.image[:120]}": {facts.advice}')
 
     def find(self, api: Api, options: Options) -> Found:
-        """The registries, and the image last, as containers without a pod. Raises ApiError where the node cannot be read."""
-        node, images, references = read_node(api, self.node, options.way_out.namespace or api.namespace)
+        """The registries, and the image last, as containers without a pod. Raises KubeError where there is no such node."""
+        return self.on(read_node(api, self.node, options.way_out.namespace or api.namespace), api.namespace)
+
+    def on(self, read: NodeRead, namespace: str) -> Found:
+        """The same of a node that is read; namespace: that of the connection."""
+        node, errors = read.facts, read.errors
         pulls = [_registry_pull(host, number) for number, host in enumerate(dict.fromkeys(self.registries))]
-        where = Target(api.namespace, "", node=node.name)
+        where = Target(namespace, "", node=node.name)
         last = []
         if self.image:
             last = [self._image(where, node)]
             pulls = [p for p in pulls if last[0].pull is None or p.authority != last[0].pull.authority]
         elif not pulls:
-            pulls = _registries_of(references)
+            pulls = _registries_of(read.wanted)
+        if self.image or self.registries:
+            errors = tuple(e for e in errors if e.kind != "Pod")  # its pods were to name registries
         now = time.time()
         containers = [ContainerRead(where, Facts(node=node, read_at=now), pull) for pull in pulls]
-        return Found([PodRead(api.namespace, "", node, (*containers, *last), images, ())])
+        unseen = [e.message for e in errors] if not (containers or last) else []
+        return Found([PodRead(namespace, "", node, (*containers, *last), read.images, errors)], unseen=unseen)
 
     def _image(self, where: Target, node: NodeFacts) -> ContainerRead:
         """The image as a container whose pull nobody has tried. Its pull secret is not read: only the kubelet uses it."""
@@ -83,65 +92,46 @@ class NodeTarget:
         return ContainerRead(dataclasses.replace(where, image=self.image), facts, pull)
 
 
-@dataclass(frozen=True)
-class RegistrySeen:
-    """One registry as the node sees it."""
-
-    host: str
-    """host, or host:port where the port is not 443."""
-    lines: tuple[HopLine, ...]
-    """What the node saw of it and of its token host, in the order of the path; empty: it could not be asked."""
-
-
-@dataclass(frozen=True)
-class Pulled:
-    """How the node's pull of an image ended."""
-
-    seen: Observation[TrialPull]
-    """How it ended: pulled, failed or unfinished."""
-    verdict: Verdict | None = None
-    """Why it failed, None where it did not."""
-
-
-@dataclass(frozen=True)
-class NodeReport:
-    """What `probe_node` finds."""
-
-    case: Case
-    """Of the node, without an image: its probe and what could not be looked at."""
-    node: NodeFacts
-    """What the API server knows of the node."""
-    registries: tuple[RegistrySeen, ...]
-    """One a registry that was asked."""
-    pulled: Pulled | None
-    """How the image was pulled, None where none was."""
-    exit_code: int
-    """0 every registry answers and the image was pulled, 1 something is broken, 3 it could not be seen from the node."""
-
-
 def probe_node(api: Api, target: NodeTarget, options: Options, observer: Observer | None = None) -> NodeReport | None:
     """Probe registries from a node, and let it pull an image. -> None where the node's pods name no registry.
 
     Raises KubeError where the API server cannot be asked or the node cannot be read.
     """
     diagnoses = diagnose(api, target, options, observer)
-    if not diagnoses:
-        return None
-    first = diagnoses[0].case
-    registries = tuple(_registry(d.case, d.case.pull) for d in diagnoses if d.case.pull is not None)
-    pulled = _pulled(diagnoses[-1]) if target.image else None
-    case = Case(
+    return report_of(target, [d.case for d in diagnoses], options) if diagnoses else None
+
+
+def report_of(target: NodeTarget, cases: Sequence[Case], options: Options) -> NodeReport:
+    """What the Cases of a node's registries, and last that of an image where one was to be pulled, say; one at least."""
+    first = cases[0]
+    seen = [(case.pull, case.observations) for case in cases if case.pull is not None]
+    node = first.facts.node or NodeFacts(target.node)
+    bare = Case(
         Target(first.target.namespace, "", node=target.node),
         Facts(read_at=first.facts.read_at),
         probe=first.probe,
         errors=first.errors,
     )
+    return report_from(bare, node, seen, cases[-1] if target.image else None, options)
+
+
+def report_from(
+    bare: Case,
+    node: NodeFacts,
+    seen: Sequence[tuple[Pull, Sequence[Observation]]],
+    image: Case | None,
+    options: Options,
+) -> NodeReport:
+    """The same of what was seen of each registry. bare: of the node, without an image; image: the Case of one that was to be
+    pulled."""
+    registries = tuple(_registry(node.name, pull, observations) for pull, observations in seen)
+    pulled = _pulled(image) if image is not None else None
     only_pulled = options.way_out.via == TRIAL_PULL
-    blind = pulled is None if only_pulled else not all(one.lines for one in registries)
+    blind = pulled is None if only_pulled else not all(one.walked for one in registries)
     broken = any(line.status == "fail" for one in registries for line in one.lines)
     failed = pulled is not None and pulled.verdict is not None
     code = 1 if failed else 3 if blind else 1 if broken else 0
-    return NodeReport(case, first.facts.node or NodeFacts(target.node), registries, pulled, code)
+    return NodeReport(bare, node, registries, pulled, code)
 
 
 def _registry_pull(host: str, number: int) -> Pull:
@@ -167,13 +157,12 @@ def _registries_of(images: Sequence[str]) -> list[Pull]:
     return list(found.values())[:MOST_REGISTRIES]
 
 
-def _registry(case: Case, pull: Pull) -> RegistrySeen:
+def _registry(node: str, pull: Pull, observations: Sequence[Observation]) -> RegistrySeen:
     """What the node saw of a registry and of its token host. Whether an image is there is another question."""
-    mine = [
-        o for o in case.observations if o.vantage.place == "node" and o.subject.role != "node" and o.hop != "manifest"
-    ]
-    bare = Case(Target("", "", node=case.target.node), Facts(), pull)
-    return RegistrySeen(pull.authority, tuple(_nobody_pulls(line_of(bare, o), o) for o in mine))
+    mine = [o for o in observations if o.vantage.place == "node" and o.subject.role != "node" and o.hop != "manifest"]
+    bare = Case(Target("", "", node=node), Facts(), pull)
+    lines = tuple(_nobody_pulls(line_of(bare, o), o) for o in mine)
+    return RegistrySeen(pull.authority, lines, tuple(o.outcome for o in mine))
 
 
 def _nobody_pulls(line: HopLine, seen: Observation) -> HopLine:
@@ -182,8 +171,8 @@ def _nobody_pulls(line: HopLine, seen: Observation) -> HopLine:
     return dataclasses.replace(line, status="pass") if asks else line
 
 
-def _pulled(diagnosis: Diagnosis) -> Pulled | None:
-    seen = next(iter(of_kind(diagnosis.case.observations, TrialPull)), None)
+def _pulled(case: Case) -> Pulled | None:
+    seen = next(iter(of_kind(case.observations, TrialPull)), None)
     if seen is None:
         return None
-    return Pulled(seen, diagnosis.verdict if seen.outcome == "failed" else None)
+    return Pulled(seen, judge(case) if seen.outcome == "failed" else None)

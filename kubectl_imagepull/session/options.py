@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..kube.config import Flags
-from ..node.ladder import Wanted
+from ..node.wanted import Wanted
 
 SECONDS = 30.0
 """The usual time for the probes."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import ApiError, KubeError
-from ..image.containers import statuses_of
+from ..image.containers import containers_of, statuses_of
 from ..image.messages import classify
 from ..image.waiting import PULLED_REASONS
 from ..kube.client import Api
@@ -29,6 +29,8 @@ OBSERVING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
 MOST_PENDING = 200
 """Events that are kept for pods that are not known yet."""
 PROGRESS = ("pull.in_progress", "pull.queued")
+ARRIVED = ("pulled", "present", "started")
+"""Kinds of steps that say that the node has the image; one that started names none, and says it of its pod."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ def follow(
     ends it. Ctrl-C raises KeyboardInterrupt.
     """
     told = dict(known)
+    arrived: set[tuple[str, str]] = set()
     pods: dict[str, Mapping[str, Any]] = {}
     pending: list[Mapping[str, Any]] = []
     for event in events(api, followed.namespace):
@@ -153,17 +156,23 @@ def follow(
             continue
         for one in sorted(pending, key=_when):
             uid = one["metadata"]["uid"]
-            if (one["involvedObject"].get("uid") not in pods) or told.get(uid, 0) >= _count(one):
+            step = step_of(one)
+            if step is None or one["involvedObject"].get("uid") not in pods:
+                continue
+            if step.kind in ARRIVED:
+                arrived.add((step.pod, step.image))
+            if told.get(uid, 0) >= _count(one):
                 continue
             told[uid] = _count(one)
-            step = step_of(one)
-            if step is None:
-                continue
             observer.step(step)
             if step.cause and step.cause not in causes:
                 return End(failed=step.pod)
         pending = [e for e in pending if e["involvedObject"].get("uid") not in pods][-MOST_PENDING:]
         if pods and all(_runs(p) if running else _has_images(p) for p in pods.values()):
+            # the kubelet writes events and status apart: where a status comes first, it says the same
+            for step in _present(pods.values()):
+                if not arrived & {(step.pod, step.image), (step.pod, "")}:
+                    observer.step(step)
             return End(pods=tuple(p["metadata"]["name"] for p in pods.values()))
     raise AssertionError("a watch does not end by itself")
 
@@ -192,6 +201,17 @@ def step_of(event: Mapping[str, Any]) -> Step | None:
     if reason in ("Failed", "InspectFailed", "ErrImageNeverPull") and (image or reason != "Failed"):
         return Step("failed", pod, image, cause=classify(message).cause, message=hide(message))
     return Step("started", pod) if reason == "Started" else None
+
+
+def _present(pods: Iterable[Mapping[str, Any]]) -> list[Step]:
+    """What there is to say of pods that have their images, an image of a pod once."""
+    found = [
+        Step("present", str(pod["metadata"]["name"]), str(container.get("image") or ""))
+        for pod in pods
+        for role, container in containers_of(pod.get("spec") or {})
+        if role in ("init", "sidecar", "container")
+    ]
+    return list(dict.fromkeys(found))
 
 
 def _has_images(pod: Mapping[str, Any]) -> bool:

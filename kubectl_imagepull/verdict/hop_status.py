@@ -18,7 +18,7 @@ from ..model import (
 )
 from ..model.vocabulary import LOOKS_OUT, outcome
 from .evidence import errors_of
-from .platform_choice import mismatch
+from .platform_choice import choice, mismatch
 from .pull_secrets import registry_subject, sent
 
 NODE_HOPS = ("dns", "connect", "tls", "registry", "auth", "manifest")
@@ -43,6 +43,8 @@ def _passed(case: Case, seen: Observation) -> Status:
     """A hop that works may have something wrong with it all the same."""
     match seen.detail:
         case Platform(platforms=platforms, single=single):
+            if platforms and choice(case, platforms) is None:
+                return "unknown"  # nobody knows what the node is
             return "pass" if not mismatch(case, platforms) else "warn" if single else "fail"
         case Connect(tried=tried):
             return "warn" if any(t.outcome != "open" for t in tried) else "pass"
@@ -111,7 +113,8 @@ def _credential_lines(case: Case, pod: Subject) -> list[HopLine]:
         text = "no pull secret named by the pod or its service account"
         if late:
             text = f"the pod has none: its service account got {', '.join(late)} only later"
-        lines.append(HopLine("credentials", pod, "warn" if late else "pass", "api", text))
+        # where none are named there is nothing to look at: a public image needs none, and a refusal says itself that it does
+        lines.append(HopLine("credentials", pod, "warn" if late else "skipped", "api", text))
     return lines
 
 

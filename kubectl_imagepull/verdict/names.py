@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Collection
 from typing import Any
 
 from .. import catalogue
@@ -65,6 +66,7 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
         "endpoint": host if host.endswith(f":{port}") else f"{host}:{port}" if host else "",
         "node": target.node,
         "secret": secret.name if secret is not None else ", ".join(facts.account_secrets),
+        "new_secret": _new_name({*facts.pull_secret_names, *facts.account_secrets}),
         "service_account": facts.service_account or "default",
         "server": server,
         "entry": next(iter(keys), server),
@@ -85,6 +87,13 @@ def values(case: Case, finding: Finding) -> dict[str, str]:
         **moved_values(registry, name_in_registry(case)),
     }
     return {k: v for k, v in names.items() if v}
+
+
+def _new_name(taken: Collection[str]) -> str:
+    """A name for a pull secret that none of these has."""
+    usual = catalogue.FIELDS["new_secret"]
+    names = (usual, *(f"{usual}-{number}" for number in range(2, len(taken) + 2)))
+    return next(name for name in names if name not in taken)
 
 
 def name_in_registry(case: Case) -> str:
@@ -152,11 +161,12 @@ OF_THE_SENT = ("auth.bad_credentials", "auth.expired", "auth.forbidden")
 
 
 def secret_of(case: Case, cause: str) -> PullSecret | None:
-    """The pull secret that a cause is about: the one that shows it, else the one that is sent, else the first."""
+    """The pull secret that a cause is about: the one that shows it, else the one that is sent, else one that could not be read,
+    else the first."""
     named = case.facts.secrets
     shows = [s for s in named if s.cause == cause]
     used = [s for s in named if s.state == "used"]
-    others = [s for s in named if s.state != "used"]
+    others = sorted((s for s in named if s.state != "used"), key=lambda s: s.state != "forbidden")
     order = [*shows, *used, *others] if cause in OF_THE_SENT else [*shows, *others, *used]
     return order[0] if order else None
 

@@ -27,10 +27,15 @@ def sent(case: Case) -> list[PullSecret]:
     return [s for s in case.facts.secrets if s.state == "used"]
 
 
+def unread(case: Case) -> list[PullSecret]:
+    """The pod's pull secrets that may not be read, or could not be: what is sent of them is not known."""
+    return [s for s in case.facts.secrets if s.state == "forbidden"]
+
+
 def contrary_to_the_secrets(case: Case) -> set[str]:
     """Causes about pull secrets that what was read of them excludes."""
     facts = case.facts
-    if any(s.state == "forbidden" for s in facts.secrets) or len(facts.secrets) < len(facts.pull_secret_names):
+    if unread(case) or len(facts.secrets) < len(facts.pull_secret_names):
         return set()
     excluded = set(SECRET_CAUSES) - {s.cause for s in facts.secrets}
     account_read = facts.service_account and not any(error.kind == "ServiceAccount" for error in case.errors)

@@ -40,6 +40,11 @@ class _Dead(Exception):
         self.file = file
 
 
+class _Chance(Exception):
+    """Two names of one plugin in a file of version 1: the later in the order of a Go map counts (config.go v1Migrate). str(): the
+    file."""
+
+
 class _Unread(Exception):
     """A file that could not be read. str(): its name; absent: it is not there to be seen."""
 
@@ -57,6 +62,9 @@ def look(root: str, pull: Pull, node: Node, config_file: str = "") -> Found:
     except _Dead as error:
         # a containerd that runs was started with another file
         return Found("invalid", (own,), error.file, (problem(error.file, str(error), fatal=True),))
+    except _Chance as error:
+        why = f'which of plugins.cri and plugins."{OLD}" counts is chance there'
+        return Found("unknown", (own,), str(error), note=why)
     except _Unread as error:
         if not (error.absent and config_file):
             return Found("unknown" if error.absent else "unreadable", (own,), str(error))
@@ -142,6 +150,8 @@ def _images_section(root: str, first: str, version: Version) -> Dict[str, Any]:
         if migration == "merged" and own < 2 and merged_version > newest:
             raise _Dead(name, f"version = {merged_version} is newer than this containerd knows ({newest})")
         if newest > 2 and own < 2:
+            if "cri" in plugins and OLD in plugins:
+                raise _Chance(name)
             plugins = {OLD if key == "cri" else key: value for key, value in plugins.items()}
             own = merged_version if migration == "merged" else own
         if migration == "each file" and own < newest:
@@ -272,6 +282,8 @@ def _legacy(
     for url in urls[:MOST_ENDPOINTS]:
         parts = split_url(_with_scheme(url))
         if parts is None:
+            if not _parses(_with_scheme(url)):
+                raise _Dead(file, f"{printable(url, 80)} is no URL")  # image_pull.go registryEndpoints: none is asked
             continue
         scheme, host, port, path = parts
         authority = _with_scheme(url).split("://", 1)[1].partition("/")[0]
@@ -492,9 +504,9 @@ def _wrong_value(url: str, table: Dict[str, Any], version: Version) -> str:
 
 
 def _parses(url: str) -> bool:
-    """Whether Go's net/url takes it, as far as its authority goes."""
-    found = re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:(//([^/?#]*))?[^\x00-\x20\x7f]*", url)
-    if found is None:
+    """Whether Go's net/url takes it (url.go getScheme, parse), as far as its authority goes; it takes a path alone too."""
+    found = re.fullmatch(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?(//([^/?#]*))?[^\x00-\x20\x7f]*", url)
+    if found is None or (not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url) and ":" in url.partition("/")[0]):
         return False
     host = (found[2] or "").rpartition("@")[2]
     return re.fullmatch(r"(\[[0-9A-Fa-f:.%]*\]|[^\x00-\x20\x7f\[\]:<>\"%\\^`{|}]*)(:\d*)?", host) is not None

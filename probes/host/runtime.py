@@ -9,7 +9,6 @@ import dataclasses
 from typing import Any, Callable, Dict, Mapping, Optional
 
 from ..plan import Node, Pull
-from . import containerd, crio, rancher
 from .endpoints import Found, of_registry
 from .files import booted_at, is_folder
 from .trust import ca_bundle
@@ -19,11 +18,26 @@ Reader = Callable[[str, Pull, Node, Unit], Found]
 """(root of the host's files, image, node, the runtime's unit) -> the endpoints of the image."""
 
 
+# each is imported where its runtime runs: a node's Python compiles what is imported at every start
 def _containerd(root: str, pull: Pull, node: Node, unit: Unit) -> Found:
+    from . import containerd
+
     named = unit.option("--config", "-c") if unit.name == "containerd" else ""
     return containerd.look(
         root, pull, node, named or (containerd.CONFIG if unit.start and unit.name == "containerd" else "")
     )
+
+
+def _crio(root: str, pull: Pull, node: Node, unit: Unit) -> Found:
+    from . import crio
+
+    return crio.look(root, pull, node)
+
+
+def _rancher(root: str, pull: Pull, node: Node, unit: Unit) -> Found:
+    from . import rancher
+
+    return rancher.look(root, pull, node)
 
 
 def _docker(root: str, pull: Pull, node: Node, unit: Unit) -> Found:
@@ -32,9 +46,9 @@ def _docker(root: str, pull: Pull, node: Node, unit: Unit) -> Found:
 
 READERS: Mapping[str, Reader] = {
     "containerd": _containerd,
-    "cri-o": lambda root, pull, node, unit: crio.look(root, pull, node),
-    "k3s": lambda root, pull, node, unit: rancher.look(root, pull, node),
-    "rke2": lambda root, pull, node, unit: rancher.look(root, pull, node),
+    "cri-o": _crio,
+    "k3s": _rancher,
+    "rke2": _rancher,
     "docker": _docker,
 }
 """Family of the node's runtime (`Node.family`) -> who reads its configuration; containerd's for an unknown one."""
@@ -101,14 +115,15 @@ class Configuration:
 
 
 def _guessed(root: str, node: Node) -> Node:
-    """The node with a runtime where its status names none: the one whose configuration is there."""
-    if node.runtime:
+    """The node with the runtime whose configuration is there, where its status was not read: then it has no runtime, or no more
+    than the runtime's name, which several distributions share."""
+    if node.kubelet or node.family not in ("", "containerd"):
         return node
     for folder, guess in (
         ("/etc/crio", Node("cri-o://")),
         ("/etc/rancher/k3s", Node("containerd://", "+k3s")),
         ("/etc/rancher/rke2", Node("containerd://", "+rke2")),
     ):
-        if is_folder(root, folder):
+        if (guess.family != "cri-o" or not node.family) and is_folder(root, folder):
             return guess
-    return Node("containerd://")
+    return node if node.family else Node("containerd://")

@@ -131,6 +131,18 @@ class Cluster:
 
         wait_for(running, seconds)
 
+    def ends_pulled(self, namespace: str, name: str, seconds: float = 120) -> bool:
+        """Wait for the end of a pod's first pull. -> whether the image came."""
+        reasons: set[str] = set()
+
+        def ended() -> bool:
+            events = self.get("-n", namespace, "events", "--field-selector", f"involvedObject.name={name}")["items"]
+            reasons.update(event["reason"] for event in events)
+            return bool(reasons & {"Pulled", "Failed"})
+
+        wait_for(ended, seconds)
+        return "Pulled" in reasons
+
 
 def _fails(pod: Mapping[str, Any]) -> bool:
     status = pod.get("status") or {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 
 import pytest
@@ -48,10 +47,10 @@ def closed_port() -> int:
         (("why", "-f", "/no/such/file"), 'error: the path "/no/such/file" does not exist'),
         (
             ("why", "app", "--timeout", "soon"),
-            'error: argument --timeout: invalid duration "soon" (use 30s, 1m30s or seconds)',
+            'error: invalid argument "soon" for "--timeout" flag: time: invalid duration "soon"',
         ),
-        (("why", "app", "--nope"), "error: unrecognized arguments: --nope"),
-        (("wyh", "app"), 'error: unknown verb "wyh". Did you mean why?'),
+        (("why", "app", "--nope"), "error: unknown flag: --nope"),
+        (("wyh", "app"), 'error: unknown command "wyh" for "kubectl imagepull". Did you mean "why"?'),
         (("probe-node", "node1", "--registry", "https://x"), 'error: --registry "https://x" is no registry host'),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -60,7 +59,12 @@ def test_one_line(cluster: Cluster, target: str, words: tuple[str, ...], line: s
     namespace = () if "-n" in words or words[0] == "probe-node" else ("-n", target)
     ran = cluster.run("imagepull", *words, *namespace, check=False)
     assert ran.returncode == 2
-    assert ran.stderr.splitlines()[0].startswith(line), ran.stderr
+    first, *others = ran.stderr.splitlines()
+    assert first.startswith(line), ran.stderr
+    # what the API server says is no matter of the command line
+    verb = words[0] if words[0] != "wyh" else ""
+    pointer = f"See '{f'kubectl imagepull {verb}'.rstrip()} --help' for usage."
+    assert others == ([] if line.startswith(("Error from server", "error: the path")) else [pointer])
     assert not ran.stdout
     assert "Traceback" not in ran.stderr
 
@@ -68,100 +72,28 @@ def test_one_line(cluster: Cluster, target: str, words: tuple[str, ...], line: s
 def test_no_kubeconfig(cluster: Cluster, target: str) -> None:
     ran = cluster.run("imagepull", "why", "app", check=False, KUBECONFIG="", HOME="/nonexistent")
     assert ran.returncode == 2
-    assert ran.stderr.startswith("error: no kubeconfig")
-    assert len(ran.stderr.splitlines()) == 1
+    # kubectl asks localhost then, and says whom it has asked
+    [line] = ran.stderr.splitlines()
+    assert "localhost:8080" in line
 
 
 def test_server_down(cluster: Cluster, target: str) -> None:
     server = f"https://127.0.0.1:{closed_port()}"
     ran = cluster.run("imagepull", "why", "app", "-n", target, "--server", server, check=False)
     assert ran.returncode == 2
-    assert ran.stderr.startswith("Unable to connect to the server")
-    assert len(ran.stderr.splitlines()) == 1
-
-
-def role(namespace: str, name: str, *rules: tuple[str, str, str]) -> list[dict[str, object]]:
-    """A Role for the user of the same name. rules: (API group, resources, verbs), comma-separated."""
-    return [
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "Role",
-            "metadata": {"name": name, "namespace": namespace},
-            "rules": [
-                {"apiGroups": [group], "resources": resources.split(","), "verbs": verbs.split(",")}
-                for group, resources, verbs in rules
-            ],
-        },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "RoleBinding",
-            "metadata": {"name": name, "namespace": namespace},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-            "subjects": [{"kind": "User", "name": name, "apiGroup": "rbac.authorization.k8s.io"}],
-        },
-    ]
-
-
-def test_may_read_pods_only(cluster: Cluster, target: str) -> None:
-    """No right to create pods or to read the secret, the node, the events: said each, and judged by the rest."""
-    cluster.apply(*role(target, "reader", ("", "pods", "get,list")))
-    code, found = cluster.why("app", "-n", target, "--as", "reader")
-    assert code == 1, json.dumps(found, indent=1)
-    assert found["verdict"]["confidence"] in ("possible", "likely")
-    assert found["verdict"]["cause"].startswith("auth.")
-    messages = " ".join(e["message"] for e in found["errors"])
-    assert "needs get on secrets" in messages
-    assert "needs get on nodes" in messages
-    assert found["probe"]["created"] is False
-    assert not [h for h in found["hops"] if h["vantage"].startswith("node")]
-
-
-def test_may_not_create(cluster: Cluster, target: str) -> None:
-    """Everything may be read, nothing created: the report says which right is missing."""
-    cluster.apply(*role(target, "onlooker", ("", "pods,pods/log,secrets,events,serviceaccounts", "get,list")))
-    cluster.run("create", "clusterrole", "t-nodes", "--verb=get,list", "--resource=nodes,pods")
-    cluster.run("create", "clusterrolebinding", "t-nodes", "--clusterrole=t-nodes", "--user=onlooker")
-    try:
-        code, found = cluster.why("app", "-n", target, "--as", "onlooker")
-    finally:
-        cluster.run("delete", "clusterrolebinding,clusterrole", "t-nodes")
-    assert code == 1
-    assert found["probe"]["rung"] == "api-only"
-    assert any("may not create jobs or pods" in why for why in found["probe"]["whyNot"]), found["probe"]
-    # the credentials can still be tried from here
-    assert found["verdict"]["cause"] == "auth.bad_credentials"
-
-
-def test_may_create_pods_but_no_jobs(cluster: Cluster, target: str) -> None:
-    """Without the right to create Jobs a bare pod does, and it is gone afterwards."""
-    cluster.apply(
-        *role(
-            target,
-            "podder",
-            ("", "pods,pods/log,configmaps,events,secrets,serviceaccounts", "get,list,create,delete"),
-        )
-    )
-    cluster.run("create", "clusterrole", "t-podder", "--verb=get,list", "--resource=nodes,pods")
-    cluster.run("create", "clusterrolebinding", "t-podder", "--clusterrole=t-podder", "--user=podder")
-    before = cluster.snapshot()
-    try:
-        code, found = cluster.why("app", "-n", target, "--as", "podder")
-    finally:
-        after = cluster.snapshot()
-        cluster.run("delete", "clusterrolebinding,clusterrole", "t-podder")
-    assert (code, found["verdict"]["cause"], found["probe"]["rung"]) == (1, "auth.bad_credentials", "host-python")
-    assert found["probe"]["deleted"] and after == before
+    refused = f"The connection to the server {server[8:]} was refused - did you specify the right host or port?\n"
+    assert ran.stderr == refused
 
 
 def test_api_server_stops(cluster: Cluster, target: str) -> None:
     with faults.api_server_down(cluster.lab):
         ran = cluster.run("imagepull", "why", "app", "-n", target, check=False)
     assert ran.returncode == 2
-    assert ran.stderr.startswith("Unable to connect to the server"), ran.stderr
+    assert ran.stderr.startswith(("Unable to connect to the server", "The connection to the server")), ran.stderr
 
 
 def test_closed_pipe_is_silent(cluster: Cluster, target: str) -> None:
-    process = cluster.popen("imagepull", "why", "app", "-n", target)
+    process = cluster.popen("imagepull", "why", "app", "-n", target, "-o", "wide")
     assert process.stdout is not None and process.stderr is not None
     process.stdout.readline()
     process.stdout.close()

@@ -30,6 +30,7 @@ from kubectl_imagepull import __version__
 from tests.e2e.cluster import Cluster, pod
 from tests.lab import build
 from tests.lab.settings import NODES, REPOSITORY_ROOT
+from tools.dist import EPOCH, SOURCES
 
 pytestmark = pytest.mark.lab
 MINORS = (10, 11, 12, 13, 14)
@@ -37,8 +38,8 @@ SYSTEM = "/usr/local/bin:/usr/bin:/bin"
 
 
 def run(words: Sequence[str | Path], env: Mapping[str, str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """A program with this environment and no other."""
-    return subprocess.run(
+    """A program with this environment and no other. IMAGEPULL_KREW_LOG names a file that gets all commands and what they said."""
+    ran = subprocess.run(
         [str(word) for word in words],
         env=dict(env),
         stdin=subprocess.DEVNULL,
@@ -47,6 +48,10 @@ def run(words: Sequence[str | Path], env: Mapping[str, str], timeout: float = 12
         timeout=timeout,
         check=False,
     )
+    if log := os.environ.get("IMAGEPULL_KREW_LOG"):
+        with Path(log).open("a", encoding="utf-8") as file:
+            print(f"$ {' '.join(map(str, words))}\n{ran.stdout}{ran.stderr}[exit {ran.returncode}]\n", file=file)
+    return ran
 
 
 def links(folder: Path, **programs: str | Path) -> Path:
@@ -69,9 +74,9 @@ def find_python(minor: int) -> Path | None:
     return None
 
 
-def make_dist(out: Path, **env: str) -> Path:
-    """What `make dist` makes, in a folder of its own."""
-    ran = run([sys.executable, REPOSITORY_ROOT / "tools" / "dist.py", "--out", out], {**os.environ, **env}, 600)
+def make_dist(out: Path, root: Path = REPOSITORY_ROOT, **env: str) -> Path:
+    """What `make dist` makes of a checkout, in a folder of its own."""
+    ran = run([sys.executable, root / "tools" / "dist.py", "--out", out], {**os.environ, **env}, 600)
     assert ran.returncode == 0, ran.stderr
     return out
 
@@ -164,7 +169,7 @@ def test_nothing_inside_is_compiled_and_every_licence_is_there(program: Path) ->
     assert not [n for n in names if n.endswith((".so", ".pyc", ".dylib", ".pyd"))]
     libraries = {n.split("/")[1] for n in names if ".dist-info/METADATA" in n}
     assert {n.partition("-")[0] for n in libraries} >= {
-        "kubernetes",
+        "PySocks",
         "dnspython",
         "urllib3",
         "tabulate",
@@ -182,8 +187,36 @@ def test_same_sources_same_archive(dist: Path, tmp_path: Path) -> None:
     again = make_dist(
         tmp_path / "elsewhere", XDG_CACHE_HOME=str(tmp_path), PIP_CACHE_DIR=str(base / "pip"), TZ="Asia/Tokyo"
     )
-    for name in ("kubectl-imagepull.tar.gz", "imagepull.yaml"):
+    names = {path.name for path in dist.iterdir()}
+    assert names == {path.name for path in again.iterdir()} == released()
+    for name in names:
         assert (again / name).read_bytes() == (dist / name).read_bytes(), name
+
+
+def released() -> set[str]:
+    """The files of a release."""
+    package = f"kubectl_imagepull-{__version__}"
+    return {"kubectl-imagepull.tar.gz", "imagepull.yaml", f"{package}-py3-none-any.whl", f"{package}.tar.gz"}
+
+
+def test_the_sdist_gives_the_same_wheel(dist: Path, tmp_path: Path) -> None:
+    """What a packager of a distribution builds is what is released."""
+    (sdist,) = dist.glob("kubectl_imagepull-*.tar.gz")
+    (wheel,) = dist.glob("*.whl")
+    with tarfile.open(sdist) as archive:
+        found = {m.name.partition("/")[2]: m for m in archive}
+        assert all(m.isreg() and (m.uid, m.mode) == (0, 0o644) for m in found.values())
+        assert {"PKG-INFO", "setup.cfg", "pyproject.toml", "LICENSE", "README.md", "probes/walk.py"} <= set(found)
+        assert not [name for name in found if "__pycache__" in name or name.endswith((".zip", ".pyc"))]
+    words = ["-m", "pip", "wheel", "--no-deps", "--no-cache-dir", "--wheel-dir", tmp_path, sdist]
+    ran = run([sys.executable, *words], {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH)}, 600)
+    assert ran.returncode == 0, ran.stderr
+    (again,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(again) as other:
+        assert one.namelist() == other.namelist()
+        for name in one.namelist():
+            # what built it may be of another version: it says so, and the record has the sum of that
+            assert name.endswith(("/WHEEL", "/RECORD")) or one.read(name) == other.read(name), name
 
 
 # ---------------------------------------------------------------- krew
@@ -241,9 +274,24 @@ def test_kubectl_finds_it(installed: Krew) -> None:
     ran = run(["kubectl", "imagepull", "version"], installed.env)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout == f"kubectl-imagepull {__version__} (Python {'.'.join(map(str, sys.version_info[:3]))})\n"
-    assert "usage: kubectl imagepull" in run(["kubectl", "imagepull", "--help"], installed.env).stdout
+    assert "Say why a pod cannot pull its image" in run(["kubectl", "imagepull", "--help"], installed.env).stdout
     explained = run(["kubectl", "imagepull", "explain", "image.tag_unknown"], installed.env)
     assert explained.returncode == 0 and "image.tag_unknown" in explained.stdout, explained.stderr
+
+
+def test_completion_where_krew_links_one_program(installed: Krew) -> None:
+    """kubectl asks a second program, which krew does not link: we write it beside krew's link, which outlives an upgrade."""
+    file = installed.root / "bin" / "kubectl_complete-imagepull"
+    try:
+        assert "It is not there." in run(["kubectl", "imagepull", "completion"], installed.env).stdout
+        written = run(["kubectl", "imagepull", "completion", "--install"], installed.env)
+        assert written.returncode == 0 and written.stdout.startswith(f"{file} is written."), written.stderr
+        asked = run(["kubectl", "__complete", "imagepull", "wh"], installed.env)
+        assert asked.stdout.splitlines()[0].startswith("why\t") and asked.stdout.splitlines()[-1] == ":4", asked.stderr
+        flags = run(["kubectl", "__complete", "imagepull", "why", "--via", "host"], installed.env)
+        assert flags.stdout.splitlines()[0].startswith("host-python\t"), flags.stderr
+    finally:
+        file.unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("node", NODES)
@@ -265,6 +313,129 @@ def test_why(installed: Krew, cluster: Cluster, namespace: str, node: str) -> No
         HOME=env["HOME"],
     )
     assert text.returncode == 1 and "busybox:9.9" in text.stdout and text.stderr == ""
+    if log := os.environ.get("IMAGEPULL_KREW_LOG"):
+        with Path(log).open("a", encoding="utf-8") as file:
+            print(f"$ kubectl imagepull why tag-missing-{node} -n {namespace}\n{text.stdout}[exit 1]\n", file=file)
+
+
+def test_uninstall(installed: Krew, tmp_path: Path) -> None:
+    """What was installed from files goes as what came from an index does. What it has unpacked is the user's cache (README).
+
+    krew wants an index for it all the same, be it an empty one.
+    """
+    releases = Releases(tmp_path, "")
+    (releases.index / "plugins" / "none").touch()
+    releases.commit("an index without plugins")
+    ran = run(["kubectl", "krew", "update"], {**installed.env, "KREW_DEFAULT_INDEX_URI": f"file://{releases.index}"})
+    assert ran.returncode == 0, ran.stderr
+    ran = run(["kubectl", "krew", "uninstall", "imagepull"], installed.env)
+    assert ran.returncode == 0 and "Uninstalled plugin: imagepull" in ran.stderr, ran.stderr
+    assert not installed.installed.parent.exists() and not (installed.root / "bin" / "kubectl-imagepull").is_symlink()
+    ran = run(["kubectl", "imagepull", "version"], installed.env)
+    assert ran.returncode == 1 and 'unknown command "imagepull"' in ran.stderr
+
+
+# ---------------------------------------------------------------- from an index, as a user has it
+
+
+@pytest.fixture(scope="module")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The next release of the same sources."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    skip = shutil.ignore_patterns("__pycache__", "vendor.zip", "*.egg-info")
+    for name in (*SOURCES, "tools", "krew-manifest.yaml", "CHANGELOG.md"):
+        source = REPOSITORY_ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, checkout / name, ignore=skip)
+        else:
+            shutil.copyfile(source, checkout / name)
+    version = checkout / "kubectl_imagepull" / "__init__.py"
+    version.write_text(version.read_text().replace(f'"{__version__}"', f'"{NEXT}"'))
+    return make_dist(tmp_path_factory.mktemp("newer"), checkout)
+
+
+NEXT = "99.0.0"
+
+
+class Releases:
+    """A place that releases are downloaded from, and an index that names the newest."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.files, self.index, self.url = folder / "releases", folder / "krew-index", url
+        (self.index / "plugins").mkdir(parents=True)
+        self.git("init", "-q", "-b", "master")
+
+    def git(self, *words: str) -> None:
+        who = ("-c", "user.name=release", "-c", "user.email=release@example.org")
+        ran = run(["git", "-C", self.index, *who, *words], {"PATH": SYSTEM, "GIT_CONFIG_GLOBAL": "/dev/null"})
+        assert ran.returncode == 0, ran.stderr
+
+    def publish(self, dist: Path, version: str, damaged: bool = False) -> None:
+        """Make a release of what `make dist` has made; damaged: with another file than its manifest tells of."""
+        folder = self.files / f"v{version}"
+        folder.mkdir(parents=True)
+        archive = (dist / "kubectl-imagepull.tar.gz").read_bytes()
+        (folder / "kubectl-imagepull.tar.gz").write_bytes(archive[:-1] + b"x" if damaged else archive)
+        text = (dist / "imagepull.yaml").read_text()
+        text = re.sub(r"uri: https://github\.com/\S+", f"uri: {self.url}/v{version}/kubectl-imagepull.tar.gz", text)
+        text = re.sub(r"(?m)^  version: \S+$", f"  version: v{version}", text)
+        (self.index / "plugins" / "imagepull.yaml").write_text(text)
+        self.commit(f"imagepull v{version}")
+
+    def commit(self, message: str) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", message)
+
+
+def test_install_upgrade_and_uninstall_from_an_index(krew: Krew, dist: Path, newer: Path, tmp_path: Path) -> None:
+    """The index is a git repository and releases come over HTTP: all that krew asks of them."""
+    (tmp_path / "releases").mkdir()
+    handler = functools.partial(QuietHandler, directory=str(tmp_path / "releases"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    releases = Releases(tmp_path, f"http://127.0.0.1:{server.server_port}")
+    root = tmp_path / "root"
+    env = {
+        **krew.env,
+        "KREW_ROOT": str(root),
+        "PATH": krew.env["PATH"].replace(str(krew.root), str(root)),
+        "KREW_DEFAULT_INDEX_URI": f"file://{releases.index}",
+    }
+
+    def ran(*words: str) -> tuple[int, str]:
+        done = run(["kubectl", *words], env)
+        return done.returncode, done.stdout + done.stderr
+
+    try:
+        releases.publish(dist, __version__)
+        assert ran("krew", "update")[0] == 0
+        assert "Say why a pod cannot pull its image" in ran("krew", "search", "imagepull")[1]
+        assert f"VERSION: v{__version__}" in ran("krew", "info", "imagepull")[1]
+        code, text = ran("krew", "install", "imagepull")
+        assert code == 0 and "needs Python >= 3.10 on PATH" in text, text
+        assert ran("imagepull", "version")[1].startswith(f"kubectl-imagepull {__version__} ")
+        code, text = ran("krew", "upgrade", "imagepull")
+        assert code == 1 and "the newest version is already installed" in text, text
+        releases.publish(newer, NEXT)
+        code, text = ran("krew", "upgrade")
+        assert code == 0 and "Upgraded plugin: imagepull" in text, text
+        assert [folder.name for folder in (root / "store" / "imagepull").iterdir()] == [f"v{NEXT}"]
+        assert ran("imagepull", "version")[1].startswith(f"kubectl-imagepull {NEXT} ")
+        # what is not what the manifest tells of is not installed, and what was there stays
+        releases.publish(newer, "99.0.1", damaged=True)
+        code, text = ran("krew", "upgrade", "imagepull")
+        assert code == 1 and "checksum" in text, text
+        assert ran("imagepull", "version")[1].startswith(f"kubectl-imagepull {NEXT} ")
+        assert ran("krew", "uninstall", "imagepull")[0] == 0
+        assert not (root / "store" / "imagepull").exists() and not (root / "bin" / "kubectl-imagepull").is_symlink()
+        code, text = ran("imagepull", "version")
+        assert code == 1 and 'unknown command "imagepull"' in text, text
+        assert "imagepull" not in ran("krew", "list")[1]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 # ---------------------------------------------------------------- the script in front of it
@@ -280,11 +451,11 @@ def test_runs_under(program: Path, tmp_path: Path, minor: int) -> None:
         ran = run([program, "version"], env)
         assert (ran.returncode, ran.stderr) == (0, ""), ran.stderr
         assert f"(Python 3.{minor}." in ran.stdout
-    assert "usage: kubectl imagepull" in run([program, "--help"], env).stdout
+    assert "Say why a pod cannot pull its image" in run([program, "--help"], env).stdout
     # reads the kubeconfig with the bundled client and asks the bundled transport
     env["KUBECONFIG"] = str(kubeconfig(tmp_path))
     ran = run([program, "why", "x"], env)
-    assert ran.returncode == 2 and "Unable to connect to the server" in ran.stderr
+    assert ran.returncode == 2 and "The connection to the server 127.0.0.1:1 was refused" in ran.stderr
     assert [path.name for path in tmp_path.iterdir() if path.name not in ("bin", "config")] == [".cache"]
 
 
@@ -439,8 +610,6 @@ def test_interrupted_while_it_unpacks(program: Path, env: dict[str, str], tmp_pa
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            # a shell that starts the tests in the background has it ignored, and a child inherits that
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         ) as child:
             while child.poll() is None and not list(root.glob("*.tmp")):
                 time.sleep(0.001)

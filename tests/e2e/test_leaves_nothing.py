@@ -20,14 +20,14 @@ MOMENTS = {
     "dry-run": r"POST \S+/pods\?dryRun",
     "job": r"POST \S+/jobs 201",
     "configmap": r"POST \S+/configmaps 201",
-    "pending": r"GET \S+/pods\?labelSelector",
+    "watching": r"GET \S+/pods\?\S*watch=",
     "log-open": r"GET \S+/log\?",
     "first-hop": r"out: .*10\.\d+\.\d+\.\d+ from",
     "deleting-job": r"DELETE \S+/jobs/",
     "deleting-configmap": r"DELETE \S+/configmaps/",
-    "waiting": r"DELETE .*\n(.*\n)*.*GET \S+/pods\?labelSelector",
+    "verdict": r"out: VERDICT",
 }
-"""Ten moments of a run, by the request that was logged last."""
+"""Ten moments of a run, by the request that was logged last, or by what was printed."""
 WITHIN = 120.0
 
 
@@ -46,7 +46,7 @@ def unchanged(cluster: Cluster) -> Iterator[set[tuple[str, str]]]:
 
 def started(cluster: Cluster, namespace: str, target: str) -> subprocess.Popen[str]:
     """The command itself, not kubectl's exec of it: the same process, since kubectl replaces itself."""
-    return cluster.popen("imagepull", "why", target, "-n", namespace, "-v", "6", PYTHONUNBUFFERED="1")
+    return cluster.popen("imagepull", "why", target, "-n", namespace, "-o", "wide", "-v", "6", PYTHONUNBUFFERED="1")
 
 
 def until(process: subprocess.Popen[str], moment: str) -> bool:
@@ -87,7 +87,7 @@ def test_killed(cluster: Cluster, namespace: str, target: str, unchanged: set[tu
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-@pytest.mark.parametrize("moment", ["reading", "job", "configmap", "pending", "first-hop", "deleting-job"])
+@pytest.mark.parametrize("moment", ["reading", "job", "configmap", "watching", "log-open", "first-hop", "deleting-job"])
 def test_interrupted(
     cluster: Cluster, namespace: str, target: str, unchanged: set[tuple[str, str]], moment: str, number: signal.Signals
 ) -> None:

@@ -5,6 +5,7 @@ Debian's chromium is installed where it is missing. `--update` writes the screen
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 import struct
@@ -18,6 +19,7 @@ import pytest
 
 from kubectl_imagepull.case import parse
 from kubectl_imagepull.report.formats import render
+from kubectl_imagepull.report.page import POLICY
 from kubectl_imagepull.report.terminal import Style
 from kubectl_imagepull.verdict import judge
 
@@ -153,6 +155,33 @@ def test_hostile_texts_do_nothing(browse: Open) -> None:
     assert opened.console == [] and opened.asked == []
 
 
+MEASURE = """<script>
+for (const one of document.querySelectorAll("body, body *"))
+  if (one.getBoundingClientRect().right > innerWidth + 1 || one.scrollWidth > Math.max(one.clientWidth, innerWidth) + 1)
+    console.log("cut off: " + one.outerHTML.slice(0, 80));
+console.log("width " + innerWidth + " height " + document.body.scrollHeight);
+</script>"""
+
+
+def measured(browse: Open, source: str, width: int) -> list[str]:
+    """What MEASURE says of a page in a window of this width: a frame, since the browser has no window narrower than 500."""
+    inside = html.escape(source.replace(POLICY, "").replace("</body>", f"{MEASURE}</body>"))
+    return browse(f'<iframe width="{width}" height="800" srcdoc="{inside}"></iframe>').console
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", [SHOWN, "several-containers", "net.refused-mirror", "auth.secret_wrong_registry"])
+def test_nothing_is_cut_off(browse: Open, name: str, width: int) -> None:
+    """On a phone and on a wide screen all of the page is inside of the window."""
+    said = measured(browse, source_of(name), width)
+    assert len(said) == 1 and f"width {width} height" in said[0], said
+
+
+def test_the_measure_works(browse: Open) -> None:
+    said = measured(browse, f"<body><pre>{'x' * 400}</pre></body>", 390)
+    assert any("cut off: <pre>" in line for line in said), said
+
+
 def test_dark(browse: Open) -> None:
     """A reader who prefers dark gets it."""
     opened = browse(source_of(SHOWN), "--blink-settings=preferredColorScheme=0", height=400)
@@ -175,6 +204,6 @@ def test_screenshot_of_the_documentation(browse: Open, request: pytest.FixtureRe
     """docs/report.png is there, small, and a picture; `--update` takes it anew."""
     file = ROOT / "docs" / "report.png"
     if request.config.getoption("--update"):
-        file.write_bytes(browse(source_of(SHOWN), height=1330).picture)
+        file.write_bytes(browse(source_of(SHOWN), height=1080).picture)
     assert file.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert len(file.read_bytes()) < 200_000

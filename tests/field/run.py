@@ -29,7 +29,7 @@ from kubectl_imagepull.cli import main as command_line
 from kubectl_imagepull.image.messages import classify
 from kubectl_imagepull.kube.pods import ContainerRead, read_pod
 from kubectl_imagepull.model import Case, Observation, ProbeRun
-from probes.__main__ import Frames
+from probes.frames import Frames
 from probes.host.runtime import Configuration
 from probes.plan import Node, Pull
 from tests.probes.walking import NONCE, observations_of

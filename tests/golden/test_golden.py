@@ -31,6 +31,7 @@ ALWAYS = {"80.txt": ("text", Style(80)), "json": ("json", Style())}
 """Of every case: what most people read, and what programs do."""
 OTHERS = {
     "120.txt": ("text", Style(120, symbols=True)),
+    "wide.txt": ("wide", Style(80)),
     "md": ("markdown", Style()),
     "yaml": ("yaml", Style()),
     "html": ("html", Style()),
@@ -179,9 +180,56 @@ def test_width(file: Path, width: int) -> None:
     """No line is wider than the terminal but commands, which are there to be copied."""
     cases, verdicts = read(file).cases, judged(file)
     commands = {line for v in verdicts for fix in v.fixes for c in fix.commands for line in c.splitlines()}
-    for line in render("text", cases, verdicts, Style(width)).splitlines():
-        assert len(line) <= width or line.strip() in commands
-        assert line == line.rstrip()
+    for form in ("text", "wide"):
+        for line in render(form, cases, verdicts, Style(width)).splitlines():
+            assert len(line) <= width or line.strip() in commands
+            assert line == line.rstrip()
+
+
+SCREEN = 24
+"""Lines of a terminal that nobody has made larger."""
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_first_screen(file: Path) -> None:
+    """The verdict, what proves it and what to do first are seen without scrolling."""
+    lines = render("text", read(file).cases[:1], judged(file)[:1], Style(80)).splitlines()
+    starts = [sum(-(-max(1, len(line)) // 80) for line in lines[:n]) for n in range(len(lines))]
+    assert next(n for n, line in zip(starts, lines, strict=True) if line.startswith("VERDICT")) < SCREEN // 2
+    first = next((n for n, line in zip(starts, lines, strict=True) if line.startswith("FIX")), 0)
+    assert first < SCREEN and (first or not judged(file)[0].fixes)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_nothing_is_told_twice(file: Path) -> None:
+    """A hop that fails has its words once in the brief report; what works has none."""
+    for case, verdict in zip(read(file).cases, judged(file), strict=True):
+        said = " ".join(render("text", [case], [verdict], Style(120)).partition("FIX")[0].split())
+        for line in verdict.hops:
+            words = " ".join(line.summary.split())
+            if line.status == "fail" and line.vantage != "workstation" and words not in verdict.title:
+                hops = {(x.hop, x.subject) for x in verdict.hops if x.status == "fail" and line.summary in x.summary}
+                assert 1 <= said.partition("the kubelet said")[0].count(words) <= len(hops), words
+        path = said.partition("VERDICT")[2]
+        assert "reference, credentials" not in path or case.facts.secrets
+
+
+TOOLS = re.compile(r"(?:kubectl|aws|az|gcloud|oc|talosctl|docker|skopeo|crane|cosign|curl|openssl)\b")
+"""What fixes run where kubectl runs."""
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_commands_of_a_node_are_marked(file: Path) -> None:
+    """Nobody takes a command for the node for one of this machine, or the other way round."""
+    for case, verdict in zip(read(file).cases, judged(file), strict=True):
+        report = render("text", [case], [verdict], Style(80))
+        for fix in verdict.fixes:
+            assert len(fix.runs_on) in (0, len(fix.commands))
+            for command, place in zip(fix.commands, fix.runs_on or ("workstation",) * len(fix.commands), strict=True):
+                assert (place == "workstation") == bool(TOOLS.match(command)), command
+                above = report.partition(f"\n  {command}\n")[0].rpartition("FIX")[2]
+                marks = re.findall(r"\n  # on (.*)", above)
+                assert bool(marks and marks[-1] != "this machine") == (place == "node"), command
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)

@@ -101,6 +101,7 @@ class Module:
     programs: tuple[str, ...]
     ldflags: str
     staging: bool = False  # k8s.io/kubernetes replaces its staging modules by folders that nobody else has
+    folder: str = "cmd/{}"  # where a program stands in the module; "": the module is one program
 
     @property
     def bin(self) -> Path:
@@ -108,6 +109,10 @@ class Module:
 
     def program(self, name: str) -> Path:
         return self.bin / name
+
+    def package(self, name: str) -> str:
+        """What `go build` takes for a program."""
+        return f"{self.path}/{self.folder.format(name)}".rstrip("/")
 
 
 _VERSION = "k8s.io/component-base/version"
@@ -128,6 +133,7 @@ CONTAINERD = Module(
     ("containerd", "containerd-shim-runc-v2", "ctr"),
     f"-s -w -X github.com/containerd/containerd/v2/version.Version={settings.CONTAINERD}",
 )
+KUBECTL = Module("kubectl", "k8s.io/kubernetes", settings.KUBERNETES, ("kubectl",), KUBERNETES.ldflags, staging=True)
 KREW = Module(
     "krew",
     "sigs.k8s.io/krew",
@@ -249,7 +255,7 @@ def programs(module: Module) -> Path:
                     module.ldflags,
                     "-o",
                     str(part),
-                    f"{module.path}/cmd/{name}",
+                    module.package(name),
                 ],
             )
             part.replace(target)
@@ -271,7 +277,7 @@ def _prepare(module: Module, work: Path) -> None:
         # Outside the Kubernetes tree each staging module is its published twin, v0.X of the same release.
         lines += [f"replace {name} => {name} {module.version.replace('v1.', 'v0.', 1)}" for name in staged]
         write(work / "go.mod", "\n".join(lines) + "\n")
-    imports = "\n".join(f'import _ "{module.path}/cmd/{name}"' for name in module.programs)
+    imports = "\n".join(f'import _ "{module.package(name)}"' for name in module.programs)
     write(work / "tools.go", f"//go:build tools\n\npackage tools\n\n{imports}\n")
     _go(what, work, ["mod", "tidy"], attempts=5)
 

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from tests.lab import api, build, faults, workstation
 from tests.lab.api import Lab
@@ -110,19 +111,20 @@ def _status() -> int:
 
 def _shell() -> int:
     shell = os.environ.get("SHELL") or "/bin/bash"
-    return _exec([*workstation.prefix(env=_kubeconfig()), shell])
+    return _exec([*workstation.prefix(env=_environment()), shell])
 
 
 def _run(command: list[str]) -> int:
     words = command[1:] if command[:1] == ["--"] else command
     if not words:
         raise LabError("run what? `python -m tests.lab run -- CMD…`")
-    return _exec([*workstation.prefix(env=_kubeconfig()), *words])
+    return _exec([*workstation.prefix(env=_environment()), *words])
 
 
-def _kubeconfig() -> dict[str, str]:
-    """The caller's KUBECONFIG, where there is one."""
-    return {name: os.environ[name] for name in ("KUBECONFIG",) if name in os.environ}
+def _environment() -> dict[str, str]:
+    """The plugin of this checkout on PATH, and the caller's KUBECONFIG, where there is one."""
+    path = f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}"
+    return {"PATH": path, **{name: os.environ[name] for name in ("KUBECONFIG",) if name in os.environ}}
 
 
 def _exec(argv: list[str]) -> int:

@@ -1,7 +1,7 @@
 """The demonstration: break pods on purpose and let `kubectl imagepull why` say what is wrong.
 
 On the lab (`make demo`) each failure is made on both nodes. With --here, the failures that any cluster can show are made in a
-throw-away namespace of the current context.
+throw-away namespace of the current context. Names of failures (`make demo FAILURES="expired scheme"`): these alone.
 """
 
 from __future__ import annotations
@@ -53,12 +53,22 @@ PATIENCE = 60.0
 def main(argv: Sequence[str]) -> int:
     """Run the demonstration. -> 0 when every failure was made and looked at."""
     here = "--here" in argv
-    prefix: list[str] = []
+    failures = ANYWHERE if here else ON_THE_LAB
+    only = [word for word in argv if not word.startswith("-")]
+    if unknown := set(only) - {name for name, _, _ in failures}:
+        print(
+            f"demo: no failure {', '.join(sorted(unknown))}; there are {', '.join(f[0] for f in failures)}",
+            file=sys.stderr,
+        )
+        return 2
+    failures = tuple(failure for failure in failures if not only or failure[0] in only)
+    path = f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}"
+    prefix = ["env", f"PATH={path}"]
     try:
         if not here:
             api.supported()
             lab = api.up()
-            prefix = workstation.prefix(env={"PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}"})
+            prefix = workstation.prefix(env={"PATH": path})
     except Unsupported as error:
         print(f"demo: {error}. On any cluster: make demo-here", file=sys.stderr)
         return 2
@@ -68,7 +78,6 @@ def main(argv: Sequence[str]) -> int:
     kubectl = Kubectl(prefix)
     namespace = f"imagepull-demo-{secrets.token_hex(2)}" if here else "demo"
     nodes: Sequence[str] = ("",) if here else settings.NODES
-    failures = ANYWHERE if here else ON_THE_LAB
     try:
         kubectl.fresh_namespace(namespace)
         if not here:

@@ -159,6 +159,11 @@ def config_elsewhere(lab: Lab, name: str, hosts: Mapping[str, str]) -> Fault:
     return _changed(lab, name, files, None, "containerd", words=("--config", f"/etc/{folder}/config.toml"))
 
 
+def containerd_config(lab: Lab, name: str, text: str) -> Fault:
+    """A node's containerd has another config.toml."""
+    return _changed(lab, name, {"containerd/config.toml": text}, None, "containerd")
+
+
 def _changed(
     lab: Lab,
     name: str,

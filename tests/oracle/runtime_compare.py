@@ -65,6 +65,8 @@ def _containerd(version: str) -> Callable[[Case, Answer], str | None]:
         with tempfile.TemporaryDirectory() as folder:
             laid(case, Path(folder))
             found = containerd_files.look(folder, _containerd_pull(case["Host"]), Node(f"containerd://{version}"))
+        if found.outcome == "unknown":
+            return None  # nothing is claimed
         theirs = answer["Dead"] or answer["Error"]
         if theirs:
             return None if _ended(found) else f"it fails ({theirs}), we list {[_url(e) for e in found.endpoints]}"
@@ -72,8 +74,9 @@ def _containerd(version: str) -> Callable[[Case, Answer], str | None]:
             return f"we say that it fails ({found.problems}), it asks {[e['URL'] for e in answer['Endpoints']]}"
         ours = [_containerd_row(e) for e in found.endpoints]
         listed = [_real_row(e) for e in answer["Endpoints"] or []]
-        # one without a host ("httpd.corp:5000" has a scheme and none) stays in its list and can only fail
-        real = [row for row in listed if not re.fullmatch("[^:]+://(/.*)?", row[0])]
+        # one without a host ("httpd.corp:5000" has a scheme and none, "https//mirror" a path alone), or with a scheme that
+        # nobody speaks, can only fail
+        real = [row for row in listed if re.match("https?://[^/]", row[0])]
         if any(not good_host(urlsplit(row[0]).hostname or "") for row in real):
             return None  # a name that no resolver takes: our probes do not ask for it
         if ours != real:
@@ -151,7 +154,9 @@ def _crio(version: str) -> Callable[[Case, Answer], str | None]:
         if found.outcome == "unknown":
             return None  # nothing was found where it is kept, so nothing is claimed
         asked = [] if _ended(found) else [_crio_row(e, pull) for e in found.endpoints if _asks(e, pull)]
-        real = [row for candidate in answer["Candidates"] or [] for row in _rows(candidate)]
+        rows = [row for candidate in answer["Candidates"] or [] for row in _rows(candidate)]
+        # a place that two candidates come to answers the second time as it did the first: we list it once
+        real = list(dict.fromkeys(rows))
         if len({where for where, _ in asked}) < len(asked):
             return None  # the same place twice: the oracle tells requests apart by their place
         if asked != real:

@@ -24,6 +24,8 @@ from tests.probes.test_containerd import V1
 from tests.probes.test_crio import CRIO
 from tests.probes.test_rancher import K3S
 
+pytestmark = pytest.mark.alone
+
 LONG = 4.5
 """Seconds, on a machine that has other things to do: reading gives up after 3."""
 GIVEN, SOON = 0.5, 2.0

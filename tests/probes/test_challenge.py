@@ -20,6 +20,8 @@ from probes.challenge import (
 )
 from tests.growth import grows_in_proportion
 
+pytestmark = pytest.mark.alone
+
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "challenge.json").read_text())
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import trustme
 
-from probes.__main__ import on_node
 from probes.host import containerd as containerd_files
+from probes.place import on_node
 from probes.plan import Node
 from tests.probes.hosts import Write, ends, looked
 from tests.probes.site import Repository, Request, Server, error, free_port, http
@@ -386,3 +386,30 @@ class TestAttempts:
         else:
             assert levels == {"runtime.config_invalid": "error", "net.refused": "error"}
             assert walked.verdict.cause == "runtime.config_invalid"
+
+
+MIRRORS = 'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry.mirrors."reg.test"]\nendpoint = ["%s", "https://b.test"]\n'
+
+
+def test_an_endpoint_that_is_no_url_stops_them_all(host: Write) -> None:
+    """Held against containerd 2.2.9: "first path segment in URL cannot contain colon", and nobody is asked."""
+    found = looked(host({"etc/containerd/config.toml": MIRRORS % "h,ttps://a.test/v2"}))
+    assert found.outcome == "invalid"
+    assert [p["problem"] for p in found.problems] == ["h,ttps://a.test/v2 is no URL"]
+
+
+def test_an_endpoint_of_another_scheme_stops_nobody(host: Write) -> None:
+    assert [url for _, url, *_ in shown(host({"etc/containerd/config.toml": MIRRORS % "ftp://a.test"}))] == [
+        "https://b.test/v2",
+        "https://reg.test/v2",
+    ]
+
+
+def test_two_names_of_the_plugin_in_version_1_are_chance(host: Write) -> None:
+    """Both become one key of a Go map, whose order differs from start to start (containerd 2.3.7 was seen to take either)."""
+    text = (
+        '[plugins.cri.registry]\nconfig_path = "/etc/a"\n'
+        '[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/b"\n'
+    )
+    found = looked(host({"etc/containerd/config.toml": text}), node=Node("containerd://2.3.7"))
+    assert found.outcome == "unknown" and "is chance" in found.note

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from probes.__main__ import on_node
+from probes.place import on_node
 from probes.plan import Node
 from tests.probes.hosts import Write, ends, looked
 from tests.probes.site import Repository, Server, free_port

@@ -19,7 +19,7 @@ from kubectl_imagepull.report.terminal import Style
 from kubectl_imagepull.report.text import hop
 from kubectl_imagepull.verdict import judge
 from kubectl_imagepull.verdict.hop_status import line_of
-from probes.token_host import Login
+from probes.plan import Login
 from tests.probes.site import Request, Server, http
 from tests.probes.walking import Walked, Walker
 

@@ -12,9 +12,9 @@ import trustme
 from kubectl_imagepull.model import Auth, Manifest
 from probes import inward as guard
 from probes.observation import Observation
-from probes.plan import Pull
-from probes.reach import Place
-from probes.token_host import Login, may_have_credentials
+from probes.place import Place
+from probes.plan import Login, Pull
+from probes.token_host import may_have_credentials
 from tests.probes.site import Answer, Handler, Repository, Request, Resolver, Server, error, http
 from tests.probes.test_matrix import HERE, answering, bearer, context_of
 from tests.probes.walking import Walked, Walker

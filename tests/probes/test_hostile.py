@@ -25,6 +25,8 @@ from probes.tls_handshake import _seconds
 from tests.probes.site import Handler, Request, Server, error, http
 from tests.probes.walking import HOST_PYTHON, NONCE, Walker, observations_of
 
+pytestmark = pytest.mark.alone
+
 
 def endless(request: Request) -> Iterator[bytes]:
     """A body without an end."""

@@ -13,9 +13,9 @@ import pytest
 import trustme
 
 from probes import dns_lookup
-from probes.__main__ import on_node
 from probes.host import files, resolver
 from probes.host.resolver import ResolvConf, stub_behind
+from probes.place import on_node
 from probes.plan import Pull
 from tests.probes.hosts import CONTAINERD, Write
 from tests.probes.site import Repository, Resolver, Server

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from probes.__main__ import on_node
 from probes.host.units import Host, Proxies, proxies_of, proxy_for, unit_of
+from probes.place import on_node
 from probes.plan import Node
 from tests.probes.hosts import CONTAINERD, Write
 from tests.probes.site import Repository, Request, Server, deaf_port, error, free_port, http

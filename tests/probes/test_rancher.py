@@ -8,8 +8,8 @@ import pytest
 import trustme
 
 from probes import bounded
-from probes.__main__ import on_node
 from probes.host import rancher as rancher_files
+from probes.place import on_node
 from probes.plan import Node
 from tests.probes.hosts import Write, ends, looked
 from tests.probes.site import Repository, Server, free_port
@@ -173,3 +173,15 @@ def test_walk(walker: Walker, host: Write, authority: trustme.CA, works: bool) -
     errors = [(f.subject.role, f.subject.host) for f in walked.findings if f.level == "error"]
     assert errors == ([] if works else [("registry", f"{HERE}:{own}")]), walked.log
     assert walked.outcome("manifest", "mirror") == ("200" if works else "not-reached")
+
+
+@pytest.mark.parametrize("node", [Node(), Node("containerd://")], ids=["nothing", "no more than its name"])
+@pytest.mark.parametrize("folder", ["k3s", "rke2"])
+def test_a_node_whose_status_was_not_read(host: Write, node: Node, folder: str) -> None:
+    """Whoever may not read nodes knows the runtime's name at best: then the configuration that is there says whose it is."""
+    root = host({f"etc/rancher/{folder}/registries.yaml": MIRRORS, "etc/ca.crt": ""})
+    assert ends(looked(root, node=node))[0] == "https://a.test:5000/v2/copies/app"
+    known = Node("containerd://2.1.4", "v1.34.1")
+    assert ends(looked(root, node=known)) == ["https://reg.test/v2/team/app"], "what its status says is not guessed"
+    crio = Node("cri-o://1.34.1", "")
+    assert ends(looked(root, node=crio))[0] != "https://a.test:5000/v2/copies/app"

@@ -12,8 +12,8 @@ import trustme
 
 from probes import dns_lookup
 from probes.challenge import CONTAINERD, CRIO
-from probes.reach import Place
-from probes.token_host import Login
+from probes.place import Place
+from probes.plan import Login
 from tests.probes.site import Repository, Request, Server, error, http
 from tests.probes.test_matrix import HERE, context_of
 from tests.probes.walking import Walked, Walker

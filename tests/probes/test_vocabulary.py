@@ -25,6 +25,7 @@ API_HOPS = {"reference", "policy", "credentials"}
 HOPS = {
     # module -> the hops of which it speaks
     "dns_lookup": {"dns"},
+    "resolved": {"dns"},
     "tcp_connect": {"connect"},
     "tls_handshake": {"tls"},
     "reach": {"dns", "connect", "tls"},

@@ -28,13 +28,12 @@ from kubectl_imagepull.model.vocabulary import UNDECLARED, outcome
 from kubectl_imagepull.node.frames import FrameReader
 from kubectl_imagepull.verdict import judge
 from probes import dns_lookup
-from probes.__main__ import Frames
+from probes.frames import Frames
 from probes.host.resolver import ResolvConf
-from probes.plan import Pull
-from probes.reach import Place
+from probes.place import Place
+from probes.plan import Login, Pull
 from probes.timing import Deadline
 from probes.tls_handshake import trusting
-from probes.token_host import Login
 from probes.walk import Walk
 
 NONCE = "0123456789abcdef"

@@ -9,16 +9,20 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import socket
+import struct
+import sys
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Literal
 
 from kubectl_imagepull.errors import from_response
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.kube.config import Settings
+from kubectl_imagepull.kube.kubeconfig import Cluster
 from kubectl_imagepull.kube.paths import checked
 from kubectl_imagepull.kube.shapes import shaped
 
@@ -39,6 +43,9 @@ PLURALS = {
     "CronJob": ("/apis/batch/v1", "cronjobs"),
 }
 
+Fault = int | Literal["reset", "cut", "html", "empty", "silent"]
+"""What a request gets in place of its answer: a status, a connection that is reset, half of a body, a proxy's page, `{}`, or
+nothing for as long as it waits."""
 MOST_IDLE = 5
 """Watches after the end of a story: a test that waits for more than it tells would wait for ever."""
 
@@ -71,6 +78,8 @@ class FakeCluster:
     asked: list[Asked] = field(default_factory=list)
     refuse: dict[str, int] = field(default_factory=dict)
     """Path -> status that it answers with in place of the object."""
+    fault: Callable[[Asked], Fault | None] = lambda asked: None
+    """What goes wrong with a request, None for nothing; only over the wire (`running`)."""
     before: Callable[[Asked], None] = lambda asked: None
     story: list[Callable[[], list[dict[str, Any]]]] = field(default_factory=list)
     """What happens while events are watched: each watch takes the next one, which changes the objects and returns the events."""
@@ -94,6 +103,10 @@ class FakeCluster:
             self.refuse |= {asked.path: 403 for asked in self.asked if asked.path.endswith("/events")}
         for event in self.story.pop(0)() if self.story else ():
             yield json.dumps({"type": "ADDED", "object": event}).encode() + b"\n"
+
+    def watching(self, asked: Asked) -> Iterator[bytes]:
+        """The lines of a watch."""
+        return self.watched()
 
     def add(self, kind: str, namespace: str, name: str, **content: Any) -> dict[str, Any]:
         """Store an object. metadata= adds to name, namespace and a uid. -> the stored object."""
@@ -123,6 +136,10 @@ class FakeCluster:
     def changed(self) -> list[Asked]:
         """The requests that ask for a change, dry runs apart."""
         return [a for a in self.asked if a.changes]
+
+    def log(self, asked: Asked) -> Iterable[bytes] | None:
+        """The lines of a container's log, a list or as they come, None for a request that asks for none."""
+        return None
 
     def answer(self, asked: Asked) -> tuple[int, Any]:
         self.asked.append(asked)
@@ -159,13 +176,15 @@ class FakeCluster:
 
     def _list(self, asked: Asked) -> tuple[int, Any]:
         base, _, plural = asked.path.rpartition("/")
-        selector = dict(p.split("=", 1) for p in asked.query.get("fieldSelector", "").split(",") if "=" in p)
+        fields = [p for p in asked.query.get("fieldSelector", "").split(",") if "=" in p]
+        selector = dict(p.split("=", 1) for p in fields if "!=" not in p)
+        unlike = [p.split("!=", 1) for p in fields if "!=" in p]
         labels = dict(p.split("=", 1) for p in asked.query.get("labelSelector", "").split(",") if "=" in p)
         items = []
         for path, found in self.objects.items():
             above = path.rpartition("/")[0]
             everywhere = above.rpartition("/")[2] == plural and above.startswith(f"{base}/namespaces/")
-            fits = all(_at(found, k) == v for k, v in selector.items())
+            fits = all(_at(found, k) == v for k, v in selector.items()) and all(_at(found, k) != v for k, v in unlike)
             fits = fits and all((found["metadata"].get("labels") or {}).get(k) == v for k, v in labels.items())
             if (above == asked.path or everywhere) and fits:
                 items.append(found)
@@ -243,28 +262,82 @@ def running(cluster: FakeCluster) -> Iterator[FakeCluster]:
             pairs = {k: v[0] for k, v in urllib.parse.parse_qs(query).items()}
             resolved = urllib.parse.urljoin("http://x/", urllib.parse.unquote(path)).removeprefix("http://x")
             content_type = self.headers.get("Content-Type") or ""
+            asked = Asked(self.command, resolved, pairs, body, content_type)
+            fault = cluster.fault(asked)
+            if fault is not None:
+                self.break_off(asked, fault)
+                return
+            lines = cluster.log(asked)
+            if isinstance(lines, list):
+                self.send(200, b"".join(line + b"\n" for line in lines), "text/plain")
+                return
+            if lines is not None:
+                self.stream(lines)
+                return
             if pairs.get("watch") and resolved not in cluster.refuse:
                 self.send_response(200)
                 self.send_header("Connection", "close")
                 self.end_headers()
-                for line in cluster.watched():
-                    self.wfile.write(line)
+                with contextlib.suppress(OSError):  # who watches may have gone
+                    for line in cluster.watching(asked):
+                        self.wfile.write(line)
+                        self.wfile.flush()
                 self.close_connection = True
                 return
-            status, document = cluster.answer(Asked(self.command, resolved, pairs, body, content_type))
-            data = json.dumps(document).encode()
+            status, document = cluster.answer(asked)
+            self.send(status, json.dumps(document).encode())
+
+        def send(self, status: int, data: bytes, form: str = "application/json", length: int = 0) -> None:
             with contextlib.suppress(OSError):  # who asked may have gone
                 self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
+                self.send_header("Content-Type", form)
+                self.send_header("Content-Length", str(length or len(data)))
+                self.send_header("Retry-After", "0")
                 self.end_headers()
                 self.wfile.write(data)
+
+        def stream(self, lines: Iterable[bytes]) -> None:
+            """As they come; who asked may go."""
+            with contextlib.suppress(OSError):
+                self.send_response(200)
+                self.send_header("Connection", "close")
+                self.end_headers()
+                for line in lines:
+                    self.wfile.write(line + b"\n")
+            self.close_connection = True
+
+        def break_off(self, asked: Asked, fault: Fault) -> None:
+            # a server that has answered keeps the connection: one that closed it unannounced would be a fault of its own
+            self.close_connection = fault not in ("html", "empty") and not isinstance(fault, int)
+            if isinstance(fault, int):
+                self.send(fault, json.dumps(cluster.status(fault, asked.path.split("/")[-2])[1]).encode())
+            elif fault == "html":
+                self.send(200, b"<html><title>Sign in</title></html>", "text/html")
+            elif fault == "empty":
+                self.send(200, b"{}")
+            elif fault == "cut":
+                self.send(200, b'{"kind": "Pod", "metadata": {"na', length=500)
+            elif fault == "silent":
+                self.connection.settimeout(30)
+                with contextlib.suppress(OSError):
+                    self.connection.recv(1)  # ends when whoever asked gives up
+            else:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
         do_POST = do_DELETE = do_PATCH = do_GET
 
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 512  # of connections that wait to be taken: a real one has room for thousands
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            if not isinstance(sys.exc_info()[1], OSError):  # who asked may have gone
+                super().handle_error(request, client_address)
+
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     cluster.url = f"http://127.0.0.1:{server.server_port}"
@@ -281,10 +354,15 @@ class DirectApi(Api):
 
     def __init__(self, cluster: FakeCluster, change: Callable[[Any], Any] = lambda document: document) -> None:
         self._cluster, self._change = cluster, change
-        self._host = "https://api.example"
-        self.settings = Settings({}, "test", "shop")
+        self.settings = Settings(Cluster("https://api.example"), namespace="shop")
 
-    def _json(self, method: str, path: str, query: Any, body: Any = None, content_type: str = "") -> dict[str, Any]:
+    @property
+    def server(self) -> str:
+        return self.settings.cluster.server
+
+    def _json(
+        self, method: str, path: str, query: Any, body: Any = None, content_type: str = "", accept: str = ""
+    ) -> dict[str, Any]:
         pairs = {k: str(v) for k, v in query.items() if v not in ("", None)}
         status, document = self._cluster.answer(Asked(method, checked(path), pairs, body, content_type))
         if status >= 400:

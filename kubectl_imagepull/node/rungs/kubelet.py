@@ -18,7 +18,7 @@ from ...catalogue.registries import kind_of
 from ...model import Auth, Connect, Detail, Dns, Http, Manifest, NameAnswer, Observation, Pull, Subject, Tls, Vantage
 from ...model.vocabulary import KUBELET
 from ...redaction import HIDDEN
-from ..attempt import Attempt, Challenges
+from ..attempt import Attempt
 from ..created_objects import Client
 from ..failures import Refused, RungFailed
 from ..harmless import guesses, pauses
@@ -26,6 +26,7 @@ from ..job import Question, Run, kubelet_spec, named_spec
 from ..plan import Plan
 from ..probe_log import Taken
 from ..run_pod import POLL, STARTUP_SECONDS, pod_events, pod_of, start, statuses, try_dry, why_hopeless
+from ..wanted import Challenges
 from .rung import NO, Rung
 
 PATIENCE = 12
@@ -216,7 +217,9 @@ class _Asking:
 
     @property
     def pod(self) -> str:
-        """The name of the first pod."""
+        """The name of the first pod. Raises RungFailed where there was no time for one."""
+        if not self._pods:
+            raise RungFailed("the time for the probes is over before a question was put")
         found = pod_of(self.way.api, self._pods[0].run)
         return found["metadata"]["name"] if found else self._pods[0].run.name
 

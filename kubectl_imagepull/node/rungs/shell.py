@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ...model.vocabulary import SHELL
 from ..attempt import Attempt
-from ..failures import Forced, RungFailed
+from ..failures import NoPodThere, RungFailed
 from ..probe_log import Taken
 from .image_python import NOTHING_OF_THE_HOST
 from .rung import ANONYMOUSLY, YES, Rung
@@ -51,7 +51,7 @@ class Shell:
         if not way.wanted.image:
             try:
                 return replace(way.with_host_tools(self.name, SH), cannot_see=self.cannot_see)
-            except Forced:
+            except NoPodThere:
                 raise
             except RungFailed as error:
                 way.failed(f"{self.name} of the host", error)

@@ -11,6 +11,7 @@ from ...catalogue.actions import ON_NODE, Action, RecreatePod, Run, SetImage, Wa
 from ...catalogue.render import KINDS, Place, kind_of, lines
 from ...command import Blank, Unfit
 from ...model import HOPS, Applicability, Case, Finding, Fix, Manifest
+from ...model.vocabulary import RunsOn
 from ..clouds import node_fixes
 from ..hop_status import status_of
 from ..names import Known, values
@@ -25,6 +26,11 @@ UNKNOWN_PLATFORM = (
     "the platform of the node is not recognised: `kubectl imagepull explain` with its name says how it is done there"
 )
 """Said of the first fix that platforms have ways of their own for."""
+UNREAD_NODE = (
+    "which platform the node is of is not known, since you may not read nodes: `kubectl imagepull explain` with a platform's "
+    "name says how it is done there"
+)
+"""The same where that may be why."""
 LOST = frozenset({"node.not_ready", "runtime.unavailable"})
 """Causes where the node's kubelet may not be there to end a pod."""
 
@@ -51,7 +57,8 @@ def fixes_for(case: Case, finding: Finding, passed: bool = False) -> tuple[Fix, 
         for ways in _ways(case, finding, template):
             made = [(way, fix) for way in ways for fix in _fix(case, way, actor, names, at)]
             for way, fix in made:
-                noted = bool(shell) and (runs_on_node(way) if shell != UNKNOWN_PLATFORM else bool(way.topic))
+                of_platforms = shell in (UNKNOWN_PLATFORM, UNREAD_NODE)
+                noted = bool(shell) and (bool(way.topic) if of_platforms else runs_on_node(way))
                 fixes.append(_with_note(fix, shell) if noted else fix)
                 shell = "" if noted else shell  # once is enough
             if made:
@@ -76,14 +83,20 @@ def _ways(case: Case, finding: Finding, template: FixTemplate) -> Iterator[list[
 
 def runs_on_node(template: FixTemplate) -> bool:
     """Whether a fix has commands that run on the node itself."""
-    return any(isinstance(action, Run) and action.name in ON_NODE for action in template.actions)
+    return any(on_node(action) for action in template.actions)
+
+
+def on_node(action: Action) -> bool:
+    """Whether the commands of an action run on the node itself."""
+    return isinstance(action, Run) and action.name in ON_NODE
 
 
 def _shell_note(case: Case, at: Place) -> str:
     """How one gets to where a fix runs on the node, and what becomes of a change by hand; "" where the platform is not known."""
     platform = platform_of(case)
     if platform is None:
-        return UNKNOWN_PLATFORM
+        unread = case.facts.node is not None and not case.facts.node.read
+        return UNREAD_NODE if unread else UNKNOWN_PLATFORM
     ways = [line for way in platform.ways("shell")[:1] for line in _lines(way, at)]
     return "; ".join(filter(None, (f"a shell there: {'; '.join(ways)}" if ways else "", platform.details.lasts)))
 
@@ -109,15 +122,19 @@ def _fix(case: Case, template: FixTemplate, actor: str, names: dict[str, str], a
     its actions."""
     try:
         text = Known().format(template.text, **names)
-        commands = lines(template.actions, at)
+        made = [(action, lines([action], at)) for action in template.actions]
     except (KeyError, Unfit):
         return []
+    commands = tuple(line for _, own in made for line in own)
+    places: list[RunsOn] = ["node" if on_node(action) else "workstation" for action, own in made for _ in own]
+    runs_on = tuple(places) if runs_on_node(template) else ()
     if not commands and any(action != Wait() for action in template.actions):
         return []
     applicability = template.applicability
     if applicability == "safe" and RecreatePod() in template.actions and not at.kind.makes_pods:
         applicability = "review"  # it is made anew under the same name
-    return [_noted(case, template.actions, Fix(text, commands, applicability, template.actor or actor))]
+    fix = Fix(text, commands, applicability, template.actor or actor, runs_on=runs_on)
+    return [_noted(case, template.actions, fix)]
 
 
 def place_of(case: Case, finding: Finding) -> Place:

@@ -15,7 +15,7 @@ from ..message import is_loopback, message_of
 from ..names import chain_short, failed_addresses, name_in_registry, proxy_file, runtime_of, secret_of
 from ..other_image import has_image_fix
 from ..platforms import platform_of
-from ..pull_secrets import sent
+from ..pull_secrets import sent, unread
 from ..trial_pull import trial_pull
 
 ELSEWHERE = frozenset({"token", "blob", "mirror", "proxy", "dns-server"})
@@ -53,8 +53,7 @@ def _of_hosts_file(case: Case, finding: Finding) -> bool:
 
 def nothing_sent(case: Case) -> bool:
     """Whether the pull is anonymous, as far as is known: no secret of the pod is sent, and no cloud's node identity may be."""
-    unread = any(s.state == "forbidden" for s in case.facts.secrets)
-    return not sent(case) and not unread and not node_pulls(case, "auth.forbidden")
+    return not sent(case) and not unread(case) and not node_pulls(case, "auth.forbidden")
 
 
 def works_elsewhere(case: Case, finding: Finding) -> bool:
@@ -93,6 +92,10 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     "pull-secret": lambda case, finding: (
         not node_pulls(case, finding.cause) and kind_of(case.facts.reference.registry).takes_credentials
     ),
+    # who may not read what the pod has is not told to make another one, nor to write over it
+    "secrets-read": lambda case, finding: not unread(case),
+    "secret-read": lambda case, finding: secret_of(case, finding.cause) not in unread(case),
+    "secret-unread": lambda case, finding: secret_of(case, finding.cause) in unread(case),
     "node-pulls": lambda case, finding: node_pulls(case, finding.cause),
     # what nobody resolves is mistyped, unless a registry or the node's configuration named it
     "named-elsewhere": lambda case, finding: works_elsewhere(case, finding) or finding.subject.role != "registry",
@@ -159,7 +162,7 @@ CONDITIONS: Mapping[str, Callable[[Case, Finding], bool]] = {
     ),
     "not-rehearsed": lambda case, finding: bool(case.target.node) and trial_pull(case) is None,
     "containerd": lambda case, finding: _is(case, "containerd"),
-    "containerd-1": lambda case, finding: runtime_of(case)[0] == "containerd" and runtime_of(case)[1] < (2, 0),
+    "containerd-1": lambda case, finding: runtime_of(case)[0] == "containerd" and () < runtime_of(case)[1] < (2, 0),
     # from 2.2 on the directory is read without being named (containerd: docs/cri/registry.md)
     "containerd-2.1": lambda case, finding: (
         runtime_of(case)[0] == "containerd" and (2, 0) <= runtime_of(case)[1] < (2, 2)

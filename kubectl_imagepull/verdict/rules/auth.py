@@ -59,9 +59,11 @@ def credentials_missing(case: CaseView) -> Iterator[Finding]:
         also = ["auth.bad_credentials", "auth.denied_or_missing"]
         yield found(case, "auth.no_credentials", subject, "auth", text, refused, also, "possible")
     elif any(s.state == "forbidden" for s in named):
-        why = "the pod's pull secrets cannot be read by you"
+        # what is sent of them is not known, and the registry says no more than that it refuses whoever sends nothing
+        names = ", ".join(s.name for s in named if s.state == "forbidden")
+        text = f"{reason}; what the kubelet sends is not known: pull secret {names} could not be read"
         also = ["auth.bad_credentials", "auth.secret_wrong_registry", "auth.secret_ignored"]
-        yield found(case, "auth.no_credentials", subject, "auth", f"{reason}; {why}", refused, also, "possible")
+        yield found(case, "auth.denied_or_missing", subject, "auth", text, refused, also, "possible")
     elif missing:
         names = ", ".join(s.name for s in missing)
         text = f"{reason}; the pod names pull secret {names}, which does not exist in {case.target.namespace}"

@@ -8,15 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from kubectl_imagepull.cli.flags import UsageError
 from kubectl_imagepull.cli.operands import parse
-from kubectl_imagepull.cli.options import UsageError
 from kubectl_imagepull.session.targets import Named, Targets
 
 
 def read(
-    *words: str, selector: str = "", everywhere: bool = False, files: tuple[str, ...] = (), stdin: str = ""
+    *words: str,
+    selector: str = "",
+    everywhere: bool = False,
+    files: tuple[str, ...] = (),
+    stdin: str = "",
+    fields: str = "",
 ) -> Targets:
-    return parse(words, selector, everywhere, files, io.StringIO(stdin))
+    return parse(words, selector, everywhere, files, io.StringIO(stdin), fields)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +43,7 @@ def test_names(words: list[str], named: list[Named]) -> None:
 def test_searches() -> None:
     assert read("deploy", selector="app=web") == Targets(kind="Deployment", selector="app=web")
     assert read(everywhere=True) == Targets(everywhere=True)
+    assert read("Deployments", fields="a=b") == Targets(kind="Deployment", field_selector="a=b")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +52,11 @@ def test_searches() -> None:
         (["deploy", "pod/x"], {}, "there is no need to specify a resource type"),
         (["pod/x", "y"], {}, "resource/name form must have a single resource and name"),
         (["/x"], {}, "resource/name form must have a single resource and name"),
+        (["Pods", "pod/x"], {}, "there is no need to specify a resource type"),
+        (["pod/x"], {"selector": "app=web"}, "selectors and the all flag cannot be used"),
+        (["x"], {"fields": "spec.nodeName=a"}, "name cannot be provided when a selector is specified"),
+        (["Web"], {}, 'error: "Web" is no name of a pod or a workload'),
+        (["aé"], {}, "is no name of a pod"),
         (["a/b/c"], {}, "may not have more than one slash"),
         (["svc/x"], {}, 'error: "svc" is no kind that has pods'),
         (["node", "node1"], {}, 'error: "node" has no pods'),
@@ -75,6 +86,7 @@ def test_manifests(tmp_path: Path) -> None:
     (tmp_path / "one.json").write_text(json.dumps(listed))
     (tmp_path / "two.yaml").write_text("kind: Job\nmetadata: {name: b}\n---\nkind: Pod\nmetadata: odd\n---\n")
     (tmp_path / "notes.txt").write_text("kind: [")
+    (tmp_path / "service.yaml").write_text(json.dumps(manifest("Service", "s")))
     expected = (Named("Pod", "a", "shop"), Named("Job", "b"))
     assert read(files=(str(tmp_path),)).named == expected
     assert read(files=(str(tmp_path / "two.yaml"),)).named == expected[1:]

@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 from kubectl_imagepull.case import parse
+from kubectl_imagepull.cli.waiting import nodes_in_words
 from kubectl_imagepull.model import ReadError, Subject
+from kubectl_imagepull.session.pseudonyms import NotTheSame
 from tests.build import observed
 from tests.unit.cli.conftest import Ran
 from tests.unit.fake_cluster import FakeCluster
@@ -22,19 +24,21 @@ from tests.unit.session.test_watching import event, pulled
 __all__ = ["vantages"]
 
 DB = "/api/v1/namespaces/shop/pods/db-0"
+DB_IMAGE = "private.lab.test/team/app:1.0"
 
 
 def test_one_pod_in_words(ran: Ran) -> None:
     code, out, err = ran("why", "db-0", "--no-probe")
     assert (code, err) == (1, "") and out.startswith("pod    shop/db-0")
     assert "known from the API server" in out and "VERDICT" in out and "auth.no_credentials" in out
+    assert "no probe was run (no probe was asked for)" in " ".join(out.split())
 
 
-def test_a_single_report_grows(ran: Ran, vantages: Vantages) -> None:
+def test_a_single_report_in_full_grows(ran: Ran, vantages: Vantages) -> None:
     """What grows is what is printed at once where there are several: no hop twice, none left out."""
     vantages.say = lambda pull: [manifest(pull, "401")]
-    alone = ran("why", "db-0")[1].splitlines()
-    both = ran("why", "db-0", "lone")[1].splitlines()
+    alone = ran("why", "db-0", "-o", "wide")[1].splitlines()
+    both = ran("why", "db-0", "lone", "-o", "wide")[1].splitlines()
     hops = [line for line in alone if line.startswith("  ") and " manifest " in line]
     assert len(hops) == 1 and "401" in hops[0] and hops[0] in both
     assert [line for line in alone if line.startswith("seen from node1")]
@@ -51,7 +55,7 @@ def test_a_hop_is_printed_as_soon_as_it_is_seen(ran: Ran, vantages: Vantages, mo
         observed("connect", Subject("registry", pull.authority), NODE, "open", "open", pull=pull.id),
         manifest(pull, "404"),
     ]
-    ran("why", "db-0")
+    ran("why", "db-0", "-o", "wide")
     order = [next(i for i, block in enumerate(printed) if word in block) for word in ("connect", "manifest", "JUDGED")]
     assert order == sorted(order)
 
@@ -61,13 +65,45 @@ def test_several_are_summed_up(ran: Ran) -> None:
     assert code == 1 and "SUMMARY" in out and err == ""
 
 
-def test_what_is_waited_for_is_said_on_a_terminal(ran: Ran, vantages: Vantages) -> None:
-    assert ran("why", "ds/agent", terminal=True)[2] in (
-        "probing from node1, node2 ...\n",
-        "probing from node2, node1 ...\n",
-    )
+def shown_over(err: str) -> list[str]:
+    """What stood one after the other in a line that is gone at the end."""
+    assert err.startswith("\r\x1b[K") and err.endswith("\r\x1b[K") and "\n" not in err
+    return [part for part in err.split("\r\x1b[K") if part]
+
+
+def test_what_is_waited_for_is_said_on_a_terminal(
+    ran: Ran, vantages: Vantages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line that is gone when the report comes; one that stays where a line cannot be taken back."""
+    monkeypatch.setenv("TERM", "xterm")
+    shown = shown_over(ran("why", "ds/agent", terminal=True)[2])
+    assert shown[0] in ("probing from node1, node2 ...", "probing from node2, node1 ...")
+    assert [line.partition(" ... ")[2] for line in shown[1:]] == ["1 of 2 answer"] * len(shown[1:])
     assert ran("why", "ds/agent")[2] == ""
     assert ran("why", "ds/agent", "-o", "json", terminal=True)[2] == ""
+    monkeypatch.setenv("TERM", "dumb")
+    assert ran("why", "db-0", terminal=True)[2] == "probing from node2 ...\n"
+
+
+def test_a_hop_is_shown_as_soon_as_it_is_seen(ran: Ran, vantages: Vantages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal, in the line that is gone when the report comes: no hop is told twice."""
+    monkeypatch.setenv("TERM", "xterm")
+    vantages.say = lambda pull: [
+        observed("connect", Subject("registry", pull.authority), NODE, "open", "open\x1b[2J", pull=pull.id),
+        manifest(pull, "404"),
+    ]
+    _, out, err = ran("why", "db-0", terminal=True)
+    assert shown_over(err) == [f"probing from node2 ...{step}" for step in ("", " connect ok", " manifest FAIL")]
+    assert out.count("FAIL manifest") == 1 and out.count("connect") == 1
+
+
+def test_many_nodes_are_counted() -> None:
+    assert nodes_in_words([]) == "this machine" and nodes_in_words(["a", "b", "c"]) == "a, b, c"
+    assert nodes_in_words([f"n{n}" for n in range(40)]) == "n0, n1 and 38 more nodes"
+
+
+def test_the_page_names_the_cluster(ran: Ran, cluster: FakeCluster) -> None:
+    assert f"cluster {cluster.url}" in ran("why", "db-0", "--no-probe", "-o", "html")[1]
 
 
 @pytest.mark.parametrize("form", ["json", "yaml"])
@@ -86,10 +122,10 @@ def test_names(ran: Ran) -> None:
 
 
 def test_nothing_fails(ran: Ran, cluster: FakeCluster) -> None:
-    assert ran("why", "-l", "app=nothing")[:2] == (0, "No image pull problem found in shop namespace.\n")
-    assert ran("why", "-A", "-l", "app=nothing")[1] == "No image pull problem found in any namespace.\n"
+    assert ran("why", "-l", "app=nothing") == (0, "", "No resources found in shop namespace.\n")
+    assert ran("why", "-A", "-l", "app=nothing") == (0, "", "No resources found\n")
     cluster.add("Deployment", "shop", "idle", spec={"replicas": 0})
-    assert ran("why", "deploy/idle")[1] == "No image pull problem found in deployment/idle (0 pods).\n"
+    assert ran("why", "deploy/idle") == (0, "", "deployment/idle has no pods to look at: it wants none.\n")
 
 
 def test_a_case_is_saved(ran: Ran, tmp_path: Path) -> None:
@@ -98,6 +134,47 @@ def test_a_case_is_saved(ran: Ran, tmp_path: Path) -> None:
     assert parse(file.read_bytes(), "x").cases[0].target.pod == "db-0"
     printed = ran("why", "db-0", "--no-probe")[1]
     assert ran("why", "--case", str(file))[1].split("VERDICT")[1] == printed.split("VERDICT")[1]
+
+
+def test_a_case_is_saved_with_pseudonyms(ran: Ran, tmp_path: Path) -> None:
+    file, again = tmp_path / "case.json", tmp_path / "again.json"
+    code, out, _ = ran("why", "db-0", "--no-probe", "--save-case", str(file), "--pseudonymous")
+    assert code == 1 and "shop/db-0" in out
+    (case,) = parse(file.read_bytes(), "x").cases
+    assert "db" not in case.target.pod and "shop" not in file.read_text()
+    assert ran("why", "--case", str(file))[0] == 1
+    # a case of before
+    assert ran("why", "db-0", "--no-probe", "--save-case", str(file))[0] == 1
+    assert ran("why", "--case", str(file), "--save-case", str(again), "--pseudonymous")[0] == 1
+    assert parse(again.read_bytes(), "x").cases[0].target == case.target
+
+
+def test_a_case_that_rests_on_a_name_is_not_saved(ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(cases: object) -> None:
+        raise NotTheSame("under pseudonyms it would be another")
+
+    monkeypatch.setattr("kubectl_imagepull.session.pseudonyms.pseudonymous", refuse)
+    code, out, err = ran("why", "db-0", "--no-probe", "--save-case", str(tmp_path / "x"), "--pseudonymous")
+    assert (code, err) == (
+        2,
+        f"error: {tmp_path}/x: not saved: under pseudonyms it would be another\n",
+    ) and "VERDICT" in out
+
+
+def test_the_page_is_shown(ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    shown: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: shown.append(url) or True)
+    monkeypatch.setenv("BROWSER", "any")
+    code, out, _ = ran("why", "db-0", "--no-probe", "-o", "html", "--open")
+    page = Path(out.strip())
+    assert code == 1 and shown == [page.as_uri()] and page.read_text().startswith("<!doctype html>")
+    assert page.parent.parent == tmp_path and page.parent.stat().st_mode & 0o077 == 0
+    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    code, out, _ = ran("why", "db-0", "--no-probe", "-o", "html", "--open")
+    assert code == 1 and out.endswith("/why.html (there is no browser here to show it)\n") and len(shown) == 1
 
 
 def test_a_case_that_cannot_be_saved_is_said_before_anything_is_asked(ran: Ran, cluster: FakeCluster) -> None:
@@ -118,6 +195,8 @@ def test_a_case_that_cannot_be_saved_is_said_before_anything_is_asked(ran: Ran, 
         (["why", "x", "--probe-secret", "y"], "--probe-secret is for --probe-image"),
         (["why", "x", "--probe-namespace", "a/b"], "is no name of an object"),
         (["why", "x", "--case", "y"], "--case takes a file in place of a pod"),
+        (["why", "x", "--pseudonymous"], "--pseudonymous is for --save-case"),
+        (["why", "x", "--open"], "--open is for -o html"),
         (["why", "--case", "/nowhere"], "error: /nowhere: No such file or directory"),
     ],
 )
@@ -149,6 +228,7 @@ def comes_right(cluster: FakeCluster) -> Callable[[], list[dict[str, Any]]]:
         pod["status"]["phase"] = "Running"
         found = pulled("db-0")
         found["involvedObject"]["uid"] = pod["metadata"]["uid"]
+        found["message"] = f'Successfully pulled image "{DB_IMAGE}" in 1.2s (1.2s including waiting)'
         return [found]
 
     return chapter
@@ -159,7 +239,7 @@ def test_watching_as_text(ran: Ran, cluster: FakeCluster, monkeypatch: pytest.Mo
     cluster.story = [comes_right(cluster)]
     code, out, err = ran("why", "db-0", "--no-probe", "--watch")
     assert (code, err) == (0, "") and out.count("VERDICT") == 1
-    assert out.endswith("12:00:00  db-0  Pulled registry.lab.test/busybox:9.9 in 1.2s\n")
+    assert out.endswith(f"12:00:00  db-0  Pulled {DB_IMAGE} in 1.2s\n")
 
 
 def test_watching_as_one_document(ran: Ran, cluster: FakeCluster) -> None:

@@ -14,6 +14,8 @@ from kubectl_imagepull.image.keyring import BadPullSecret, Credential, Keyring, 
 from kubectl_imagepull.image.reference import Reference
 from tests.growth import grows_in_proportion
 
+pytestmark = pytest.mark.alone
+
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "keyring.json").read_text())
 JSON_TYPE = "kubernetes.io/dockerconfigjson"
 OLD_TYPE = "kubernetes.io/dockercfg"

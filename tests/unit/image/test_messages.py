@@ -20,6 +20,8 @@ from kubectl_imagepull.image import goerrors, wording
 from kubectl_imagepull.image.messages import Classified, classify
 from tests.growth import grows_in_proportion
 
+pytestmark = pytest.mark.alone
+
 CORPUS = Path(__file__).parents[2] / "corpus"
 ROLES = {"registry", "mirror", "token", "blob", "proxy", "dns-server", "node", "pod", None}
 

@@ -11,6 +11,8 @@ import pytest
 
 from kubectl_imagepull.image.reference import InvalidReference, Reference
 
+pytestmark = pytest.mark.alone
+
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "reference.json").read_text())["cases"]
 HEX = "0123456789abcdef" * 4
 

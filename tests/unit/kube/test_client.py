@@ -81,11 +81,12 @@ def test_nobody_listens() -> None:
         url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     with pytest.raises(Unreachable) as error:
         Api(Flags(server=url)).get("/x")
-    assert "onnection refused" in str(error.value)
+    said = f"The connection to the server {url.removeprefix('http://')} was refused - did you specify the right host or port?"
+    assert str(error.value) == said
 
 
-def test_a_failing_credential_plugin_is_named(tmp_path: pathlib.Path) -> None:
-    """The Python client would carry on as nobody."""
+def test_a_failing_credential_plugin_is_named(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What it says goes to our stderr as it comes: a code for a browser, say."""
     plugin = tmp_path / "get-token"
     plugin.write_text("#!/bin/sh\necho 'session expired, log in again' >&2\nexit 3\n")
     plugin.chmod(0o755)
@@ -100,8 +101,9 @@ def test_a_failing_credential_plugin_is_named(tmp_path: pathlib.Path) -> None:
     }
     (tmp_path / "config").write_text(json.dumps(config))
     with pytest.raises(ConfigError) as error:
-        Api(Flags(kubeconfig=str(tmp_path / "config")))
-    assert "exit code 3" in str(error.value) and "session expired" in str(error.value)
+        Api(Flags(kubeconfig=str(tmp_path / "config"))).get("/x")
+    assert str(error.value).endswith("get-token failed with exit code 3")
+    assert capfd.readouterr().err == "session expired, log in again\n"
 
 
 NOW = datetime.datetime(2026, 5, 4, 3, 2, 1, tzinfo=datetime.timezone.utc)
@@ -259,7 +261,7 @@ def test_what_a_kubeconfig_says_is_printable(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_credential_plugin_that_is_not_there(tmp_path: pathlib.Path) -> None:
-    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "no-such-plugin"}}
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "no-such-plugin"}}
     config = {
         "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
         "users": [{"name": "u", "user": user}],
@@ -268,4 +270,26 @@ def test_a_credential_plugin_that_is_not_there(tmp_path: pathlib.Path) -> None:
     }
     (tmp_path / "config").write_text(json.dumps(config))
     with pytest.raises(ConfigError, match="executable no-such-plugin not found"):
-        Api(Flags(kubeconfig=str(tmp_path / "config")))
+        Api(Flags(kubeconfig=str(tmp_path / "config"))).get("/x")
+
+
+@pytest.mark.parametrize(("strict", "count"), [(None, 0), (True, 2)])
+def test_warnings_are_shown_once(capfd: pytest.CaptureFixture[str], strict: bool | None, count: int) -> None:
+    """kubectl: --warnings-as-errors counts them at the end."""
+    headers = {"Warning": '299 - "old \\"api\\""', "warning": '299 kube "other"'}
+    with serving(lambda method, path: (200, {"kind": "Pod"}, headers)) as (url, _):
+        api = Api(Flags(server=url, warnings_as_errors=strict))
+        api.get("/x")
+        api.get("/x")
+    assert capfd.readouterr().err == 'Warning: old "api"\nWarning: other\n'
+    assert api.refused_warnings == count
+
+
+@pytest.mark.parametrize(("method", "times"), [("GET", 2), ("POST", 1)])
+def test_a_connection_that_was_closed_in_the_moment_of_use(method: str, times: int) -> None:
+    """What only reads is asked once more, as kubectl's transport does; what changes something is not."""
+    with serving(lambda method, path: (0, b"", {})) as (url, seen):
+        api = Api(Flags(server=url))
+        with pytest.raises(Unreachable):
+            api.get("/x") if method == "GET" else api.post("/x", {})
+    assert seen == [f"{method} /x"] * times

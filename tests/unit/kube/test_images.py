@@ -62,7 +62,7 @@ def test_whose_they_are() -> None:
         ),
         "n1",
         "ns",
-    )[1]
+    ).images
     assert found.system == ("k/proxy:1",)
     assert set(found.own) == {
         RunningImage("mine/app:1"),
@@ -74,7 +74,7 @@ def test_whose_they_are() -> None:
 
 def test_daemon_sets_that_may_not_be_read_vouch_for_nothing() -> None:
     cluster = served(pod("kube-system", "proxy", "k/proxy:1", of_set("real")), refuse="/daemonsets")
-    assert read_node(cluster, "n1", "ns")[1].system == ()
+    assert read_node(cluster, "n1", "ns").images.system == ()
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,9 @@ def test_daemon_sets_that_may_not_be_read_vouch_for_nothing() -> None:
 )
 def test_what_the_node_was_started_with(words: Any, expected: tuple[str, ...]) -> None:
     cluster = served(annotations={"k3s.io/node-args": json.dumps(words)})
-    assert read_node(cluster, "n1", "ns")[1].sandbox == expected
+    assert read_node(cluster, "n1", "ns").images.sandbox == expected
 
 
 def test_annotations_that_are_none() -> None:
     cluster = served(annotations={"rke2.io/node-args": "[1, "})
-    assert read_node(cluster, "n1", "ns")[1].sandbox == ()
+    assert read_node(cluster, "n1", "ns").images.sandbox == ()

@@ -14,6 +14,8 @@ import pytest
 from tests.unit.fake_cluster import Asked, FakeCluster
 from tests.unit.kube import objects
 
+pytestmark = pytest.mark.alone
+
 PATIENCE = 30.0
 
 

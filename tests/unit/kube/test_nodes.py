@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.errors import ApiError
-from kubectl_imagepull.kube.nodes import node_of, queue_of, read_node, read_peer
+from kubectl_imagepull.kube.nodes import node_of, queue_of, read_node, read_peer, runtime_among
 from kubectl_imagepull.model import NodeFacts, ReadError
 from tests.unit.fake_cluster import DirectApi, FakeCluster
 from tests.unit.kube import objects
@@ -21,8 +21,9 @@ def filled() -> FakeCluster:
 
 
 def test_what_is_known_of_a_node(filled: FakeCluster) -> None:
-    facts, images, wanted = read_node(DirectApi(filled), "node1", "kube-system")
-    assert facts == NodeFacts(
+    read = read_node(DirectApi(filled), "node1", "kube-system")
+    images, wanted = read.images, read.wanted
+    assert read.errors == () and read.facts == NodeFacts(
         "node1",
         ready=True,
         ready_message="kubelet is posting ready status",
@@ -47,7 +48,8 @@ def test_a_node_in_trouble(filled: FakeCluster) -> None:
         {"type": "DiskPressure", "status": "True"},
     ]
     found["status"]["images"] = [{"names": [f"x{n}:1", "<none>@<none>"], "sizeBytes": 100 - n} for n in range(50)]
-    facts, images, _ = read_node(DirectApi(filled), "node1", "shop")
+    read = read_node(DirectApi(filled), "node1", "shop")
+    facts, images = read.facts, read.images
     assert (facts.ready, facts.ready_message, facts.disk_pressure, facts.unschedulable, facts.lists_all) == (
         False,
         "NodeStatusUnknown",
@@ -61,31 +63,62 @@ def test_a_node_in_trouble(filled: FakeCluster) -> None:
 @pytest.mark.parametrize(("images", "all_of_them"), [(0, False), (1, True), (49, True), (50, False)])
 def test_when_a_node_lists_all_images(filled: FakeCluster, images: int, all_of_them: bool) -> None:
     filled.objects[NODE]["status"]["images"] = [{"names": [f"x{n}"], "sizeBytes": n} for n in range(images)]
-    assert read_node(DirectApi(filled), "node1", "shop")[0].lists_all is all_of_them
+    assert read_node(DirectApi(filled), "node1", "shop").facts.lists_all is all_of_them
 
 
 def test_a_node_that_is_gone_and_one_that_may_not_be_read(filled: FakeCluster) -> None:
     errors: list[ReadError] = []
     gone, _ = node_of(DirectApi(filled), errors, "node9")
     assert gone is not None and (gone.name, gone.found, gone.ready) == ("node9", False, False) and not errors
-    filled.refuse[NODE] = 403
-    assert node_of(DirectApi(filled), errors, "node1")[0] is None
-    assert [e.message for e in errors] == ["cannot read node node1: needs get on nodes (forbidden)"]
-    filled.refuse[NODE] = 500
-    assert node_of(DirectApi(filled), errors, "node1")[0] is None and "500" in errors[1].message
+    for status, why in ((403, "needs get on nodes (forbidden)"), (500, "500")):
+        filled.refuse[NODE] = status
+        assert node_of(DirectApi(filled), errors, "node1")[0] == NodeFacts("node1", read=False)
+        assert errors[-1].message.startswith("cannot read node node1: ") and why in errors[-1].message
+        assert errors[-1].message.endswith("whether it is ready are not known")
     with pytest.raises(ApiError):
         read_node(DirectApi(filled), "node1", "shop")
 
 
+def test_a_node_that_may_not_be_read_is_what_its_pods_tell(filled: FakeCluster) -> None:
+    """The runtime's name comes of a container that it made; a version is guessed nowhere."""
+    filled.refuse |= {NODE: 403, "/api/v1/pods": 403}
+    spec = {"nodeName": "node1", "containers": [{"name": "c", "image": "own:1"}]}
+    state = {"name": "c", "containerID": "cri-o://0123", "state": {"running": {"startedAt": objects.AT}}}
+    filled.add("Pod", "shop", "mine", spec=spec, status={"phase": "Running", "containerStatuses": [state]})
+    read = read_node(DirectApi(filled), "node1", "shop")
+    assert read.facts == NodeFacts("node1", read=False, runtime="cri-o://")
+    assert [one.image for one in read.images.own] == ["own:1"] and read.images.listed == ()
+    assert "own:1" in read.wanted and [e.kind for e in read.errors] == ["Node", "Pod"]
+
+
+@pytest.mark.parametrize(
+    ("container_id", "runtime"),
+    [
+        ("containerd://0123", "containerd://"),
+        ("docker://0123", "docker://"),
+        ("", ""),
+        ("evil://0123", ""),
+        ("cri-o", ""),
+    ],
+)
+def test_whose_containers_a_node_runs(container_id: str, runtime: str) -> None:
+    pods = [{"status": {}}, {"status": {"initContainerStatuses": [{"name": "c", "containerID": container_id}]}}]
+    assert runtime_among(pods) == runtime
+
+
 def test_no_right_to_pods(filled: FakeCluster) -> None:
-    filled.refuse["/api/v1/pods"] = 403
-    _, images, wanted = read_node(DirectApi(filled), "node1", "kube-system")
-    assert wanted == () and images.own == () and images.listed
+    filled.refuse |= {"/api/v1/pods": 403, "/api/v1/namespaces/kube-system/pods": 403}
+    read = read_node(DirectApi(filled), "node1", "kube-system")
+    assert read.wanted == () and read.images.own == () and read.images.listed
+    assert [e.message for e in read.errors] == [
+        "cannot list the pods of all namespaces on node1 (forbidden)",
+        "cannot list the pods of kube-system on node1 (forbidden)",
+    ]
 
 
 def peer(cluster: FakeCluster, name: str = "auto") -> str | None:
     found = read_peer(DirectApi(cluster), name, objects.IMAGE, "node1", "shop")
-    return found[0].name if found is not None else None
+    return found.facts.name if found is not None else None
 
 
 def running(cluster: FakeCluster, node: str) -> None:
@@ -105,6 +138,17 @@ def test_the_node_to_compare_with(filled: FakeCluster) -> None:
     assert peer(filled) == "node2"
     with pytest.raises(ApiError):
         peer(filled, "node9")
+
+
+def test_who_may_not_list_nodes_compares_with_one_where_the_image_runs(filled: FakeCluster) -> None:
+    filled.refuse |= {"/api/v1/nodes": 403, "/api/v1/nodes/node2": 403}
+    assert peer(filled) is None
+    spec = {"nodeName": "node2", "containers": [{"name": "c", "image": objects.IMAGE}]}
+    filled.add("Pod", "shop", "runs", spec=spec, status={"phase": "Running"})
+    assert peer(filled) == "node2"
+    filled.refuse["/api/v1/nodes"] = 500
+    with pytest.raises(ApiError):
+        peer(filled)
 
 
 def test_no_node_to_compare_with(filled: FakeCluster) -> None:

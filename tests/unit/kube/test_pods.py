@@ -6,10 +6,20 @@ from typing import Any
 
 import pytest
 
-from kubectl_imagepull.errors import ApiError
+from kubectl_imagepull.errors import ApiError, Unreachable
 from kubectl_imagepull.kube.events import event_of, troubled_pods
 from kubectl_imagepull.kube.objects import time_of
-from kubectl_imagepull.kube.pods import PodRead, _writer, failing_pods, gone_pod, has_image, read_pod, waits_for_image
+from kubectl_imagepull.kube.pods import (
+    PodRead,
+    Search,
+    _writer,
+    failing_pods,
+    gone_pod,
+    has_image,
+    read_pod,
+    waits_for_image,
+)
+from kubectl_imagepull.model import NodeFacts
 from tests.unit.fake_cluster import DirectApi, FakeCluster
 from tests.unit.kube import objects
 
@@ -69,12 +79,35 @@ def test_rights_that_are_missing(filled: FakeCluster) -> None:
     assert sorted(e.message for e in found.errors) == [
         "cannot get serviceaccounts (forbidden)",
         "cannot list events (forbidden)",
-        "cannot read node node1: needs get on nodes (forbidden)",
+        "cannot read node node1: needs get on nodes (forbidden); its platform, its runtime's version and whether it is ready are "
+        "not known",
         'cannot read pull secret "pull": needs get on secrets in shop (forbidden)',
     ]
     app = found.failing[0]
     assert [(s.name, s.state) for s in app.facts.secrets] == [("pull", "forbidden"), ("absent", "missing")]
-    assert app.facts.node is None and app.credentials == ()
+    assert app.facts.node == NodeFacts("node1", read=False) and app.credentials == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "system"),
+    [
+        ({}, ""),
+        ({"os": {"name": "windows"}}, "windows"),
+        ({"nodeSelector": {"kubernetes.io/os": "linux"}}, "linux"),
+    ],
+)
+def test_what_a_pod_tells_of_a_node_that_may_not_be_read(filled: FakeCluster, more: Any, system: str) -> None:
+    filled.refuse["/api/v1/nodes/node1"] = 403
+    filled.objects[POD]["spec"] |= more
+    filled.objects[POD]["status"]["containerStatuses"][1]["containerID"] = "containerd://0123"
+    assert read(filled).node == NodeFacts("node1", read=False, runtime="containerd://", os=system)
+
+
+def test_a_pod_without_containers_is_none(filled: FakeCluster) -> None:
+    """Something stands between that answers for the API server: nothing is healthy for it."""
+    del filled.objects[POD]["spec"]
+    with pytest.raises(Unreachable, match="it is no pod"):
+        read(filled)
 
 
 def test_secrets_that_a_new_pod_would_get(filled: FakeCluster) -> None:
@@ -175,15 +208,18 @@ def test_a_pod_that_is_gone_as_its_events_tell(filled: FakeCluster) -> None:
 
 def test_pods_that_wait_for_an_image(filled: FakeCluster) -> None:
     api = DirectApi(filled)
-    assert failing_pods(api, "shop") == failing_pods(api, "") == [("shop", "web-x-1")]
+    waits = [filled.objects[POD]]
+    assert failing_pods(api, "shop") == Search(waits, looked_at=1)
+    assert failing_pods(api, "") == Search(waits, looked_at=3)
     status(filled, "app", waiting={"reason": "ContainerCreating"})
     # its events say that a pull failed
-    assert failing_pods(api, "shop") == [("shop", "web-x-1")]
+    assert failing_pods(api, "shop").failing == waits
     filled.refuse["/api/v1/namespaces/shop/events"] = 403
-    assert failing_pods(api, "shop") == []
+    unread = failing_pods(api, "shop")
+    assert (unread.failing, unread.uncertain) == ([], 1) and unread.error is not None
     filled.refuse.clear()
     filled.objects[POD]["spec"]["nodeName"] = ""
-    assert failing_pods(api, "shop") == []
+    assert failing_pods(api, "shop") == Search([], looked_at=1)
     with pytest.raises(ApiError) as error:
         failing_pods(api, "nowhere")
     assert error.value.resource == "namespaces"
@@ -239,7 +275,7 @@ def test_pods_in_trouble_by_their_events(filled: FakeCluster) -> None:
     objects.event(filled, "s1", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {sandbox}", uid="sandbox")
     objects.event(filled, "s2", "FailedCreatePodSandBox", "no network", uid="network")
     objects.event(filled, "s3", "Failed", "Error: ErrImagePull", uid="said-again")
-    assert troubled_pods(DirectApi(filled), "shop") == {"uid-pod-web-x-1", "sandbox"}
+    assert troubled_pods(DirectApi(filled), "shop") == ({"uid-pod-web-x-1", "sandbox"}, None)
 
 
 def test_whose_an_event_is(filled: FakeCluster) -> None:

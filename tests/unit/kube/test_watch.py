@@ -27,14 +27,14 @@ class FakeApi:
     def __init__(self, lists: list[Any], streams: list[list[Any]]) -> None:
         self.lists, self.streams, self.asked = lists, streams, []  # type: ignore[var-annotated]
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, **query: Any) -> Any:
         answer = self.lists.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     def lines(self, path: str, seconds: float, **query: Any) -> Iterator[bytes]:
-        self.asked.append(query["resourceVersion"])
+        self.asked.append(query.get("resourceVersion", ""))
         for item in self.streams.pop(0):
             if isinstance(item, Exception):
                 raise item
@@ -71,3 +71,53 @@ def test_no_right_to_events() -> None:
     api = FakeApi([ApiError(403, "Forbidden", "no")], [])
     with pytest.raises(ApiError):
         next(watching.events(api, "x"))  # type: ignore[arg-type]
+
+
+# ---- pods ------------------------------------------------------------------------------------------------------------
+
+
+def told(api: FakeApi, count: int) -> list[tuple[str, list[str]]]:
+    found = islice(watching.pods(api, "x", "a=b"), count)  # type: ignore[arg-type]
+    return [(what, [one["metadata"]["name"] for one in pods]) for what, pods in found]
+
+
+def change(kind: str, name: str, version: int) -> bytes:
+    return json.dumps({"type": kind, "object": event(name, version)}).encode()
+
+
+def test_pods_as_they_change() -> None:
+    """A watch that ends in peace goes on from where it was."""
+    lines = [change("ADDED", "b", 6), change("MODIFIED", "a", 7), change("DELETED", "b", 8)]
+    api = FakeApi([], [lines, [change("ADDED", "c", 9)]])
+    assert told(api, 6) == [
+        ("all", []),
+        ("there", ["b"]),
+        ("there", ["a"]),
+        ("gone", ["b"]),
+        ("", []),
+        ("there", ["c"]),
+    ]
+    assert api.asked == ["", "8"]
+
+
+def test_pods_of_a_first_watch_without_news() -> None:
+    """It gave no version to go on from."""
+    api = FakeApi([listing(5, "a")], [[], [change("ADDED", "c", 9)]])
+    assert told(api, 4) == [("all", []), ("", []), ("all", ["a"]), ("there", ["c"])]
+    assert api.asked == ["", "5"]
+
+
+@pytest.mark.parametrize("end", [GONE, b'{"type":"ADD', Unreachable("broken"), ApiError(503, "", "")])
+def test_pods_that_are_lost_are_listed_again(monkeypatch: pytest.MonkeyPatch, end: Any) -> None:
+    monkeypatch.setattr(watching, "PAUSE", 0.0)
+    api = FakeApi([listing(9, "c")], [[end], []])
+    found = [one for one in told(api, 4) if one != ("", [])]
+    assert found[:3] == [("all", []), ("lost", []), ("all", ["c"])]
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_no_right_to_pods(lists: bool) -> None:
+    no = ApiError(403, "Forbidden", "no")
+    api = FakeApi([] if lists else [no], [[no]] if lists else [[]])
+    with pytest.raises(ApiError):
+        told(api, 4)

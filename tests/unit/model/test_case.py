@@ -201,7 +201,7 @@ def offline(data: bytes, *words: str) -> tuple[int, str, str]:
 
 
 def test_offline_needs_no_client(tmp_path: Path) -> None:
-    """Judged without the Kubernetes client, without a kubeconfig, without a socket."""
+    """Judged without a client, without a kubeconfig, without a socket."""
     program = f"""
 import socket, sys
 def refuse(*a, **k): raise AssertionError("a socket")

@@ -42,6 +42,8 @@ from probes import redaction as probes_redaction
 from tests.build import observed
 from tests.growth import grows_in_proportion
 
+pytestmark = pytest.mark.alone
+
 TESTS = Path(__file__).parents[2]
 CASES = sorted((TESTS / "cases").glob("*.json"))
 S = "Zq7RtK2mVw9xBd4N"

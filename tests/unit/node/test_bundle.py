@@ -43,6 +43,50 @@ def test_python_runs_what_was_meant(tmp_path: pathlib.Path) -> None:
     assert found.returncode == 0 and found.stdout.count(f"imagepull/1 {MINE.nonce} ") == 2, found
 
 
+RESOLVES = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+import imagepull_probes.walk, imagepull_probes.dns_lookup, imagepull_probes.bounded, tomli, yaml
+import dns.message, dns.rrset, dns.flags
+query = dns.message.make_query("registry.test", "AAAA", use_edns=True)
+reply = dns.message.make_response(query)
+DATA = {"CNAME": "a.test.", "AAAA": "2001:db8::1", "A": "192.0.2.1", "TYPE65": r"\\# 3 000100", "SOA": "a. b. 1 2 3 4 5"}
+for kind, data in DATA.items():
+    reply.answer.append(dns.rrset.from_text("registry.test.", 60, "IN", kind, data))
+found = imagepull_probes.dns_lookup._answer(reply.to_wire(), query)
+print(found.answer[1][0].address, found.answer[2][0].address)
+outside = [m.__name__ for m in sys.modules.values() if "site-packages" in (getattr(m, "__file__", None) or "")]
+print(outside)
+"""
+
+
+def test_the_bundle_has_all_that_a_walk_needs(tmp_path: pathlib.Path) -> None:
+    """Nothing of it comes from elsewhere, and an answer is read whatever else is in it."""
+    (tmp_path / BUNDLE).write_bytes(bundle())
+    found = ran([sys.executable, "-I", "-S", "-c", RESOLVES, str(tmp_path / BUNDLE)])
+    assert (found.returncode, found.stdout) == (0, "2001:db8::1 192.0.2.1\n[]\n"), found
+
+
+def test_the_bundle_is_small() -> None:
+    """Each stored version of the ConfigMap holds it."""
+    assert len(bundle()) < 300 << 10
+
+
+FIRST = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+import imagepull_probes.__main__
+print(sorted({name.partition(".")[0] for name in sys.modules} & {"dns", "yaml", "tomli", "asyncio"}))
+print("imagepull_probes.walk" in sys.modules)
+"""
+
+
+def test_the_first_frame_waits_for_no_library(tmp_path: pathlib.Path) -> None:
+    (tmp_path / BUNDLE).write_bytes(bundle())
+    found = ran([sys.executable, "-I", "-S", "-c", FIRST, str(tmp_path / BUNDLE)])
+    assert (found.returncode, found.stdout) == (0, "[]\nFalse\n"), found
+
+
 @pytest.mark.parametrize("changed", [BUNDLE, PLAN])
 def test_python_runs_nothing_else(tmp_path: pathlib.Path, changed: str) -> None:
     """A single byte is enough, and what was put there instead is not even imported."""

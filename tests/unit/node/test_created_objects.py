@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import threading
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from kubectl_imagepull.errors import ApiError, Unreachable
 from kubectl_imagepull.node import created_objects as module
 from kubectl_imagepull.node.created_objects import CreatedObjects, Interrupted, jobs, leftovers, remove
-from kubectl_imagepull.node.job import Run, bare_pod, config_map, job
+from kubectl_imagepull.node.job import Run, bare_pod, config_map, holder, job
 from kubectl_imagepull.node.run_pod import pod_of, start
 from tests.unit.node.fake import Cluster, Object
 
@@ -40,6 +41,13 @@ def test_a_job_that_is_over() -> None:
     put(cluster, JOBS, job(RUN, SPEC), **DONE)
     assert left(cluster, 20) == [], "somebody may still read its log"
     assert left(cluster, 41) == [("job", NAME)]
+
+
+def test_what_runs_share_is_left_alone_while_it_may_be_used() -> None:
+    """It has ended as soon as it is made."""
+    cluster: Any = served()
+    put(cluster, JOBS, holder(RUN), **DONE)
+    assert left(cluster, 100) == [] and left(cluster, 200) == [("job", NAME)]
 
 
 def test_a_job_that_runs_is_somebodys() -> None:
@@ -186,3 +194,63 @@ def test_a_deletion_that_is_refused_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     start(created, RUN, SPEC)
     told = [error.message for error in created.clear()]
     assert len(told) == 1 and f"could not delete job {NAME}" in told[0]
+
+
+@pytest.mark.parametrize(("broken", "left"), [(2, []), (3, ["could not delete job"])])
+def test_a_deletion_that_breaks_is_tried_again(monkeypatch: pytest.MonkeyPatch, broken: int, left: list[str]) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    errors = iter([Unreachable("reset")] * broken)
+    jobs_only = lambda verb, path: verb == "delete" and "/jobs/" in path  # noqa: E731
+    cluster: Any = Cluster(refuse=lambda verb, path, body: next(errors, None) if jobs_only(verb, path) else None)
+    created = CreatedObjects(cluster)
+    start(created, RUN, SPEC)
+    told = [error.message for error in created.clear()]
+    assert [message.partition(" imagepull-")[0] for message in told] == left
+
+
+def test_an_answer_that_is_no_object_is_cleared_up_too() -> None:
+    """A proxy answers 200 with a page or {}: what was made, if anything was, is known by its name."""
+    cluster: Any = served()
+    stored = cluster.post
+    cluster.post = lambda path, body, **query: stored(path, body) and {}
+    created = CreatedObjects(cluster)
+    with pytest.raises(Unreachable, match="the job that was made is none"):
+        created.create(RUN, "job", jobs("ns"), job(RUN, SPEC))
+    assert created.clear() == [] and not cluster.objects
+
+
+class SlowAtMaps(Cluster):
+    """Takes its time to delete a ConfigMap, and its garbage collector does not help."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.may = threading.Event(), threading.Event()
+
+    def delete(self, path: str, body: Any = None, **query: Any) -> Object:
+        kept = {at: o for at, o in self.objects.items() if at.startswith(MAPS)}
+        if path.startswith(MAPS):
+            self.asked.set()
+            assert self.may.wait(10)
+        found = super().delete(path, body, **query)
+        if not path.startswith(MAPS):
+            self.objects.update(kept)
+        return found
+
+
+def test_who_interrupts_a_removal_waits_for_it() -> None:
+    """Its ConfigMap is asked for last: whoever stops it meanwhile returns when that is gone, too."""
+    cluster: Any = SlowAtMaps()
+    created = CreatedObjects(cluster)
+    owner = created.create(RUN, "job", JOBS, job(RUN, SPEC))
+    created.create(RUN, "configmap", MAPS, config_map(RUN, owner, {}))
+    removal = threading.Thread(target=created.delete)
+    removal.start()
+    assert cluster.asked.wait(10)
+    stopped = threading.Thread(target=created.clear, kwargs={"close": True})
+    stopped.start()
+    stopped.join(0.3)
+    assert stopped.is_alive() and f"{MAPS}/{NAME}" in cluster.objects
+    cluster.may.set()
+    removal.join(10)
+    stopped.join(10)
+    assert not stopped.is_alive() and f"{MAPS}/{NAME}" not in cluster.objects

@@ -9,8 +9,9 @@ import pytest
 from kubectl_imagepull.model import NodeImages, Pull, RunningImage
 from kubectl_imagepull.node.created_objects import CreatedObjects
 from kubectl_imagepull.node.harmless import EKS_ACCOUNTS, GUESSES, PUBLISHED, guesses, harmless, is_pause, pauses
-from kubectl_imagepull.node.ladder import NodeAsked, Wanted, climb
+from kubectl_imagepull.node.ladder import NodeAsked, climb
 from kubectl_imagepull.node.plan import Plan
+from kubectl_imagepull.node.wanted import Wanted
 from tests.unit.node.fake import Cluster, Object, Ran, waiting
 
 PAUSE = "registry.k8s.io/pause:3.9"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.node.job import CLEAR, HOST, NO_HOST, Run, Shape, probe_spec, trial_pull_spec
-from kubectl_imagepull.node.mounts import FILE, FOLDER, HostPath, added, family, mounted
+from kubectl_imagepull.node.mounts import FILE, FOLDER, HostPath, added, families, mounted
 
 RUN = Run("imagepull-n1-0a1b2c", "ns", "n1", 60)
 DEBIAN = mounted("Debian GNU/Linux 12 (bookworm)", "containerd://2.4.2", "v1.37.2")
@@ -68,15 +68,18 @@ def test_the_trial_pull_runs_nothing() -> None:
 @pytest.mark.parametrize(
     ("runtime", "kubelet", "expected"),
     [
-        ("containerd://2.4.2", "v1.37.2", "containerd"),
-        ("containerd://1.7.1-k3s1", "v1.30.0+k3s1", "k3s"),
-        ("containerd://1.7.1", "v1.30.0+rke2r1", "rke2"),
-        ("cri-o://1.30.0", "v1.30.0", "cri-o"),
-        ("", "", "containerd"),
+        ("containerd://2.4.2", "v1.37.2", ("containerd",)),
+        ("containerd://1.7.1-k3s1", "v1.30.0+k3s1", ("k3s",)),
+        ("containerd://1.7.1", "v1.30.0+rke2r1", ("rke2",)),
+        ("cri-o://1.30.0", "v1.30.0", ("cri-o",)),
+        # of one that may not be read
+        ("containerd://", "", ("containerd", "k3s", "rke2")),
+        ("cri-o://", "", ("cri-o",)),
+        ("", "", ("containerd", "cri-o", "k3s", "rke2")),
     ],
 )
-def test_families(runtime: str, kubelet: str, expected: str) -> None:
-    assert family(runtime, kubelet) == expected
+def test_families(runtime: str, kubelet: str, expected: tuple[str, ...]) -> None:
+    assert families(runtime, kubelet) == expected
 
 
 @pytest.mark.parametrize("kubelet", ["v1.30.0+k3s1", "v1.30.0+rke2r1"])

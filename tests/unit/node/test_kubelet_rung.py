@@ -9,9 +9,10 @@ import pytest
 from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.model import NodeImages, Observation, Pull
 from kubectl_imagepull.node.created_objects import CreatedObjects
-from kubectl_imagepull.node.ladder import NodeAsked, Wanted, climb
+from kubectl_imagepull.node.ladder import NodeAsked, climb
 from kubectl_imagepull.node.plan import Plan
 from kubectl_imagepull.node.rungs import kubelet
+from kubectl_imagepull.node.wanted import Wanted
 from tests.unit.node.fake import Cluster, Object, Ran, running, waiting
 
 PAUSE = "registry.k8s.io/pause:3.9"

@@ -11,20 +11,22 @@ from typing import Any
 
 import pytest
 
-from kubectl_imagepull.errors import ApiError
+from kubectl_imagepull.errors import ApiError, KubeError, Unreachable
 from kubectl_imagepull.model import Case, Facts, NodeImages, Observation, Pull, Subject, Target, Vantage
 from kubectl_imagepull.model.vocabulary import API_ONLY, RUNGS, TRIAL_PULL
-from kubectl_imagepull.node import rungs
+from kubectl_imagepull.node import created_objects, run_pod, rungs
 from kubectl_imagepull.node.bundle import MOST_ARGUMENT, as_arguments, script
 from kubectl_imagepull.node.created_objects import CreatedObjects
 from kubectl_imagepull.node.failures import Refused, refusal
 from kubectl_imagepull.node.frames import FrameReader
-from kubectl_imagepull.node.job import Run, Shape, literal, probe_spec
-from kubectl_imagepull.node.ladder import NodeAsked, Wanted, climb
+from kubectl_imagepull.node.job import Run, Shape, bare_pod, config_map, job, literal, probe_spec
+from kubectl_imagepull.node.ladder import NodeAsked, TrialPullOf, climb, pull_again
 from kubectl_imagepull.node.ladder import _merged as merged
 from kubectl_imagepull.node.plan import Plan
-from kubectl_imagepull.node.run_pod import try_dry
+from kubectl_imagepull.node.run_pod import start, try_dry
 from kubectl_imagepull.node.rungs import kubelet as kubelet_asks
+from kubectl_imagepull.node.rungs import trial_pull
+from kubectl_imagepull.node.wanted import Wanted
 from kubectl_imagepull.verdict import judge
 from kubectl_imagepull.verdict.confidence import proof
 from tests import limits
@@ -171,6 +173,11 @@ class Refusing:
         (403, 'pods "x" is forbidden: violates PodSecurity "baseline:latest": host namespaces', True),
         (403, 'pods "x" is forbidden: exceeded quota: q, requested: pods=1', True),
         (500, 'Internal error occurred: failed calling webhook "w": connection refused', True),
+        (400, 'admission webhook "kyverno" denied the request: no label team', True),
+        # what breaks says nothing of the pod
+        (500, "oops", False),
+        (404, "not found", False),
+        (429, "too many requests", False),
     ],
 )
 def test_dry_run(status: int, message: str, refuses: bool) -> None:
@@ -182,6 +189,93 @@ def test_dry_run(status: int, message: str, refuses: bool) -> None:
             try_dry(api, run, {})
     else:
         try_dry(api, run, {})
+
+
+def asked(**more: Any) -> NodeAsked:
+    images = NodeImages(listed=("registry.k8s.io/pause:3.10",))
+    return NodeAsked("n1", "ns", **{"images": images, "trial_pull": TrialPullOf({"p0": "r.test/a:1"}), **more})
+
+
+PULLS = (Pull("p0", "r.test", 443, "a", "1"),)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (run_pod, kubelet_asks, trial_pull):
+        monkeypatch.setattr(module, "STARTUP_SECONDS", 0.1)
+    for module in (trial_pull, created_objects):
+        monkeypatch.setattr(module, "PATIENCE", 0.1)
+
+
+@pytest.mark.parametrize("error", [ApiError(500, "", "oops"), ApiError(403, "", "no"), Unreachable("reset")])
+@pytest.mark.parametrize("at", ["/jobs", "/pods", "/configmaps"])
+def test_what_the_api_server_does_costs_no_report(impatient: None, error: KubeError, at: str) -> None:
+    """Whatever breaks on the way: what was tried is told, why not, and nothing is left."""
+    cluster: Any = Cluster(refuse=lambda verb, path, body: error if path.endswith(at) and verb != "delete" else None)
+    created = CreatedObjects(cluster)
+    wanted = Wanted(via="kubelet", challenges=lambda pull: ())
+    done, _ = climb(cluster, created, asked(), Plan(PULLS, 1.0), lambda seen: None, wanted)
+    again = pull_again(cluster, created, asked(), Plan(PULLS, 1.0), lambda seen: None)
+    created.clear()
+    assert (done.rung, bool(done.why_not)) == (API_ONLY, True) or at != "/pods"
+    assert again.created or again.why_not
+    assert not [path for path in cluster.objects if "imagepull" in path] or at == "/pods"
+
+
+def test_a_right_that_is_missing_for_one_rung_is_missing_for_all(impatient: None) -> None:
+    cluster: Any = Cluster(refuse=lambda verb, path, body: ApiError(403, "", "no") if verb == "get" else None)
+    done, _ = climb(cluster, CreatedObjects(cluster), asked(), Plan(PULLS, 1.0), lambda seen: None)
+    assert len(done.why_not) == 1 and done.why_not[0].startswith("host-python: the probe cannot be made or followed")
+    assert len([one for one in cluster.made if one["kind"] == "Job"]) == 1
+
+
+@pytest.mark.parametrize(("system", "tried"), [("", True), ("linux", True), ("windows", False)])
+def test_where_a_pod_is_tried(impatient: None, system: str, tried: bool) -> None:
+    """Also on a node whose system is not known: only one that is known to run another can run none of ours."""
+    cluster: Any = Cluster(refuse=lambda verb, path, body: ApiError(403, "", "no"))
+    climb(cluster, CreatedObjects(cluster), asked(os=system), Plan(PULLS, 1.0), lambda seen: None)
+    assert bool(cluster.requests) is tried
+
+
+@pytest.mark.parametrize(
+    ("message", "way_out"),
+    [
+        ('jobs.batch is forbidden: User "u" cannot create resource "jobs"', "it takes create on jobs.batch or pods"),
+        (
+            'pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=3, limited: pods=3',
+            "make room in it",
+        ),
+        ('pods "x" is forbidden: minimum memory usage per Pod is 4Gi', "a namespace without such limits"),
+        ("ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no label", "--probe-label KEY=VALUE"),
+        ('admission webhook "w" denied the request: you must provide labels: {"team"}', "--probe-label KEY=VALUE"),
+        ('Internal error occurred: failed calling webhook "w": refused', "--probe-namespace"),
+    ],
+)
+def test_a_refusal_names_the_way_out(message: str, way_out: str) -> None:
+    found = refusal(message)
+    assert way_out in str(Refused(found)) and str(Refused(found)).startswith(found.words)
+
+
+def test_a_job_that_is_refused_by_a_rule_for_jobs_leaves_a_bare_pod() -> None:
+    """Statuses differ: a policy says 422, a webhook what it likes."""
+    for status, words in ((422, "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"), (400, "denied")):
+        error = ApiError(status, "Invalid", words)
+        cluster: Any = Cluster(refuse=lambda verb, path, body, e=error: e if path.endswith("/jobs") else None)
+        run, owner = start(CreatedObjects(cluster), Run("imagepull-x", "ns", "n1", 40), {"containers": []})
+        assert (owner["kind"], run.made) == ("Pod", "pod/imagepull-x")
+
+
+def test_labels_that_are_asked_for_are_on_all_objects() -> None:
+    run = Run.on("n1", "ns", 40, labels=(("team", "web"), ("imagepull.dev/run", "another")))
+    made = (
+        job(run, {}),
+        bare_pod(run, {}),
+        config_map(run, {"apiVersion": "", "kind": "", "metadata": {"name": "", "uid": ""}}, {}),
+    )
+    pods = made[0]["spec"]["template"], made[1]
+    for one in (*made, *pods):
+        assert one["metadata"]["labels"]["team"] == "web"
+        assert one["metadata"]["labels"]["imagepull.dev/run"] == run.name, "ours are not given away"
 
 
 def tried(outcome: str, message: str = "", **facts: Any) -> Case:
@@ -383,7 +477,7 @@ ALWAYS = {"/etc/resolv.conf", "/etc/hosts", "/etc/environment", "/etc/systemd", 
 def climbed(host: Host) -> Any:
     cluster: Any = Cluster(host)
     asked = NodeAsked("n1", "ns", os_image="Debian GNU/Linux 12", images=NodeImages(("registry.k8s.io/pause:3.9",)))
-    plan = Plan((Pull("p0", "r.test", 443, "a", "1"),), 5.0, nonce="n", runtime="containerd://2.0.0")
+    plan = Plan((Pull("p0", "r.test", 443, "a", "1"),), 5.0, nonce="n", runtime="containerd://2.0.0", kubelet="v1.34.1")
     done, errors = climb(cluster, CreatedObjects(cluster), asked, plan, lambda _: None)
     assert errors == [] and done.created, done
     assert done.owner == f"job/{done.pod.rpartition('-')[0]}"

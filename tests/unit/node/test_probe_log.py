@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_imagepull.errors import ApiError
+from kubectl_imagepull.errors import ApiError, KubeError, Unreachable
 from kubectl_imagepull.model import Observation, Vantage
 from kubectl_imagepull.node import probe_log as following
 from kubectl_imagepull.node.created_objects import CreatedObjects
@@ -18,7 +18,7 @@ from kubectl_imagepull.node.failures import NoConfigMap, RungFailed
 from kubectl_imagepull.node.frames import FrameReader
 from kubectl_imagepull.node.job import Run, nothing
 from kubectl_imagepull.node.probe_log import follow
-from kubectl_imagepull.node.run_pod import deliver, start
+from kubectl_imagepull.node.run_pod import MOST_BROKEN, deliver, start
 from tests.unit.node.fake import Cluster, Object, Ran, ended, running
 
 RUN = Run("imagepull-n1-0a1b2c", "ns", "n1", 60)
@@ -81,30 +81,62 @@ GOOD = {"protocol": "imagepull/1", "nonce": "n", "seen": [["dns", "registry", "r
     [
         (json.dumps(GOOD), ["dns"]),
         (json.dumps({**GOOD, "seen": [["dns"], 5, "abcde", None, *GOOD["seen"]]}), ["dns"]),
-        (json.dumps({**GOOD, "nonce": "other"}), []),
-        (json.dumps({**GOOD, "seen": [[{}, [], None, 1, 2]]}), []),
-        ("5", []),
-        ("[]", []),
-        ('"text"', []),
-        ("null", []),
-        ("{}", []),
-        ('{"seen": 7}', []),
-        ('{"seen": {"a": 1}}', []),
-        ("no JSON", []),
-        (None, []),
-        ({"a": 1}, []),
+        (json.dumps({**GOOD, "nonce": "other"}), None),
+        (json.dumps({**GOOD, "seen": [[{}, [], None, 1, 2]]}), None),
+        ("5", None),
+        ("[]", None),
+        ('"text"', None),
+        ("null", None),
+        ("{}", None),
+        ('{"seen": 7}', None),
+        ('{"seen": {"a": 1}}', None),
+        ("no JSON", None),
+        (None, None),
+        ({"a": 1}, None),
     ],
 )
-def test_termination_messages(message: Any, hops: list[str]) -> None:
-    """Without the right to read logs the message is read, which anything may have written."""
+def test_termination_messages(message: Any, hops: list[str] | None) -> None:
+    """Without the right to read logs the message is read, which anything may have written; where it is none of the probes', that
+    right is what is lacking."""
 
     def refuse(verb: str, path: str, body: Any) -> Exception | None:
         return ApiError(403, "Forbidden", "no") if verb == "lines" else None
 
     over = ended()
     over["terminated"]["message"] = message
-    _, seen = followed(Cluster(lambda pod: Ran({"probe-0": over}), refuse))
-    assert [o.hop for o in seen] == hops
+    cluster = Cluster(lambda pod: Ran({"probe-0": over}), refuse)
+    if hops is None:
+        with pytest.raises(RungFailed, match="needs get on pods/log in ns"):
+            followed(cluster)
+        return
+    taken, seen = followed(cluster)
+    assert [o.hop for o in seen] == hops and taken.complete
+
+
+@pytest.mark.parametrize("error", [ApiError(500, "", "oops"), ApiError(429, "", "later"), Unreachable("reset")])
+def test_a_log_that_breaks_again_and_again(error: KubeError) -> None:
+    """Then the termination message is read, as where logs may not be read."""
+    over = ended()
+    over["terminated"]["message"] = json.dumps(
+        {"protocol": "imagepull/1", "nonce": "n", "seen": [["dns", "registry", "r.test", "ok", ""]]}
+    )
+    cluster = Cluster(lambda pod: Ran({"probe-0": over}), lambda verb, path, body: error if verb == "lines" else None)
+    taken, seen = followed(cluster)
+    assert taken.complete and [o.hop for o in seen] == ["dns"]
+    assert cluster.requests.count(next(r for r in cluster.requests if r.startswith("lines"))) <= MOST_BROKEN
+
+
+def test_a_list_of_pods_that_breaks_is_asked_for_again() -> None:
+    errors = iter([ApiError(500, "", "oops"), Unreachable("reset")])
+    cluster = Cluster(
+        lambda pod: Ran({"probe-0": running()}, {"probe-0": [frame(**SEEN), END]}),
+        lambda verb, path, body: next(errors, None) if verb == "get" and path.endswith("/pods") else None,
+    )
+    assert followed(cluster)[0].complete
+    cluster = Cluster(refuse=lambda verb, path, body: ApiError(403, "", "no") if verb == "get" else None)
+    with pytest.raises(ApiError):
+        followed(cluster)
+    assert len([r for r in cluster.requests if r.startswith("get")]) == 1, "a right does not come by itself"
 
 
 def test_a_config_map_that_was_there_first() -> None:

@@ -6,7 +6,7 @@ import re
 
 from kubectl_imagepull.node import bundle, frames, job, kubelet_api, mounts, probe_log, run_pod
 from kubectl_imagepull.node.bundle import script
-from probes import __main__ as probes
+from probes import frames as probes
 from probes import manifest
 from probes.host import files, trust
 

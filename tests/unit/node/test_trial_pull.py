@@ -9,9 +9,10 @@ import pytest
 from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.model import Observation, Pull
 from kubectl_imagepull.node.created_objects import CreatedObjects
-from kubectl_imagepull.node.ladder import NodeAsked, TrialPullOf, Wanted, pull_again
+from kubectl_imagepull.node.ladder import NodeAsked, TrialPullOf, pull_again
 from kubectl_imagepull.node.plan import Plan
 from kubectl_imagepull.node.rungs import trial_pull
+from kubectl_imagepull.node.wanted import Wanted
 from tests.unit.node.fake import Cluster, Object, Ran, ended, running, waiting
 
 IMAGES = {"p0": "r.test/a:1", "p1": "r.test/b:1"}
@@ -114,10 +115,12 @@ def test_what_cannot_be_made(error: ApiError, words: str) -> None:
     assert not seen and words in done.why_not[0], done.why_not
 
 
-def test_other_errors_are_the_callers() -> None:
+def test_other_errors_are_told_too() -> None:
     cluster = Cluster(refuse=lambda verb, path, body: ApiError(500, "", "oops") if verb == "post" else None)
-    with pytest.raises(ApiError):
-        tried(cluster)
+    done, seen = tried(cluster)
+    assert not seen and done.why_not == (
+        "trial-pull: the probe cannot be made or followed: Error from server (500): oops",
+    )
 
 
 def test_nothing_to_pull() -> None:

@@ -1,4 +1,4 @@
-"""The probes as a child process: what it says, that it can be ended, and where its file lies."""
+"""The probes as a child process: what it says, that it can be ended, and what gets into it."""
 
 from __future__ import annotations
 
@@ -10,46 +10,31 @@ import pytest
 
 from kubectl_imagepull.model import Observation, Pull
 from kubectl_imagepull.node import workstation
-from kubectl_imagepull.node.bundle import bundle
 from kubectl_imagepull.node.plan import Login, Plan
 from kubectl_imagepull.node.workstation import LocalProbes
 
 CLOSED = Pull("p0", "127.0.0.1", 1, "a", "1", "http")
 
 
-@pytest.fixture(autouse=True)
-def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> pathlib.Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path / "kubectl-imagepull"
-
-
-def test_what_it_sees(cache: pathlib.Path) -> None:
+def test_what_it_sees() -> None:
     seen: list[Observation] = []
     assert LocalProbes().run(Plan((CLOSED,), 20.0), seen.append) == ""
     assert [(o.hop, o.outcome) for o in seen] == [("dns", "literal"), ("connect", "refused")]
     assert {(o.vantage.place, o.vantage.rung) for o in seen} == {("workstation", "local")}
-    (file,) = cache.iterdir()
-    assert file.read_bytes() == bundle()
 
 
-def test_a_file_of_the_same_name_is_not_taken(cache: pathlib.Path) -> None:
-    """What lies in the cache is compared, and written anew where it differs."""
-    LocalProbes().run(Plan((), 5.0), lambda _: None)
-    (file,) = cache.iterdir()
-    file.chmod(0o600)
-    file.write_bytes(b"print('FOREIGN')")
+def test_nothing_of_this_machine_gets_into_it(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    """Not from the folder at hand, not from the environment."""
+    for name in ("probes", "json", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(77)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert LocalProbes().run(Plan((), 5.0), lambda _: None) == ""
-    assert file.read_bytes() == bundle()
 
 
-def test_without_a_cache_it_lies_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
-    monkeypatch.setattr(workstation.tempfile, "gettempdir", lambda: str(tmp_path))
-    assert LocalProbes().run(Plan((), 5.0), lambda _: None) == ""
-    monkeypatch.setattr(workstation.tempfile, "gettempdir", lambda: str(blocked))
-    with pytest.raises(OSError, match="no folder"):
+def test_probes_that_are_not_there_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workstation.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(OSError, match="not installed"):
         LocalProbes().run(Plan((), 5.0), lambda _: None)
 
 

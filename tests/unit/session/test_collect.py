@@ -14,8 +14,9 @@ from kubectl_imagepull.errors import Unreachable
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.model import NodeFacts, Observation, ProbeRun, Pull, ReadError, Subject, Vantage
 from kubectl_imagepull.node.created_objects import Interrupted
-from kubectl_imagepull.node.ladder import NodeAsked, Wanted
+from kubectl_imagepull.node.ladder import NodeAsked
 from kubectl_imagepull.node.plan import Plan
+from kubectl_imagepull.node.wanted import Wanted
 from kubectl_imagepull.redaction import Secrets
 from kubectl_imagepull.session import collect as collecting
 from kubectl_imagepull.session.collect import (
@@ -31,6 +32,7 @@ from kubectl_imagepull.session.collect import (
     Source,
     Workstation,
     collect,
+    finished,
 )
 from tests.build import observed
 
@@ -131,6 +133,44 @@ def test_groups_are_told_apart_and_only_a_few_run_at_once() -> None:
     assert most[0] == SIDE_BY_SIDE
 
 
+def test_what_a_group_has_made_goes_while_the_next_one_runs() -> None:
+    """It takes no place while it waits for that; and its outcome is that of the end."""
+    second = threading.Event()
+
+    def rest() -> Outcome:
+        assert second.wait(PATIENCE)
+        return Outcome(ProbeRun("shell", deleted=True))
+
+    def later(emit: Emit) -> Outcome:
+        second.set()
+        return Outcome()
+
+    first = Scripted(lambda emit: Outcome(ProbeRun("shell"), rest=rest))
+    found = collect([[first], [Scripted(later)]], ignore, side_by_side=1)
+    assert found[0].probe.deleted and found[1].probe == ProbeRun()
+
+
+def test_clearing_up_is_no_way_to_have_ever_more_of_them() -> None:
+    """As many groups as run may clear up beside them: a cluster that is slow to remove things gets no more to remove."""
+    release, begun = threading.Event(), []
+
+    def run(emit: Emit) -> Outcome:
+        begun.append(1)
+        if len(begun) == 4:
+            threading.Timer(0.2, release.set).start()
+        return Outcome(rest=cleared)
+
+    def cleared() -> Outcome:
+        assert release.wait(PATIENCE)
+        return Outcome()
+
+    most: list[bool] = []
+    sources = [Scripted(run) for _ in range(8)]
+    sources[4] = Scripted(lambda emit: (most.append(release.is_set()), Outcome())[1])
+    collect([[source] for source in sources], ignore, side_by_side=2)
+    assert most == [True], "the fifth waits for the first four"
+
+
 def test_observations_are_told_in_the_callers_thread() -> None:
     threads = set()
     collect([[says("dns"), says("tls")], [says("dns")]], lambda _: threads.add(threading.current_thread()))
@@ -213,7 +253,13 @@ class CreatedObjects:
         self.kept = False
 
     def clear(self, close: bool = False) -> list[ReadError]:
+        self.delete(close)
+        return self.left
+
+    def delete(self, close: bool = False) -> None:
         self.cleared.append(close)
+
+    def gone(self) -> list[ReadError]:
         return self.left
 
 
@@ -252,7 +298,7 @@ def test_node_rung(
     """It says whether what it created is gone, and what is left."""
     calls = climbing(monkeypatch, probe, left)
     heard: list[Observation] = []
-    outcome = NodeRung(API, ASKED, PLAN, Wanted(kept=kept)).run(heard.append)
+    outcome = finished(NodeRung(API, ASKED, PLAN, Wanted(kept=kept)).run(heard.append))
     assert outcome.probe is not None and outcome.probe.deleted == deleted and outcome.probe.why_not == probe.why_not
     assert outcome.errors == (ReadError("node", "late"), *left)
     assert [o.hop for o in heard] == ["dns"] and calls[0][-1] == "node"
@@ -270,7 +316,7 @@ def test_kubelet_pull(monkeypatch: pytest.MonkeyPatch, kept: bool, left: list[Re
     monkeypatch.setattr(collecting, "pull_again", pull_again)
     heard: list[Observation] = []
     source = KubeletPull(API, ASKED, PLAN, Wanted(kept=kept))
-    outcome = source.run(heard.append)
+    outcome = finished(source.run(heard.append))
     assert outcome.probe is not None and outcome.probe.deleted == (not kept and not left)
     assert outcome.errors == tuple(left) and [o.hop for o in heard] == ["runtime"]
     source.stop()

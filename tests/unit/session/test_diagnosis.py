@@ -10,8 +10,9 @@ import pytest
 
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.model import Observation, ProbeRun, Pull, ReadError, Subject, TrialPull, Vantage
-from kubectl_imagepull.node.ladder import NodeAsked, Wanted
+from kubectl_imagepull.node.ladder import NodeAsked
 from kubectl_imagepull.node.plan import Plan as Asked
+from kubectl_imagepull.node.wanted import Wanted
 from kubectl_imagepull.session import Diagnosis, Named, Observer, Options, Plan, Targets, diagnose
 from kubectl_imagepull.session import diagnosis as diagnosing
 from kubectl_imagepull.session.collect import Emit, Outcome
@@ -59,7 +60,10 @@ def test_every_workload_of_the_shop(shop: Api) -> None:
 def test_nothing_is_created_without_a_probe(shop: Api, cluster: FakeCluster) -> None:
     [one] = diagnose(shop, DB, API_ONLY)
     assert {asked.method for asked in cluster.asked} == {"GET"}
-    assert (one.case.observations, one.case.probe) == ((), ProbeRun())
+    assert one.case.observations == ()
+    assert one.case.probe == ProbeRun(why_not=("no probe was asked for",)), (
+        "whether one ran, and if not, why, is always said"
+    )
 
 
 def test_the_observer_is_told_from_the_plan_to_the_end(shop: Api) -> None:
@@ -76,7 +80,7 @@ def test_workloads_of_which_nothing_fails_are_told_of(shop: Api, cluster: FakeCl
     cluster.add("Deployment", "shop", "idle", spec={"replicas": 0})
     told = Told()
     assert diagnose(shop, Targets((Named("Deployment", "idle"),)), API_ONLY, told) == []
-    assert told.plan == Plan(healthy=("deployment/idle (0 pods)",)) and told.diagnoses == []
+    assert told.plan == Plan(empty=("deployment/idle has no pods to look at: it wants none",)) and told.diagnoses == []
 
 
 def test_what_the_revision_before_had(shop: Api) -> None:
@@ -232,8 +236,47 @@ def test_a_pod_that_is_on_no_node_is_seen_from_the_workstation(
     shop: Api, cluster: FakeCluster, vantages: Vantages
 ) -> None:
     del cluster.objects["/api/v1/namespaces/shop/pods/db-0"]["spec"]["nodeName"]
-    diagnose(shop, DB, Options())
+    [one] = diagnose(shop, DB, Options())
     assert not vantages.rungs and not vantages.kubelets and len(vantages.workstations) == 1
+    assert one.case.probe.rung == "api-only" and "the pod is on no node" in one.case.probe.why_not[0]
+
+
+UNREADABLE = {f"/api/v1/nodes/{node}": 403 for node in ("node1", "node2")} | {"/api/v1/nodes": 403}
+
+
+@pytest.mark.parametrize("wanted", [Wanted(), Wanted(via="shell", image="r.test/sh:1"), Wanted(try_pull=True)])
+def test_a_node_that_may_not_be_read_is_looked_out_of(
+    shop: Api, cluster: FakeCluster, vantages: Vantages, wanted: Wanted
+) -> None:
+    """Whoever has a role in the namespace alone: the pod names its node, Jobs may be made, and what was asked for is done."""
+    cluster.refuse |= UNREADABLE
+    pod = cluster.objects["/api/v1/namespaces/shop/pods/db-0"]
+    cluster.refuse["/api/v1/pods"] = 403
+    pod["status"]["containerStatuses"][0]["containerID"] = "cri-o://0123"
+    vantages.say = lambda pull: [manifest(pull)]
+    [one] = diagnose(shop, DB, Options(way_out=wanted))
+    [(node, plan, given)] = vantages.rungs
+    assert (node.name, node.os, node.arch, node.ready) == (pod["spec"]["nodeName"], "", "", True)
+    assert (plan.runtime, plan.kubelet) == ("cri-o://", "") and (given.via, given.image) == (wanted.via, wanted.image)
+    assert len(vantages.trials) == wanted.tries_pull
+    assert one.case.probe.created and one.verdict.cause == "image.tag_unknown"
+    facts = one.case.facts.node
+    assert facts is not None and not facts.read and facts.runtime == "cri-o://"
+    assert "its platform, its runtime's version" in " ".join(error.message for error in one.case.errors)
+
+
+def test_a_second_node_that_may_not_be_read(shop: Api, cluster: FakeCluster, vantages: Vantages) -> None:
+    """One that is named is compared with; where none may be chosen, that is said and costs nothing else."""
+    mine = cluster.objects["/api/v1/namespaces/shop/pods/db-0"]["spec"]["nodeName"]
+    other = {"node1": "node2", "node2": "node1"}[mine]
+    cluster.refuse |= UNREADABLE
+    [one] = diagnose(shop, DB, Options(compare_node=other))
+    assert [node.name for node, _, _ in vantages.peers] == [other]
+    assert f"cannot read node {other}" in str(one.case.errors)
+    cluster.refuse["/api/v1/nodes"] = 500
+    [one] = diagnose(shop, DB, Options(compare_node="auto"))
+    assert len(vantages.peers) == 1 and len(vantages.rungs) == 2
+    assert "could not be compared with another node" in str(one.case.errors)
 
 
 def test_a_node_that_is_gone_has_no_kubelet(shop: Api, cluster: FakeCluster, vantages: Vantages) -> None:

@@ -9,7 +9,7 @@ import pytest
 from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.model import Observation, Pull, ReadError, Subject, Vantage
-from kubectl_imagepull.node.ladder import Wanted
+from kubectl_imagepull.node.wanted import Wanted
 from kubectl_imagepull.session import NodeReport, NodeTarget, Observer, Options, Plan, probe_node
 from kubectl_imagepull.session.node_report import MOST_REGISTRIES, BadTarget
 from tests.build import observed
@@ -91,6 +91,36 @@ def test_a_node_without_pods(shop: Api, cluster: FakeCluster, vantages: Vantages
     assert probe_node(shop, NodeTarget("bare"), Options()) is None and not vantages.rungs
     with pytest.raises(ApiError):
         probe_node(shop, NodeTarget("nowhere"), Options())
+
+
+def test_a_node_that_may_not_be_read(shop: Api, cluster: FakeCluster, vantages: Vantages) -> None:
+    """It is named, and Jobs may be made: registries are asked from it, and what is not known is said."""
+    cluster.refuse["/api/v1/nodes/node1"] = 403
+    vantages.say = healthy
+    report = probed(shop, vantages, REG)
+    assert (report.exit_code, report.node.name, report.node.read) == (0, "node1", False)
+    assert [error.kind for error in report.case.errors] == ["Node"]
+    assert vantages.rungs[0][0].os == ""
+
+
+def test_pods_of_a_node_that_may_not_be_listed_name_no_registry(
+    shop: Api, cluster: FakeCluster, vantages: Vantages
+) -> None:
+    """That is no node without registries."""
+    cluster.refuse |= {"/api/v1/pods": 403, "/api/v1/namespaces/shop/pods": 403}
+    told: list[Plan] = []
+
+    class Told(Observer):
+        def planned(self, plan: Plan) -> None:
+            told.append(plan)
+
+    assert probe_node(shop, NodeTarget("node1"), Options(), Told()) is None
+    assert [one.partition(" on ")[0] for one in told[0].unseen] == [
+        "cannot list the pods of all namespaces",
+        "cannot list the pods of shop",
+    ]
+    report = probed(shop, vantages, REG)
+    assert report.case.errors == (), "who names a registry needs no pods"
 
 
 # ---- an image --------------------------------------------------------------------------------------------------------

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
+from collections import Counter
+from typing import Any
+
 import pytest
 
-from kubectl_imagepull.errors import ApiError
+from kubectl_imagepull.errors import ApiError, KubeError
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.kube.config import Flags
 from kubectl_imagepull.session.options import USUAL
 from kubectl_imagepull.session.targets import Found, Named, OnlyWorkload, Targets
+from tests.crowd.pods import Crowd
 from tests.unit.fake_cluster import FakeCluster
 from tests.unit.session.conftest import recorded
 
@@ -71,12 +76,69 @@ def test_a_workload_of_which_nothing_fails(cluster: FakeCluster, shop: Api) -> N
     cluster.objects.clear()
     cluster.load(recorded("mended"))
     found = find(shop, Named("Deployment", "web"))
-    assert not found.reads and not found.refused and found.healthy == ["deployment/web (1 pods)"]
+    assert not found.reads and not found.refused and found.healthy == ["deployment/web (1 pod)"]
 
 
-def test_a_workload_that_wants_no_pods_is_asked_for_refusals_too(cluster: FakeCluster, shop: Api) -> None:
-    cluster.add("Deployment", "shop", "idle", spec={"replicas": 0})
-    assert find(shop, Named("Deployment", "idle")).healthy == ["deployment/idle (0 pods)"]
+@pytest.mark.parametrize(
+    ("kind", "content", "said"),
+    [
+        ("Deployment", {"spec": {"replicas": 0}}, "deployment/idle has no pods to look at: it wants none"),
+        (
+            "DaemonSet",
+            {"status": {"desiredNumberScheduled": 0}},
+            "daemonset/idle has no pods to look at: it wants none",
+        ),
+        ("Job", {"spec": {"suspend": True}}, "job/idle has no pods to look at: it wants none"),
+        ("CronJob", {}, "cronjob/idle has no pods to look at"),
+    ],
+)
+def test_a_workload_without_pods_is_not_called_healthy(
+    cluster: FakeCluster, shop: Api, kind: str, content: dict[str, Any], said: str
+) -> None:
+    cluster.add(kind, "shop", "idle", **content)
+    found = find(shop, Named(kind, "idle"))
+    assert (found.empty, found.healthy, found.unseen) == ([said], [], [])
+
+
+def test_a_workload_whose_pods_are_missing_and_nothing_says_why(cluster: FakeCluster, shop: Api) -> None:
+    """Its events may not be read, or are gone."""
+    cluster.add("Deployment", "shop", "stuck", spec={"replicas": 3})
+    found = find(shop, Named("Deployment", "stuck"))
+    assert found.unseen == ["deployment/stuck has none of the 3 pods that it wants, and nothing says why"]
+    assert (found.empty, found.healthy) == ([], [])
+
+
+@pytest.mark.parametrize("search", [{"selector": "app=nothing"}, {"kind": "StatefulSet", "selector": "app=nothing"}])
+def test_a_search_that_matches_nothing_finds_nothing_in_order(shop: Api, search: dict[str, str]) -> None:
+    assert find(shop, **search).empty == ["no resources found"]
+
+
+def test_a_search_without_events_says_what_it_does_not_know(cluster: FakeCluster, shop: Api) -> None:
+    cluster.refuse["/api/v1/namespaces/shop/events"] = 403
+    creating = {
+        "phase": "Pending",
+        "containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "ContainerCreating"}}}],
+    }
+    cluster.add("Pod", "shop", "slow", spec={"nodeName": "node1", "containers": [{"name": "c"}]}, status=creating)
+    [said] = find(shop).unseen
+    assert said.startswith("whether 1 pod being created wait") and "needs list on events" in said
+
+
+def test_one_pod_of_a_search_that_cannot_be_read(cluster: FakeCluster, shop: Api) -> None:
+    """The others are: but one that was named has to be there."""
+    pod = cluster.objects["/api/v1/namespaces/shop/pods/db-0"]
+    pod["spec"] = {**pod["spec"], "containers": []}
+    found = find(shop)
+    assert len(found.reads) == len(FAILING) - 1 and "pod db-0 of shop could not be read" in found.unseen[0]
+    with pytest.raises(KubeError):
+        find(shop, Named("Pod", "db-0"))
+
+
+def test_a_pod_of_a_search_is_not_asked_for_again(cluster: FakeCluster, shop: Api) -> None:
+    cluster.refuse["/api/v1/namespaces/shop/pods/db-0"] = 500
+    assert len(find(shop).reads) == len(FAILING) and len(find(shop, Named("StatefulSet", "db")).reads) == 1
+    with pytest.raises(ApiError):
+        find(shop, Named("Pod", "db-0"))
 
 
 def test_a_pod_that_is_gone_is_known_from_its_events(shop: Api) -> None:
@@ -133,3 +195,24 @@ def test_a_search_of_all_namespaces(shop: Api, cluster: FakeCluster) -> None:
 
 def test_a_pod_that_is_named_twice_is_read_once(shop: Api, cluster: FakeCluster) -> None:
     assert pods(find(shop, Named("Pod", "db-0"), Named("StatefulSet", "db"), Named("Pod", "db-0", "shop"))) == ["db-0"]
+
+
+def test_fields(shop: Api, cluster: FakeCluster) -> None:
+    """The server chooses: what is asked of it is the selector as it was given."""
+    assert pods(find(shop, field_selector="metadata.name=db-0")) == ["db-0"]
+    find(shop, kind="StatefulSet", field_selector="metadata.name=db")
+    asked = [one.query.get("fieldSelector") for one in cluster.asked if one.path.endswith(("/pods", "/statefulsets"))]
+    assert {"metadata.name=db-0", "metadata.name=db"} <= set(asked)
+
+
+def test_what_pods_share_is_read_once(cluster: FakeCluster, no_kubeconfig: None) -> None:
+    """Forty failing pods: requests grow with nodes, secrets and workloads, and by two for each pod."""
+    cluster.load(Crowd(40, datetime.datetime.now(datetime.timezone.utc), failing=40).objects())
+    found = find(Api(Flags(server=cluster.url)), everywhere=True)
+    assert len(found.reads) >= 30
+    asked = Counter((a.path, *sorted(a.query.items())) for a in cluster.asked)
+    assert max(asked.values()) == 1, asked.most_common(3)
+    # the pod itself and its events
+    shared = [key for key in asked if "/pods/" not in key[0] and not key[0].endswith("/events")]
+    nodes, spaces = len({r.node.name for r in found.reads if r.node}), len({r.namespace for r in found.reads})
+    assert len(shared) <= 2 * nodes + 12 * 2 * spaces + 3 * spaces + 5

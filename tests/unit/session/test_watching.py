@@ -183,7 +183,24 @@ def test_what_was_known_before_is_no_news(api: Api, cluster: FakeCluster) -> Non
     told = Told()
     cluster.story = [again]
     assert follow(api, Followed("shop", [One("web-1", None)]), known, ["net.refused"], False, told).pods == ("web-1",)
-    assert told.steps == ["web-1 failed"]
+    assert told.steps == ["web-1 failed", "web-1 present"]
+
+
+def test_a_status_that_comes_before_its_event(api: Api, cluster: FakeCluster) -> None:
+    """The kubelet writes the two apart: the end is told by whichever is there."""
+    pod = add_pod(cluster)
+    pod["spec"]["containers"].append({"name": "beside", "image": f"{IMAGE}-other"})
+    pod["status"]["containerStatuses"].append({"name": "beside", "state": STATES["creating"]})
+
+    def comes() -> list[dict[str, Any]]:
+        for status in pod["status"]["containerStatuses"]:
+            status["state"] = STATES["runs"]
+        return [event("web-1", "Pulling", f'Pulling image "{IMAGE}"')]
+
+    assert following(api, cluster, lambda: [pulled()], comes) == (
+        End(pods=("web-1",)),
+        ["web-1 pulled", "web-1 pulling", "web-1 present"],
+    )
 
 
 def test_events_may_not_be_read(api: Api, cluster: FakeCluster) -> None:
