@@ -40,6 +40,13 @@ def started(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[19])
 
 
+def alive(pid: int, start: object) -> bool:
+    """Whether the process ``pid`` that was started at ``start`` lives. Of one whose start was never seen, because it ended
+    before anybody could look, the answer is no.
+    """
+    return start is not None and started(pid) == start
+
+
 def _parent(pid: int) -> int | None:
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
@@ -55,7 +62,7 @@ def kill(pid: int, start: int | None, *, grace: float) -> None:
     """End one process: SIGTERM, and SIGKILL after ``grace`` seconds. Returns when it is gone."""
 
     def gone() -> bool:
-        return started(pid) is None or started(pid) != start
+        return not alive(pid, start)
 
     if gone():
         return
@@ -108,7 +115,7 @@ class Machine:
         except (OSError, ValueError):
             return None
         pid = int(record["pid"])
-        return pid if started(pid) == record["start"] else None
+        return pid if alive(pid, record["start"]) else None
 
     def pid(self) -> int:
         """As ``holder``, but raises LabError when the machine is down."""
@@ -262,7 +269,7 @@ class Service:
         """Its pid when it is alive."""
         record = self.describe()
         pid = record.get("pid")
-        return pid if isinstance(pid, int) and started(pid) == record["start"] else None
+        return pid if isinstance(pid, int) and alive(pid, record["start"]) else None
 
     def define(
         self,

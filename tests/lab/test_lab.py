@@ -23,8 +23,8 @@ from typing import Any
 import pytest
 
 from tests.lab import Lab, api, faults, settings, workstation
-from tests.lab.common import wait_for
-from tests.lab.machine import Machine, machines, services, started, strays
+from tests.lab.common import LabError, wait_for, write
+from tests.lab.machine import Machine, Service, machines, services, started, strays
 from tests.lab.node import PAUSE
 
 pytestmark = pytest.mark.lab
@@ -721,6 +721,17 @@ def test_a_service_that_dies_is_named_with_the_end_of_its_log(second: Second, tm
     done = second.cli("up")
     assert done.returncode == 1
     assert "apiserver" in done.stderr and "out of order" in done.stderr and "apiserver.log" in done.stderr
+
+
+def test_a_service_that_ended_before_anybody_looked_is_dead(tmp_path: Path) -> None:
+    """Its start was never seen, and neither is it now: two unknowns are not one process."""
+    service = Service("brief", tmp_path)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    write(service.record, json.dumps({"pid": ended.pid, "start": started(ended.pid)}))
+    assert service.pid is None
+    with pytest.raises(LabError, match="brief died"):
+        service.check()
 
 
 def test_refusals_are_one_line(lab: Lab, second: Second) -> None:
