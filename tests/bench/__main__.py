@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.bench import fleet, here, page, results, scan, together, why
+from tests.bench import fleet, here, installed, page, results, scan, together, why
 from tests.bench.measure import RUNS, Samples
 from tests.lab import settings
 from tools.side_environment import environment
@@ -56,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown:
         parser.error(f"there is no {', '.join(unknown)}")
     os.chdir(ROOT)
+    if not args.draw:
+        installed.install()
     for name, sizes in () if args.draw else wanted:
         began = time.monotonic()
         more = [tuple(int(size) for size in sizes.split(","))] if sizes else []

@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import random
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from kubectl_imagepull.node.run_pod import STARTUP_SECONDS
+from tests.bench.installed import PLUGIN
 from tests.bench.measure import MEBIBYTE, Samples
 from tests.unit.fake_cluster import PLURALS as KINDS
 from tests.unit.fake_cluster import Asked, running
@@ -103,7 +103,7 @@ def once(count: int, silent: int) -> dict[str, float]:
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.Process(target=serve, args=(count, silent, theirs))
     server.start()
-    words = [sys.executable, "-m", "kubectl_imagepull", "-s", ours.recv(), "-n", "shop", "probe-node", "--all"]
+    words = [str(PLUGIN), "-s", ours.recv(), "-n", "shop", "probe-node", "--all"]
     # of this machine, which is asked as well: there is no other traffic
     words += [w for n in range(REGISTRIES) for w in ("--registry", f"127.0.0.1:{5001 + n}")]
     words += ["--parallel", str(PARALLEL), "-o", "json"]

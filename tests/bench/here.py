@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.bench import peers
+from tests.bench.installed import BIN, PYTHON
 from tests.bench.measure import Measured, Samples, environment, once, side_by_side
 from tests.lab import images
 from tests.lab.common import wait_for
@@ -193,7 +194,7 @@ def classify(runs: int) -> Samples:
     found = [
         float(
             subprocess.run(
-                [sys.executable, "-c", _CLASSIFY], input=text, capture_output=True, text=True, check=True
+                [str(PYTHON), "-c", _CLASSIFY], input=text, capture_output=True, text=True, check=True, cwd=BIN
             ).stdout
         )
         for _ in range(runs)

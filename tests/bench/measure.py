@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.e2e.cluster import PLUGINS
+from tests.bench.installed import BIN
 from tests.lab import workstation
 
 RUNS = 7
@@ -60,13 +60,13 @@ def once(
 
 def environment(**more: str) -> dict[str, str]:
     """This process's, with our plugin on PATH and nobody's cluster. more: further variables; PATH goes before."""
-    path = ":".join(filter(None, (more.pop("PATH", ""), str(PLUGINS), os.environ["PATH"])))
+    path = ":".join(filter(None, (more.pop("PATH", ""), str(BIN), os.environ["PATH"])))
     return {**os.environ, "PATH": path, "KUBECONFIG": os.devnull, "COLUMNS": "80", **more}
 
 
 def on_workstation(*words: str, **more: str) -> list[str]:
     """A command line that runs on the lab's workstation with our plugin on PATH. more: variables; PATH goes before."""
-    path = ":".join(filter(None, (more.pop("PATH", ""), str(PLUGINS), os.environ["PATH"])))
+    path = ":".join(filter(None, (more.pop("PATH", ""), str(BIN), os.environ["PATH"])))
     return [*workstation.prefix(env={"PATH": path, "COLUMNS": "80", "TERM": "xterm", **more}), *words]
 
 

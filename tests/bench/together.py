@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.bench.installed import PLUGIN
 from tests.bench.measure import Samples, environment
 from tests.unit.fake_cluster import running
 from tests.unit.fake_fleet import FleetCluster, SimNode, answers, breaks
@@ -99,7 +99,7 @@ def measure(runs: int) -> Samples:
     for pods in PODS:
         with running(cluster_of(pods)) as cluster:
             assert isinstance(cluster, FleetCluster)
-            argv = [sys.executable, "-m", "kubectl_imagepull", "-s", cluster.url, "why", "-A", "-o", "json"]
+            argv = [str(PLUGIN), "-s", cluster.url, "why", "-A", "-o", "json"]
             ran = subprocess.run(argv, capture_output=True, check=False, env=environment())
             items = json.loads(ran.stdout)["items"]
             causes = {one["verdict"]["cause"] for one in items}
