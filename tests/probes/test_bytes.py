@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 
 import pytest
@@ -9,8 +10,10 @@ import trustme
 
 from kubectl_imagepull.model import NodeFacts
 from probes import dns_lookup
+from probes.address import Address
 from probes.place import Place
-from tests.probes.site import Answer, Repository, Request, Server
+from probes.tcp_connect import dial
+from tests.probes.site import Answer, Repository, Request, Server, http
 from tests.probes.test_matrix import HERE, context_of
 from tests.probes.walking import Walker
 
@@ -42,3 +45,9 @@ def test_bytes_of_both_vantages(walker: Walker, good: ssl.SSLContext) -> None:
             walked = walker.walk(server.port, node=AMD64, place=place)
             assert walked.outcome("blobs") == "ok", walked.log
     assert 200 << 10 < sum(sent) <= MOST, "a part of a layer is read from each, and no more"
+
+
+def test_no_request_waits_for_an_acknowledgement(good: ssl.SSLContext) -> None:
+    """Nagle's algorithm would hold each request until the other side has acknowledged the handshake's end: 40 ms."""
+    with Server(lambda request: http(200), good) as server, dial(Address("localhost", server.port, HERE), 5.0) as sock:
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
