@@ -7,21 +7,22 @@ left out.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from . import lazily
+
 Operator = Literal["|", "&&", "||"]
-NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+NAME = lazily.pattern(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 LONGEST_NAME = 253
 """Characters (kubernetes: apimachinery pkg/util/validation, IsDNS1123Subdomain)."""
-PLAIN = re.compile(r"[A-Za-z0-9._:/@+=,-]+")
+PLAIN = lazily.pattern(r"[A-Za-z0-9._:/@+=,-]+")
 """A value that means the same in the quotes of every language that a command may hold."""
-_BLANK = re.compile(r"<([a-z][a-z0-9_-]*)>")
-_FIELD = re.compile(r"\{([a-z_]+)\}")
-_VARIABLE = re.compile(r"\$([A-Z]+)")
+_BLANK = lazily.pattern(r"<([a-z][a-z0-9_-]*)>")
+_FIELD = lazily.pattern(r"\{([a-z_]+)\}")
+_VARIABLE = lazily.pattern(r"\$([A-Z]+)")
 
 
 class Unfit(ValueError):

@@ -18,6 +18,8 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from . import lazily
+
 T = TypeVar("T")
 
 HIDDEN = "REDACTED"
@@ -34,17 +36,17 @@ PLACEHOLDERS = frozenset({"", "x", "x-oauth-basic", "x-access-token"})
 ESCAPE_BYTES = 16
 """Of the longest escape that a cut can go through."""
 
-_ESCAPE = re.compile(
+_ESCAPE = lazily.pattern(
     rb"%(?P<percent>[0-9A-Fa-f]{2})"
     rb"|\\u(?P<high>[dD][89abAB][0-9A-Fa-f]{2})\\u(?P<low>[dD][c-fC-F][0-9A-Fa-f]{2})"
     rb"|\\u(?P<unicode>[0-9A-Fa-f]{4})|\\U(?P<long>[0-9A-Fa-f]{8})|\\x(?P<hex>[0-9A-Fa-f]{2})"
     rb"|\\(?P<control>[nrt])|\\(?P<same>[\"'\\/])|&(?P<entity>#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,10});"
 )
 _ALIKE = bytes.maketrans(b"+\r\n\t", b"    ")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/=_-]*")
+_BASE64 = lazily.pattern(rb"[A-Za-z0-9+/=_-]*")
 _MARK = "…".encode()
 _BEGINS_ESCAPE = (b"%", b"\\", b"&")
-_PART = re.compile(rb"[%\\&#A-Za-z0-9]*")
+_PART = lazily.pattern(rb"[%\\&#A-Za-z0-9]*")
 
 
 QUERY_KEPT = frozenset(
@@ -74,7 +76,7 @@ SECRET_KEYS = frozenset(
 
 _START = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=u00[0-9A-Fa-f]{2}))"
 """Where a word begins, also behind an escape."""
-_TOKENS = re.compile(
+_TOKENS = lazily.pattern(
     rf"{_START}(?:"
     r"eyJ[A-Za-z0-9_+/=.\-]{12,}"  # JSON in base64: JWT (RFC 7519), ECR's password
     r"|QVdTOmV5S[A-Za-z0-9_+/=\-]{8,}"  # base64 of AWS:eyJ…, ECR's login
@@ -89,28 +91,28 @@ _TOKENS = re.compile(
     r")"
 )
 """Secrets that say what they are. Each is found once: nothing that it consists of begins another."""
-_PRIVATE_KEY = re.compile(
+_PRIVATE_KEY = lazily.pattern(
     r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:(?!-----END).)*(?:-----END[A-Z ]{0,31}KEY-----)?", re.DOTALL
 )
 
 _AT = r"(?:@|%40|%2540|\\{1,4}u0040|&#64;|&commat;)"
-_AUTHORITY = re.compile(
+_AUTHORITY = lazily.pattern(
     r"(?i)(?::|%3a|%253a|\\{1,4}u003a|&#58;)(?:/|\\/|%2f|%252f|\\{1,4}u002f|&#47;){2}"
     r"((?:(?!%2f|%252f|%3f)(?:[^\s/\"'<>?#\\`]|\\{1,4}u00(?:40|3a|25))){1,4096})"
 )
-_ODD_AUTHORITY = re.compile(r"://[^\s/:@\"'<>?#]{1,256}:(?!\d{1,5}/)[^\s@\"'<>]{1,512}@(?!sha\d{3}:)")
-_LAST_AT = re.compile(rf"(?i).*{_AT}", re.DOTALL)
-_NO_SCHEME = re.compile(
+_ODD_AUTHORITY = lazily.pattern(r"://[^\s/:@\"'<>?#]{1,256}:(?!\d{1,5}/)[^\s@\"'<>]{1,512}@(?!sha\d{3}:)")
+_LAST_AT = lazily.pattern(rf"(?i).*{_AT}", re.DOTALL)
+_NO_SCHEME = lazily.pattern(
     rf"(?i)(?<![\w/.@%+~$-])[\w.+~$-]{{1,128}}(?::|%3a)(?!\d{{1,5}}/|/|%2f)[^\s@/\"'<>,;()\\]{{1,256}}?{_AT}"
     r"(?!sha\d{3}\b)(?=[a-z0-9\[])"
 )
 
 _AND = r"(?P<and>&amp;|&#38;|&#x26;|[?&#]|%26|%3f|%23|%2526|\\{1,4}u0026|\\x26)"
 _EQUALS = r"(?P<equals>=|%3d|%253d|\\{1,4}u003d|\\x3d|&#61;|&#x3d;)"
-_PARAMETER = re.compile(rf"(?i){_AND}(?P<key>[a-z0-9_.\-\[\]$]{{1,64}}){_EQUALS}")
-_VALUE = re.compile(r"(?:[^&\s\"'<>\\#…]|\\/)*")
-_ENCODED_VALUE = re.compile(r"(?i)(?:(?!%26|%23|%2526|%20|%22|&)(?:[^\s\"'<>\\#…]|\\/))*")
-_END = re.compile(r"[.,:;)\]}]+\Z")
+_PARAMETER = lazily.pattern(rf"(?i){_AND}(?P<key>[a-z0-9_.\-\[\]$]{{1,64}}){_EQUALS}")
+_VALUE = lazily.pattern(r"(?:[^&\s\"'<>\\#…]|\\/)*")
+_ENCODED_VALUE = lazily.pattern(r"(?i)(?:(?!%26|%23|%2526|%20|%22|&)(?:[^\s\"'<>\\#…]|\\/))*")
+_END = lazily.pattern(r"[.,:;)\]}]+\Z")
 
 _QUOTE = r"(?:\\{0,8}[\"']|&quot;|&#34;|&#39;|%22|\\{1,4}u0022)"
 _STRICT = (
@@ -118,20 +120,20 @@ _STRICT = (
     r"|client[_-]?secret|(?:access|refresh|identity|registry|id|private|job|deploy|security|session|auth)[_-]?token"
 )
 """Names behind which a value follows a colon; of the others prose does ("failed to fetch oauth token: unexpected status")."""
-_NAMED = re.compile(
+_NAMED = lazily.pattern(
     rf"(?i)(?P<name>(?P<strict>{_STRICT})|token|signature|credential|key-pair-id|{_START}(?:pwd|auth|sig|jwt))(?P<quote>{_QUOTE})?"
     rf"[ \t]{{0,3}}(?P<sep>=|:|%3d|%3a|\\{{1,4}}u003[da])(?:[ \t]{{0,3}}|%20)(?P<open>{_QUOTE})?"
 )
-_SEPARATED = re.compile(r"[=:]|3[adAD]")
+_SEPARATED = lazily.pattern(r"[=:]|3[adAD]")
 """What is behind every name: most texts have none, and a name may begin anywhere."""
-_BARE = re.compile(r"[^\s&,;\"'<>}\])\\]+")
-_PROSE = re.compile(r"[A-Za-z]+[.,:;]?\Z|REDACTED")
-_HEADER = re.compile(
+_BARE = lazily.pattern(r"[^\s&,;\"'<>}\])\\]+")
+_PROSE = lazily.pattern(r"[A-Za-z]+[.,:;]?\Z|REDACTED")
+_HEADER = lazily.pattern(
     rf"(?i){_START}"
     r"(?P<scheme>basic|bearer|negotiate)(?P<space>[ +=]|%20|\\u0020|&#32;|: )(?P<quote>\\{0,4}[\"']?)"
     r"(?P<value>[A-Za-z0-9+/._~%\-]{4,16384}={0,2})(?![A-Za-z0-9=])(?!(?<==)[\"'])"
 )
-_AUTHORIZATION = re.compile(
+_AUTHORIZATION = lazily.pattern(
     r"(?i)(?P<name>(?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]{1,40}-(?:token|key|api|auth)|private-token|job-token)"
     r"(?P<mid>(?:\\{0,4}[\"'])?\s{0,3}[:=]\s{0,3}\[?(?:\\{0,4}[\"'])?)"
     r"(?P<scheme>(?:basic|bearer|token|negotiate|aws4-hmac-sha256)[ +])?(?P<value>[^\s\"'\\,]+)"

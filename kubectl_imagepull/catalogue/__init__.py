@@ -20,6 +20,7 @@ from typing import Any, get_args
 
 import yaml
 
+from .. import lazily
 from ..command import Value, is_name, with_blanks
 from ..model.vocabulary import HOPS, Applicability
 from .actions import Action, parse_action, used_fields
@@ -94,22 +95,22 @@ FIELDS: Mapping[str, str] = MappingProxyType(
 """The names that may stand in braces, and what is shown for one that is not known."""
 NAMES = frozenset({"namespace", "pod", "owner_name", "container", "node", "secret", "new_secret", "service_account"})
 """Fields that hold a name of an object: what Kubernetes would not take as one is no value for a command."""
-_HOST = re.compile(r"\[?[A-Za-z0-9][A-Za-z0-9._:-]*\]?(:[0-9]{1,5})?")
-_REPOSITORY = re.compile(r"\[?[A-Za-z0-9][A-Za-z0-9._/:@+\]-]*")
+_HOST = lazily.pattern(r"\[?[A-Za-z0-9][A-Za-z0-9._:-]*\]?(:[0-9]{1,5})?")
+_REPOSITORY = lazily.pattern(r"\[?[A-Za-z0-9][A-Za-z0-9._/:@+\]-]*")
 _PLATFORM = r"[a-z0-9][a-z0-9/._-]*"
-_FILE = re.compile(r"/[A-Za-z0-9._/@:+-]+")
+_FILE = lazily.pattern(r"/[A-Za-z0-9._/@:+-]+")
 SHAPES: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         **dict.fromkeys(("host", "registry", "domain", "endpoint", "certified", "ip", "ca_key"), _HOST),
         **dict.fromkeys(("path", "repository", "short", "normalised", "moved_to"), _REPOSITORY),
         **dict.fromkeys(("file", "proxy_file"), _FILE),
-        "port": re.compile(r"[0-9]{1,5}"),
-        "realm": re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9._~:/?=&%+@,-]*"),
-        **dict.fromkeys(("architecture", "owner_kind"), re.compile(r"[a-z0-9][a-z0-9-]*")),
-        "service": re.compile(r"[a-z0-9][a-z0-9.-]*"),
-        "platform": re.compile(_PLATFORM),
+        "port": lazily.pattern(r"[0-9]{1,5}"),
+        "realm": lazily.pattern(r"https?://[A-Za-z0-9][A-Za-z0-9._~:/?=&%+@,-]*"),
+        **dict.fromkeys(("architecture", "owner_kind"), lazily.pattern(r"[a-z0-9][a-z0-9-]*")),
+        "service": lazily.pattern(r"[a-z0-9][a-z0-9.-]*"),
+        "platform": lazily.pattern(_PLATFORM),
         # its first may be left to fill in
-        "platforms": re.compile(rf"(<platforms>|{_PLATFORM})(,{_PLATFORM})*"),
+        "platforms": lazily.pattern(rf"(<platforms>|{_PLATFORM})(,{_PLATFORM})*"),
     }
 )
 """What a value has to look like to stand in a command, where that is more than one word of printable text."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from .. import lazily
 from . import CatalogueError, read_yaml
 
 
@@ -33,7 +34,7 @@ def load() -> tuple[Helper, ...]:
     for name, one in value.items():
         if set(one) != {"title", "words", "labels", "changes", "sources"} or not one["sources"]:
             raise CatalogueError(f"helpers.yaml: {name}: missing or unknown, or nothing says so")
-        words = tuple(re.compile(word, re.IGNORECASE) for word in one["words"])
+        words = tuple(lazily.pattern(word, re.IGNORECASE) for word in one["words"])
         found.append(Helper(one["title"], words, frozenset(one["labels"]), one["changes"]))
     return tuple(found)
 

@@ -11,6 +11,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from .. import lazily
 from ..model.vocabulary import RUNGS
 from . import TOPICS, CatalogueError, FixTemplate, parse_fix, read_yaml
 
@@ -254,10 +255,7 @@ def _text(value: Any, at: str) -> str:
 
 
 def _pattern(value: Any, at: str) -> re.Pattern[str]:
-    try:
-        return re.compile(_text(value, at))
-    except re.error as error:
-        raise CatalogueError(f"{at}: {value!r}: {error}") from error
+    return lazily.pattern(_text(value, at))
 
 
 def platform_of(node: NodeFacts | None, files: Iterable[str] = ()) -> Platform | None:

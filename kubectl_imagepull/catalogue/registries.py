@@ -14,6 +14,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
+from .. import lazily
 from . import FIELDS, CatalogueError, FixTemplate, parse_fix, read_yaml
 
 PULL_SECRET = "pull-secret"
@@ -187,7 +188,7 @@ def public_names() -> PublicNames:
     return PublicNames(frozenset((whole | realms | hosts) - {""}), patterns, frozenset(table.labels))
 
 
-_PLAIN = re.compile(r"(?:[a-z0-9-]|\\\.)+")
+_PLAIN = lazily.pattern(r"(?:[a-z0-9-]|\\\.)+")
 """A pattern that fits one host only."""
 
 
@@ -365,10 +366,9 @@ def _date(value: Any, at: str) -> str:
 
 
 def _pattern(value: Any, at: str) -> re.Pattern[str]:
-    try:
-        return re.compile(value)
-    except (re.error, TypeError) as error:
-        raise CatalogueError(f"{at}: {value!r}: {error}") from error
+    if not isinstance(value, str):
+        raise CatalogueError(f"{at}: {value!r} is no pattern")
+    return lazily.pattern(value)
 
 
 def _known(value: Any, wanted: set[str], optional: set[str], at: str) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import subprocess
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
+from .. import lazily
 from ..command import is_name
 from ..image.manifests import Manifests, read
 from ..model.check import CheckReport
@@ -25,9 +25,9 @@ from .waiting import Waiting
 if TYPE_CHECKING:
     from ..session import Api
 
-RUNTIME = re.compile(r"(?:containerd|cri-o|docker)://[0-9]+\.[0-9]+\.[0-9]+\S{0,40}")
+RUNTIME = lazily.pattern(r"(?:containerd|cri-o|docker)://[0-9]+\.[0-9]+\.[0-9]+\S{0,40}")
 """As a node's status has it (kubernetes: core/v1, NodeSystemInfo.containerRuntimeVersion)."""
-PLATFORM = re.compile(r"[a-z]+/[a-z0-9]+(/[a-z0-9]+)?")
+PLATFORM = lazily.pattern(r"[a-z]+/[a-z0-9]+(/[a-z0-9]+)?")
 
 
 def run(args: Args, out: TextIO, err: TextIO, stdin: TextIO) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .. import lazily
 from ..text import printable, spelled
 
 
@@ -214,7 +215,7 @@ _UNITS = {
     "m": 60.0,
     "h": 3600.0,
 }
-_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^0-9.]*)")
+_PART = lazily.pattern(r"([0-9]*)(?:\.([0-9]*))?([^0-9.]*)")
 _MOST_SECONDS = (2**63 - 1) / 1e9
 
 
@@ -268,8 +269,8 @@ def once(text: str) -> tuple[str, ...]:
     return (text,)
 
 
-_FIELD = re.compile(r'(?:^|,)("(?:[^"]|"")*"|[^",]*)')
-_RECORD = re.compile(rf"(?:{_FIELD.pattern})+")
+_FIELD = lazily.pattern(r'(?:^|,)("(?:[^"]|"")*"|[^",]*)')
+_RECORD = lazily.pattern(rf"(?:{_FIELD.pattern})+")
 
 
 def with_commas(text: str) -> tuple[str, ...]:

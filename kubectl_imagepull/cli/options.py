@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .. import lazily
 from ..command import is_name
 from ..image.reference import InvalidReference, Reference
 from ..model.vocabulary import API_ONLY
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from ..session import Api
 
 
-HOST = re.compile(r"[a-z0-9]([a-z0-9._-]{0,252}[a-z0-9])?")
+HOST = lazily.pattern(r"[a-z0-9]([a-z0-9._-]{0,252}[a-z0-9])?")
 """A host's name or IPv4 address, without a port."""
-LABEL = re.compile(
+LABEL = lazily.pattern(
     r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
     r"=(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
 )
@@ -51,7 +51,7 @@ def options_of(args: Args) -> Options:
 HOSTS = {
     "token-host": (HOST, "is no host name (for example auth.example.com)"),
     "plain-http": (
-        re.compile(rf"(?:{HOST.pattern})(?::[0-9]{{1,5}})?"),
+        lazily.pattern(rf"(?:{HOST.pattern})(?::[0-9]{{1,5}})?"),
         "is no host of a registry (for example registry.example.com:5000)",
     ),
 }
@@ -120,7 +120,7 @@ def refuse_warnings(api: Api, code: int) -> int:
     return code
 
 
-NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+NAMESPACE = lazily.pattern(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def flags_of(args: Args) -> Flags:

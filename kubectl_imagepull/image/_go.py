@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import base64
 import codecs
-import re
 from ipaddress import AddressValueError, IPv6Address
 from typing import NamedTuple, NoReturn, TypeAlias
+
+from .. import lazily
 
 
 class GoError(ValueError):
@@ -38,10 +39,10 @@ class Pairs(list[tuple[str, "Json"]]):
 Json: TypeAlias = "bool | str | Number | list[Json] | Pairs | None"
 
 _MAX_DEPTH = 10000
-_WS = re.compile(rb"[ \t\r\n]*")
-_STRING_RUN = re.compile(rb'[^"\\\x00-\x1f]*')
-_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_HEX4 = re.compile(rb"[0-9A-Fa-f]{4}")
+_WS = lazily.pattern(rb"[ \t\r\n]*")
+_STRING_RUN = lazily.pattern(rb'[^"\\\x00-\x1f]*')
+_NUMBER = lazily.pattern(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_HEX4 = lazily.pattern(rb"[0-9A-Fa-f]{4}")
 _LITERALS: dict[bytes, bool | None] = {b"null": None, b"true": True, b"false": False}
 _ESCAPES = {34: '"', 92: "\\", 47: "/", 98: "\b", 102: "\f", 110: "\n", 114: "\r", 116: "\t"}
 
@@ -289,7 +290,7 @@ WHITE_SPACE = (
     "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
 
-_OUTSIDE_BASE64 = re.compile(rb"[^A-Za-z0-9+/\r\n]")
+_OUTSIDE_BASE64 = lazily.pattern(rb"[^A-Za-z0-9+/\r\n]")
 
 
 def decode_base64(field: bytes, padded: bool) -> bytes:
@@ -340,14 +341,14 @@ class HostPath(NamedTuple):
     path: bytes
 
 
-_ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
-_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_ESCAPED = lazily.pattern(rb"%([0-9A-Fa-f]{2})")
+_BROKEN_ESCAPE = lazily.pattern(rb"%(?![0-9A-Fa-f]{2})")
+_CONTROL = lazily.pattern(rb"[\x00-\x1f\x7f]")
 # encoding_table.go: ASCII that may stand in a host as it is; a percent sign only before hexadecimal digits
-_NOT_HOST = re.compile(rb"[^A-Za-z0-9!\"$&'()*+,\-.:;<=>\[\]_~\x80-\xff%]")
-_USERINFO = re.compile(rb"[A-Za-z0-9\-._:~!$&'()*+,;=%@]*")
-_HOST_ESCAPE = re.compile(rb"%(?!25)[0-7][0-9A-Fa-f]")
-_PORT = re.compile(rb"(?::[0-9]*)?")
+_NOT_HOST = lazily.pattern(rb"[^A-Za-z0-9!\"$&'()*+,\-.:;<=>\[\]_~\x80-\xff%]")
+_USERINFO = lazily.pattern(rb"[A-Za-z0-9\-._:~!$&'()*+,;=%@]*")
+_HOST_ESCAPE = lazily.pattern(rb"%(?!25)[0-7][0-9A-Fa-f]")
+_PORT = lazily.pattern(rb"(?::[0-9]*)?")
 
 
 def split_url(address: bytes) -> HostPath:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from kubectl_imagepull.image import _go
 from kubectl_imagepull.image.reference import InvalidReference, Reference
 
+from .. import lazily
+
 # secret type -> the key of its data: staging/src/k8s.io/api/core/v1/types.go
 PULL_SECRET_TYPES = {
     "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
@@ -303,8 +305,8 @@ def _decode_auth(auth: str) -> tuple[str, str]:
     return username, password
 
 
-_LAST_AT = re.compile(r"(.*)(?:@|%40)", re.DOTALL)
-_USER = re.compile(r"[a-z][a-z0-9._-]{0,15}")
+_LAST_AT = lazily.pattern(r"(.*)(?:@|%40)", re.DOTALL)
+_USER = lazily.pattern(r"[a-z][a-z0-9._-]{0,15}")
 
 
 def shown_key(key: str) -> str:

@@ -22,6 +22,7 @@ from typing import Any, Final, Literal
 
 import yaml
 
+from .. import lazily
 from ..text import printable
 
 MOST_BYTES: Final = 32 << 20
@@ -205,8 +206,8 @@ class _Broken(Exception):
 
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_NEXT = re.compile(r"^---(?=[\s]|\Z)", re.M)
-_TEMPLATE = re.compile(r"^\s*(?:- )?\{\{|[:-]\s+\{\{")
+_NEXT = lazily.pattern(r"^---(?=[\s]|\Z)", re.M)
+_TEMPLATE = lazily.pattern(r"^\s*(?:- )?\{\{|[:-]\s+\{\{")
 """A line that no YAML has: an action of a template where a key, an item or a value begins."""
 _RENDER = (
     "this is a template that was not rendered: render it first (helm template, for example), and read what comes out"
@@ -389,7 +390,7 @@ def _pairs(node: _Node | None) -> tuple[tuple[str, str], ...]:
     return tuple((_text(k), _text(v)) for k, v in (node.pairs or () if node is not None else ()))
 
 
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_PLAIN_KEY = lazily.pattern(r"[A-Za-z0-9_-]+")
 
 
 def _below(path: _Path, key: str | int) -> _Path:

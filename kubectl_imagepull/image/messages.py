@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from .. import lazily
 from ..text import printable
 from .goerrors import PRIVATE_OR_ABSENT, WHY_NONE_WERE_SENT, Layer, Rule, layers
 from .wording import as_text, joined, plain, was_wrapped
@@ -850,27 +851,27 @@ _SPECIAL: dict[str, Callable[[_Reader, Layer], None]] = {
 }
 _STANDS_ALONE = frozenset({"none", "pull.in_progress", "image.never_pull_absent", "reference.invalid"})
 # A bracket of a list of attempts, and the name that was asked there.
-_ATTEMPT = re.compile(r"(\]\)|[\[\]])[:\s]{0,3}\[?(?:([^\s\[\]\"',]{1,500}[/:@][^\s\[\]\"',]{1,500}): )?")
-_OF_SIGNATURES = re.compile(
+_ATTEMPT = lazily.pattern(r"(\]\)|[\[\]])[:\s]{0,3}\[?(?:([^\s\[\]\"',]{1,500}[/:@][^\s\[\]\"',]{1,500}): )?")
+_OF_SIGNATURES = lazily.pattern(
     r"signature|signed|cosign|sigstore|attestation|notary|trust data|verif(?:y|ied|ication)[^\n]{0,40} image|image verification",
     re.IGNORECASE,
 )
 _FILES_OF_TLS = (".crt", ".cert", ".pem", ".key", ".cer")
 _UNKNOWN_WORDS = Rule("unknown", "…")
 # A text that begins with a reference: buildkit and ctr put it before their errors.
-_AN_IMAGE_FIRST = re.compile(
+_AN_IMAGE_FIRST = lazily.pattern(
     r"""[\s"'(]{0,9}([\w.-]{1,253}(?::\d{1,5})?(?:/[\w.-]{1,128}){1,9}"""
     r"""(?::[\w.-]{1,128}|@sha256:[0-9a-f]{64}))["']?: """
 )
 # The keys of the kubelet's log lines, and what `kubectl logs` says of a container that waits.
-_POD = re.compile(
+_POD = lazily.pattern(
     r"""\bpods?="(?P<namespace>[a-z0-9-]{1,63})/(?P<pod>[a-z0-9.-]{1,253})"|"""
     r"""\bcontainer "(?P<waiting>[a-z0-9-]{1,63})" in pod "(?P<of>[a-z0-9.-]{1,253})"|"""
     r"""\bpull secret \S{1,300} for (?P<to>[a-z0-9-]{1,63})/(?P<its>[a-z0-9.-]{1,253}) """
 )
-_LIKE_AN_IMAGE = re.compile(r"[/:@]")
+_LIKE_AN_IMAGE = lazily.pattern(r"[/:@]")
 # ": " and a word, and not the dots of a text that was cut.
-_GOES_ON = re.compile(r"[\"')\]]{0,3}: ?[a-zA-Z(]")
+_GOES_ON = lazily.pattern(r"[\"')\]]{0,3}: ?[a-zA-Z(]")
 _ON_NODE = (
     "runtime.",
     "storage.",
@@ -893,7 +894,7 @@ _ALL_AUTH = (
 )
 
 # Where another program's words begin again.
-_NOT_THE_REGISTRY = re.compile(
+_NOT_THE_REGISTRY = lazily.pattern(
     r", rpc error|; artifact err|\n ?\* |\berror response from daemon"
     r"|\n(?:denied|unauthorized|manifest unknown|name unknown|blob unknown|toomanyrequests|unknown): ",
     re.IGNORECASE,
@@ -910,7 +911,7 @@ class _Words(NamedTuple):
 
 
 def _words(cause: str, weight: int, *patterns: str, also: tuple[str, ...] = ()) -> _Words:
-    return _Words(cause, also, weight, re.compile("|".join(patterns)))
+    return _Words(cause, also, weight, lazily.pattern("|".join(patterns)))
 
 
 _ASKED_TO_LOG_IN = _words("auth.no_credentials", 3, r"authentication (?:is )?required", also=_ALL_AUTH)
@@ -1043,18 +1044,18 @@ _WORDS = (
     ),
 )
 
-_URL = re.compile(
+_URL = lazily.pattern(
     r"https?://(?:[^/?#\s@]{0,255}@)?([^/?#\s]{0,300})([^?#\s]{0,2000})(?:\?([^#\s]{0,4000}))?", re.IGNORECASE
 )
 # The paths of registries, and of the stores that they send a client to for a blob.
-_OF_A_PULL = re.compile(r"^/v[012](?:/|$)|/registry/v2/|/blobs/|sha256|/artifacts-downloads/|^/?$", re.IGNORECASE)
+_OF_A_PULL = lazily.pattern(r"^/v[012](?:/|$)|/registry/v2/|/blobs/|sha256|/artifacts-downloads/|^/?$", re.IGNORECASE)
 # Databases, queues, the API server, kubelets: a connection to these is never a pull.
 _NO_REGISTRY_PORT = frozenset(
     ["1433", "1521", "2379", "2380", "3306", "5432", "5672", "6379", "6443", "9042", "9092", "9200", "10250"]
 )
-_REGISTRY_PATH = re.compile(r"/v[012](?:/|$)")
-_ASKED = re.compile(r"/(manifests|blobs|tags)/([^/]{1,300})$")
-_TOKEN_PATH = re.compile(
+_REGISTRY_PATH = lazily.pattern(r"/v[012](?:/|$)")
+_ASKED = lazily.pattern(r"/(manifests|blobs|tags)/([^/]{1,300})$")
+_TOKEN_PATH = lazily.pattern(
     r"/(?:token|jwt/auth|v2/auth|oauth2/(?:token|exchange)|service/token|auth)/?$|/oauth/token|/auth/realms/"
 )
 _HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})

@@ -12,14 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .. import lazily
+
 CONTAINERD = "containerd"
 CRIO = "cri-o"
 
 _ARCHITECTURES = {"i386": "386", "x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
 # Windows Server 2022: hosts from this build on run containers of older builds, down to it
 _STABLE_BUILD = 20348
-_NUMBER = re.compile(r"[+-]?[0-9]+")
-_WINDOWS_BUILD = re.compile(r"([0-9]+)\.([0-9]+)\.([0-9]+)(?:\.|\Z)")
+_NUMBER = lazily.pattern(r"[+-]?[0-9]+")
+_WINDOWS_BUILD = lazily.pattern(r"([0-9]+)\.([0-9]+)\.([0-9]+)(?:\.|\Z)")
 
 
 @dataclass(frozen=True)

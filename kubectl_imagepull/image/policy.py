@@ -6,13 +6,14 @@ pkg/kubelet/images/pullmanager and pkg/features/kube_features.go, versions as na
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from kubectl_imagepull.image.reference import InvalidReference, Reference
+
+from .. import lazily
 
 ALWAYS = "Always"
 IF_NOT_PRESENT = "IfNotPresent"
@@ -35,7 +36,7 @@ def default_pull_policy(image: str) -> str:
 # ------------------------------------------------------------------------------------------------------------
 # What a kubelet of a version does
 
-_VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})")
+_VERSION = lazily.pattern(r"v?([0-9]{1,4})\.([0-9]{1,4})")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from .. import lazily
 from ..model import Pull, ReferenceFacts
 from .reference import InvalidReference, Reference
 
@@ -54,7 +55,7 @@ def _endpoint(authority: str) -> tuple[str, int, str]:
 
 
 _IMAGE = r"[^\s\":\\]{1,300}(?::[0-9]{1,5}/[^\s\":\\]{1,300})?(?::[^\s\":\\]{1,128})?"
-_SANDBOX = re.compile(
+_SANDBOX = lazily.pattern(
     r"(?:(?:failed to|unable to) (?:get|pull) sandbox image|failed pulling image"
     r"|(?:creat|run)[a-z]* pod ?sandbox\b.{0,400}?(?:initializing source docker://|failed to pull image)) ?"
     rf"\\?\"?({_IMAGE})",
@@ -63,7 +64,7 @@ _SANDBOX = re.compile(
 """The sandbox's image is the node's setting, not the pod's (containerd: internal/cri/server/podsandbox/sandbox_run.go; dockershim
 and cri-dockerd: core/sandbox_helpers.go, ensureSandboxImageExists; CRI-O: server/sandbox_run_linux.go)."""
 
-_SANDBOX_URL = re.compile(
+_SANDBOX_URL = lazily.pattern(
     r"failed to start sandbox .{0,800}?\bget \\?\"https?://([^/\s\"]{1,253})/v2/([^\s\"]{1,255}?)/(?:blobs|manifests)/",
     re.IGNORECASE | re.DOTALL,
 )

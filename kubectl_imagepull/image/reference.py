@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from kubectl_imagepull.text import spelled
 
+from .. import lazily
+
 DOCKER_HUB = "docker.io"
 _DOCKER_HUB_LEGACY = "index.docker.io"
 _DOCKER_HUB_HOST = "registry-1.docker.io"
@@ -21,19 +23,19 @@ _HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 # The grammar of distribution/reference regexp.go, put so that each check goes over the text once and cannot
 # backtrack: the characters that may occur, and the neighbours that may not.
-_NAME = re.compile(r"[a-z0-9._/-]+")
-_NAME_BAD = re.compile(r"\A[._/-]|[._/-]\Z|[./][._/-]|[_-][./]|_-|-_|___")
-_HOST = re.compile(r"[A-Za-z0-9.-]+")
-_HOST_BAD = re.compile(r"\A[.-]|[.-]\Z|[.][.-]|-[.]")
-_IPV6_HOST = re.compile(r"\[[A-Fa-f0-9:]+\]")
-_PORT = re.compile(r"[0-9]+")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_ALGORITHM = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*")
-_HEX = re.compile(r"[0-9A-Fa-f]{32,}")
-_LOWER_HEX = re.compile(r"[0-9a-f]+")
-_IDENTIFIER = re.compile(r"[a-f0-9]{64}")
+_NAME = lazily.pattern(r"[a-z0-9._/-]+")
+_NAME_BAD = lazily.pattern(r"\A[._/-]|[._/-]\Z|[./][._/-]|[_-][./]|_-|-_|___")
+_HOST = lazily.pattern(r"[A-Za-z0-9.-]+")
+_HOST_BAD = lazily.pattern(r"\A[.-]|[.-]\Z|[.][.-]|-[.]")
+_IPV6_HOST = lazily.pattern(r"\[[A-Fa-f0-9:]+\]")
+_PORT = lazily.pattern(r"[0-9]+")
+_TAG = lazily.pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_ALGORITHM = lazily.pattern(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*")
+_HEX = lazily.pattern(r"[0-9A-Fa-f]{32,}")
+_LOWER_HEX = lazily.pattern(r"[0-9a-f]+")
+_IDENTIFIER = lazily.pattern(r"[a-f0-9]{64}")
 # go-digest digest.go: what an algorithm that is not known must look like to be called unsupported
-_DIGEST_ALGORITHM = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*")
+_DIGEST_ALGORITHM = lazily.pattern(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*")
 
 
 class InvalidReference(ValueError):
@@ -232,13 +234,13 @@ _LOOKALIKES = str.maketrans(
         "\uff1a": ":", "\u2236": ":", "\uff0f": "/", "\u2044": "/", "\u2024": ".", "\uff20": "@",
     }
 )  # fmt: skip
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}:/{1,2}(?=[^/])")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_PLACEHOLDER = re.compile(r"\$[{(A-Za-z_]|\{\{|\}\}|[<>]|%[A-Z_]{2,40}%")
-_BLANK_AT_SEPARATOR = re.compile(r"[^\S\r\n]{1,9}(?=[:@/])|(?<=[:@/])[^\S\r\n]{1,9}")
-_OUTSIDE = re.compile(r"[^A-Za-z0-9._/:@\[\]-]")
-_TAG_OUTSIDE = re.compile(r"[^A-Za-z0-9_.-]")
-_SEPARATED_DIGEST = re.compile(r"(sha256|sha384|sha512)[-=_/]([0-9A-Fa-f]+)", re.IGNORECASE)
+_SCHEME = lazily.pattern(r"[A-Za-z][A-Za-z0-9+.-]{0,30}:/{1,2}(?=[^/])")
+_CONTROL = lazily.pattern(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_PLACEHOLDER = lazily.pattern(r"\$[{(A-Za-z_]|\{\{|\}\}|[<>]|%[A-Z_]{2,40}%")
+_BLANK_AT_SEPARATOR = lazily.pattern(r"[^\S\r\n]{1,9}(?=[:@/])|(?<=[:@/])[^\S\r\n]{1,9}")
+_OUTSIDE = lazily.pattern(r"[^A-Za-z0-9._/:@\[\]-]")
+_TAG_OUTSIDE = lazily.pattern(r"[^A-Za-z0-9_.-]")
+_SEPARATED_DIGEST = lazily.pattern(r"(sha256|sha384|sha512)[-=_/]([0-9A-Fa-f]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ from kubectl_imagepull.image.keyring import (
 from kubectl_imagepull.image.reference import DOCKER_HUB, InvalidReference, Reference
 from kubectl_imagepull.text import spelled
 
+from .. import lazily
+
 IGNORED = "auth.secret_ignored"
 MALFORMED = "auth.secret_malformed"
 WRONG_REGISTRY = "auth.secret_wrong_registry"
@@ -34,9 +36,9 @@ EMPTY = "auth.secret_empty"
 
 _HUB_KEY = "https://index.docker.io/v1/"
 # Names under which people enter Docker Hub and the kubelet does not know it
-_HUB_HOSTS = re.compile(r"(?:(?:[a-z0-9*-]+\.){0,2}docker\.(?:io|com))")
-_ECR = re.compile(r"([0-9]{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
-_ANY_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}):/{1,3}")
+_HUB_HOSTS = lazily.pattern(r"(?:(?:[a-z0-9*-]+\.){0,2}docker\.(?:io|com))")
+_ECR = lazily.pattern(r"([0-9]{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
+_ANY_SCHEME = lazily.pattern(r"([A-Za-z][A-Za-z0-9+.-]{0,30}):/{1,3}")
 _SHOWN_KEYS = 3
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import itertools
 import re
 
+from .. import lazily
+
 HEAD, TAIL = 96 * 1024, 32 * 1024
 """A longer text is read at its two ends: no program writes an error of this size, and the time must stay
 bounded."""
@@ -16,17 +18,17 @@ bounded."""
 NARROWEST = 40
 """Characters of the narrowest line that a terminal breaks."""
 
-_ANSI = re.compile(r"\x1b(?:\[[0-9;?]{0,32}[@-~]?|\][^\x07\x1b\n]{0,512}\x07?|.?)", re.DOTALL)
+_ANSI = lazily.pattern(r"\x1b(?:\[[0-9;?]{0,32}[@-~]?|\][^\x07\x1b\n]{0,512}\x07?|.?)", re.DOTALL)
 # A table drawn with bars (k9s): the text goes on behind the bar of the next line, in the middle of a word.
-_BARS = re.compile(r" ?[│┃][ \t]*\n[ \t]*[│┃] ?")
-_BAR = re.compile(r"[│┃]")
+_BARS = lazily.pattern(r" ?[│┃][ \t]*\n[ \t]*[│┃] ?")
+_BAR = lazily.pattern(r"[│┃]")
 # The look-behind keeps a long run of backslashes from being read once for each of them.
-_ESCAPED_QUOTE = re.compile(r"(?<!\\)\\+([\"'])")
-_ESCAPES = re.compile(r"(?<!\\)\\+(?:([nrt])|u00(3[cC]|3[eE]|26|27|22))")
-_COLUMNS = re.compile(r"(?<=[^\s])(?:[ \t]{2,}|\t)(?=[^\s])")
-_SPACES = re.compile(r"[ \t\f\v\xa0\u2000-\u200b\u3000\ufeff]+")
-_LINES = re.compile(r" ?(?:\r\n?|\n)(?: ?\r?\n)* ?")
-_BREAKS = re.compile(r"[ \t]*\r?\n[ \t]*")
+_ESCAPED_QUOTE = lazily.pattern(r"(?<!\\)\\+([\"'])")
+_ESCAPES = lazily.pattern(r"(?<!\\)\\+(?:([nrt])|u00(3[cC]|3[eE]|26|27|22))")
+_COLUMNS = lazily.pattern(r"(?<=[^\s])(?:[ \t]{2,}|\t)(?=[^\s])")
+_SPACES = lazily.pattern(r"[ \t\f\v\xa0\u2000-\u200b\u3000\ufeff]+")
+_LINES = lazily.pattern(r" ?(?:\r\n?|\n)(?: ?\r?\n)* ?")
+_BREAKS = lazily.pattern(r"[ \t]*\r?\n[ \t]*")
 _ENTITIES = {"&quot;": '"', "&#34;": '"', "&#39;": "'", "&lt;": "<", "&gt;": ">", "&amp;": "&"}
 # Quotation marks and signs that word processors and keyboards put in the place of ASCII's: opening and
 # closing, low and double-prime quotes, full-width colon, comma and semicolon, dashes.

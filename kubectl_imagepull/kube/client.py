@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import urllib3
 import urllib3.exceptions
 
+from .. import lazily
 from ..errors import ApiError, KubeError, Unreachable, from_response
 from ..patience import seconds_of
 from ..redaction import hide
@@ -41,7 +42,7 @@ MOST_PATIENCE = 5.0
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 """What `kubectl get` asks for (kubernetes: KEP-2334; cli-runtime pkg/resource)."""
-_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+_WARNING = lazily.pattern(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
 class Api:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .. import lazily
 from ..errors import KubeError
 from ..image.pulls import sandbox_image_in
 from ..model import Event
@@ -13,7 +13,7 @@ from .client import Api
 from .objects import time_of
 from .paths import path_of
 
-NAMED = re.compile(
+NAMED = lazily.pattern(
     r"\A(?:(?:Pulling|Failed to pull|Successfully pulled|Back-off pulling|Container) image|Failed to apply default image tag) "
     r"\"([^\"]{1,500})\""
 )

@@ -9,11 +9,11 @@ import base64
 import binascii
 import json
 import pathlib
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 
+from .. import lazily
 from ..errors import ConfigError
 from .config import Settings
 from .kubeconfig import Plugin
@@ -21,7 +21,7 @@ from .plugin import Made, Pair, ask, bytes_of
 
 TOKEN_SECONDS = 50.0
 """How long a token out of a file is used before it is read again (token_source.go: one minute, less ten seconds)."""
-_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_FIELD_VALUE = lazily.pattern(r"[\t\x20-\x7e\x80-\xff]*")
 """What a header may hold (RFC 9110, 5.5)."""
 REMOVED = {
     "gcp": "gke-gcloud-auth-plugin",

@@ -10,6 +10,7 @@ import re
 import urllib.parse
 from collections.abc import Mapping
 
+from .. import lazily
 from ..command import is_name
 from ..errors import KubeError
 
@@ -29,9 +30,9 @@ RESOURCES: Mapping[str, tuple[str, str]] = {
     "CronJob": ("/apis/batch/v1", "cronjobs"),
 }
 """Kind -> (group and version, plural)."""
-LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+LABEL = lazily.pattern(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 """Names of namespaces (IsDNS1123Label)."""
-SAFE_PATH = re.compile(r"(?:/[A-Za-z0-9][-A-Za-z0-9._]*)+")
+SAFE_PATH = lazily.pattern(r"(?:/[A-Za-z0-9][-A-Za-z0-9._]*)+")
 """What a path may look like on the wire: no empty segment, none that begins with a dot, nothing that starts a query."""
 
 

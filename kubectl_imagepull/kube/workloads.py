@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .. import lazily
 from ..errors import ApiError, KubeError
 from ..image.containers import containers_of
 from ..image.pulls import pull_of
@@ -38,7 +38,7 @@ def _words(kind: str) -> tuple[str, ...]:
 KINDS: Mapping[str, str] = {word: kind for kind in SHORT for word in _words(kind)}
 """What kubectl takes for a kind -> the kind."""
 CHILDREN = {"Deployment": "ReplicaSet", "CronJob": "Job"}
-KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
+KIND = lazily.pattern(r"[A-Za-z][A-Za-z0-9]{0,62}")
 LONGEST_CHAIN = 4
 
 

@@ -6,12 +6,12 @@ rule can rely on it. Every field has a default that means "not known", for tools
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Generic
 
+from .. import lazily
 from .vocabulary import Outcome, Place, outcome
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ else:
     D = TypeVar("D", covariant=True)
 
 
-_HOST = re.compile(r"[a-z0-9.-]+")
-_REALM = re.compile(r'realm="([^"]+)"')
+_HOST = lazily.pattern(r"[a-z0-9.-]+")
+_REALM = lazily.pattern(r'realm="([^"]+)"')
 
 
 def _is_html(media_type: str) -> bool:

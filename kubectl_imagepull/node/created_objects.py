@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime
 import math
-import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .. import lazily
 from ..errors import ApiError, KubeError, Unreachable
 from ..model import ReadError
 from .failures import worth_a_try
@@ -206,9 +206,9 @@ def _ours(item: Mapping[str, Any], run: Run, owner: str) -> bool:
     return bool(owner) and (metadata.get("uid") == owner or owner in references)
 
 
-NAME = re.compile(r"imagepull-[a-z0-9](?:[a-z0-9-]*[a-z0-9])?-[0-9a-f]{6}")
+NAME = lazily.pattern(r"imagepull-[a-z0-9](?:[a-z0-9-]*[a-z0-9])?-[0-9a-f]{6}")
 """How a run is named (`Run.on`)."""
-OF_A_JOB = re.compile(r"-[a-z0-9]{5}")
+OF_A_JOB = lazily.pattern(r"-[a-z0-9]{5}")
 """What the name of a Job's pod has more (kubernetes: apiserver/pkg/storage/names)."""
 LONGEST_RUN = 900
 """Seconds that no run lasts: the longest budget, a pull of the probe's image and all starts."""

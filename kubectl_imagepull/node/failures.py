@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from .. import lazily
 from ..errors import ApiError, KubeError
 
 SOON = 5.0
@@ -94,31 +95,35 @@ class More(RungFailed):
 
 
 _PATTERNS: tuple[tuple[Why, re.Pattern[str], str], ...] = (
-    ("dry-run", re.compile(r"dry.?run", re.I), "{text}"),
-    ("rights", re.compile(r"cannot create resource"), "{text}"),
+    ("dry-run", lazily.pattern(r"dry.?run", re.I), "{text}"),
+    ("rights", lazily.pattern(r"cannot create resource"), "{text}"),
     (
         "pod-security",
-        re.compile(r'violates PodSecurity "([^"]*)": (.{0,160})'),
+        lazily.pattern(r'violates PodSecurity "([^"]*)": (.{0,160})'),
         "the namespace enforces PodSecurity {0}: {1}",
     ),
-    ("quota", re.compile(r"exceeded quota: (.{0,120})"), "the namespace's quota is used up: {0}"),
+    ("quota", lazily.pattern(r"exceeded quota: (.{0,120})"), "the namespace's quota is used up: {0}"),
     (
         "limit-range",
-        re.compile(r"forbidden: (.*(?: usage per | requests per ).*)"),
+        lazily.pattern(r"forbidden: (.*(?: usage per | requests per ).*)"),
         "the namespace's LimitRange does not let it in: {0}",
     ),
     (
         "policy",
-        re.compile(r"(ValidatingAdmissionPolicy '[^']*') with binding '[^']*' denied request: (.*)"),
+        lazily.pattern(r"(ValidatingAdmissionPolicy '[^']*') with binding '[^']*' denied request: (.*)"),
         "{0} refuses it: {1}",
     ),
-    ("webhook", re.compile(r'admission webhook ("[^"]*") denied the request: ?(.*)'), "webhook {0} refuses it: {1}"),
+    (
+        "webhook",
+        lazily.pattern(r'admission webhook ("[^"]*") denied the request: ?(.*)'),
+        "webhook {0} refuses it: {1}",
+    ),
     (
         "webhook-down",
-        re.compile(r'failed calling webhook ("[^"]*"): (?:failed to call webhook: )?(.*)'),
+        lazily.pattern(r'failed calling webhook ("[^"]*"): (?:failed to call webhook: )?(.*)'),
         "webhook {0}, without which no pod is admitted, does not answer: {1}",
     ),
-    ("webhook", re.compile("webhook"), "{text}"),
+    ("webhook", lazily.pattern("webhook"), "{text}"),
 )
 """How those that refuse for the API server say it (kubernetes: apiserver/pkg/admission/plugin, plugin/pkg/admission/limitranger
 and resourcequota, pod-security-admission). The first that fits."""

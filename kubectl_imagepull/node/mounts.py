@@ -7,9 +7,10 @@ configuration names besides is added (`More`, `Missing` in `follow`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from .. import lazily
 
 FILE, FOLDER = "File", "Directory"
 """Types of a hostPath volume that must exist (kubernetes: pkg/apis/core/types.go, HostPathType)."""
@@ -76,7 +77,7 @@ BY_RUNTIME: Mapping[str, tuple[HostPath, ...]] = {
 kubeconfig: so file by file."""
 MOST_MORE = 20
 """How many places that a configuration names are added."""
-ADDED = re.compile(r"/etc(?:/[A-Za-z0-9][A-Za-z0-9._@:+-]*)+")
+ADDED = lazily.pattern(r"/etc(?:/[A-Za-z0-9][A-Za-z0-9._@:+-]*)+")
 """What may be added: nothing outside of /etc, no dot that leads out of it."""
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from .. import lazily
 from ..errors import ApiError, KubeError, Unreachable
 from .bundle import NOT_OURS
 from .created_objects import Client, CreatedObjects, belongs, core, jobs
@@ -150,7 +150,7 @@ def pod_of(api: Client, run: Run) -> dict[str, Any] | None:
     raise AssertionError("the last try returns or raises")
 
 
-_OURS = re.compile(r"(probe|pull|pause|v2|m|t)-\d+")
+_OURS = lazily.pattern(r"(probe|pull|pause|v2|m|t)-\d+")
 
 
 def statuses(pod: dict[str, Any]) -> list[dict[str, Any]]:
@@ -262,7 +262,7 @@ def _raise_if_mount_fails(api: Client, run: Run, pod: dict[str, Any], again: boo
         raise Missing(tuple(dict.fromkeys(paths)))
 
 
-_NOT_THERE = re.compile(r"hostPath type check failed[:,] (\S+) is not a (?:file|directory)")
+_NOT_THERE = lazily.pattern(r"hostPath type check failed[:,] (\S+) is not a (?:file|directory)")
 """kubernetes: pkg/volume/hostpath/host_path.go, checkTypeInternal; with a comma in 1.37 where the type cannot be told."""
 
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 import urllib3
 import urllib3.exceptions
 
+from .. import lazily
 from ..catalogue.registries import kind_of
 from ..image.reference import Reference
 from ..patience import seconds_of
@@ -46,13 +47,13 @@ MOST_PATIENCE = 30.0
 """Seconds to wait for a registry that wants fewer requests; one that wants more is not asked again in this run."""
 ATTEMPTS = 3
 REDIRECTS = (301, 302, 303, 307, 308)
-_BEARER = re.compile(r"bearer\s", re.I)
-_BASIC = re.compile(r"basic\b", re.I)
-_PARAMETER = re.compile(r'([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))')
-_TOKEN = re.compile(r"[!-~]{1,65536}")
+_BEARER = lazily.pattern(r"bearer\s", re.I)
+_BASIC = lazily.pattern(r"basic\b", re.I)
+_PARAMETER = lazily.pattern(r'([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))')
+_TOKEN = lazily.pattern(r"[!-~]{1,65536}")
 """What may stand in a header."""
-_DIGEST = re.compile(r"sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})")
-LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]")
+_DIGEST = lazily.pattern(r"sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})")
+LOOPBACK = lazily.pattern(r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]")
 """Hosts that are asked without TLS, as clients of registries do (containerd: core/remotes/docker, MatchLocalhost)."""
 
 

@@ -7,11 +7,11 @@ import binascii
 import json
 import os
 import pathlib
-import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .. import lazily
 from ..image.reference import Reference
 from .client import Login
 
@@ -20,7 +20,7 @@ SECONDS = 10.0
 MOST_BYTES = 4 << 20
 HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "docker.io")
 """Under which docker keeps Docker Hub's login (docker/cli: cli/config/credentials, registry.IndexServer)."""
-_HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HELPER = lazily.pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TOKEN_USER = "<token>"
 """User name of an identity token (docker/docker-credential-helpers: credentials)."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from .. import lazily
 from ..model import Case, Fix, HopLine, Verdict
 from ..text import printable
 from . import sentences
@@ -104,7 +105,7 @@ def block(value: str, language: str) -> str:
     return f"{fence}{language}\n{inner}\n{fence}"
 
 
-_WORD = re.compile(r"(\(?)([A-Za-z0-9%']+(?:-[A-Za-z0-9]+)*|[0-9]+(?:\.[0-9]+)+)?([,;:.)!?]*)")
+_WORD = lazily.pattern(r"(\(?)([A-Za-z0-9%']+(?:-[A-Za-z0-9]+)*|[0-9]+(?:\.[0-9]+)+)?([,;:.)!?]*)")
 
 
 def prose(value: str) -> str:

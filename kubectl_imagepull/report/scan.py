@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from .. import __version__
+from .. import __version__, lazily
 from ..command import argv, is_name, join
 from ..model.scan import Affected, RootCause, Scan
 from ..text import printable
@@ -218,7 +218,7 @@ def _cause(cause: RootCause) -> dict[str, Any]:
     }
 
 
-_REGISTRY = re.compile(r"[a-z0-9.:_-]{1,260}", re.I)
+_REGISTRY = lazily.pattern(r"[a-z0-9.:_-]{1,260}", re.I)
 
 
 def metrics(found: Scan) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .. import lazily
 from ..errors import ApiError, KubeError
 from ..image.containers import containers_of, statuses_of
 from ..image.messages import classify
@@ -23,7 +23,7 @@ from .observer import Diagnosis, Observer, Step
 from .options import Options
 from .targets import Named, Targets
 
-TOOK = re.compile(r" in ([0-9hmµus.]+)")
+TOOK = lazily.pattern(r" in ([0-9hmµus.]+)")
 OBSERVING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
 """Kinds whose status says which generation it is about (kubernetes: pkg/apis/apps)."""
 MOST_PENDING = 200

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
-from .. import catalogue
+from .. import catalogue, lazily
 from ..image.messages import classify
 from ..image.pulls import sandbox_image_in
 from ..model import HOPS, Case, ErrorEntry, TrialPull
 
 SILENT = frozenset({"unknown.insufficient", "backoff.only", "not_a_pull_failure", "none"})
 """What a message is read as that says nothing of a cause."""
-_DIALLED = re.compile(r"dial tcp (?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<four>[0-9.]+)):[0-9]+")
+_DIALLED = lazily.pattern(r"dial tcp (?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<four>[0-9.]+)):[0-9]+")
 _ADMISSION = (
     "denied the request",
     "admission webhook",
@@ -28,26 +28,28 @@ _ADMISSION = (
     "admission plugin",
 )
 """What the API server writes when an admission step refuses (kubernetes: staging/src/k8s.io/apiserver/pkg/admission)."""
-_STANDS_FOR = re.compile(r"[?&]ns=([A-Za-z0-9][A-Za-z0-9._:%-]{0,252})")
+_STANDS_FOR = lazily.pattern(r"[?&]ns=([A-Za-z0-9][A-Za-z0-9._:%-]{0,252})")
 """What containerd asks a mirror beside the path (core/remotes/docker/resolver.go, request.addNamespace)."""
-_ADDRESS_REFUSED = re.compile(
+_ADDRESS_REFUSED = lazily.pattern(
     r"client with IP .{1,60} is not allowed|aka\.ms/acr/firewall|permission to get URL (?:<code>)?/v2/(?!token)", re.I
 )
 """What registries say to an address: Azure's by its network rules (learn.microsoft.com: container-registry-troubleshoot-access,
 2026-07-01), Google's front end to a network or country that it turns away (kubernetes/registry.k8s.io: docs/debugging.md,
 2026-11-28)."""
 _DAMAGED = "invalid tar header"
-_LOST = re.compile(
+_LOST = lazily.pattern(
     r"content digest|blob not found|content store|expected at |layer not known|parent snapshot"
     r"|/var/lib/(?:containers|containerd|docker)/\S{1,400}: no such file or directory"
 )
-_CANCELLED = re.compile(r"context cancell?ed|because of no progress")
-_IMPORTED = re.compile(r"\bimages? (?:import|load)\b|\bkind load\b|failed to load image|\bimage load\b")
-_NUMBERS = re.compile(r"cannot be mapped to a host ID|lchown .*: invalid argument|operation not permitted|too large")
+_CANCELLED = lazily.pattern(r"context cancell?ed|because of no progress")
+_IMPORTED = lazily.pattern(r"\bimages? (?:import|load)\b|\bkind load\b|failed to load image|\bimage load\b")
+_NUMBERS = lazily.pattern(
+    r"cannot be mapped to a host ID|lchown .*: invalid argument|operation not permitted|too large"
+)
 """Words of an unpacking that fails on what is in the layer: its numbers of users, its kinds of file."""
 
 
-_REFUSED = re.compile(
+_REFUSED = lazily.pattern(
     r"(?:User|AssumedRole): (?P<principal>arn:[A-Za-z0-9:/_+=,.@-]{1,300}) is not authorized to perform: "
     r"(?P<aws>[a-z0-9-]{1,30}:[A-Za-z]{1,60})|Permission \\?\"?(?P<google>[a-z]{1,60}\.[A-Za-z.]{1,90})\\?\"? denied"
 )

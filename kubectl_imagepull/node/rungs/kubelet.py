@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from ... import lazily
 from ...catalogue.registries import kind_of
 from ...model import Auth, Connect, Detail, Dns, Http, Manifest, NameAnswer, Observation, Pull, Subject, Tls, Vantage
 from ...model.vocabulary import KUBELET
@@ -38,11 +39,11 @@ SIDE_BY_SIDE = 4
 """Pods at the same time."""
 ACCEPT = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, */*"
 
-_STATUS = re.compile(r"HTTP probe failed with statuscode: (\d{3})")
-_LOOKUP = re.compile(r"lookup ([^ ]+)(?: on ([^ ]+?)(?::53)?)?: ")
-_PARAMETER = re.compile(r'(realm|service)="([^"]*)"')
-_REALM = re.compile(r"https://([a-z0-9.-]+)(?::(\d{1,5}))?(/[A-Za-z0-9._~/%?&=+:-]*)?", re.I)
-_NUMBER = re.compile(r"(?:0x[0-9a-f]*|\d+)", re.I)
+_STATUS = lazily.pattern(r"HTTP probe failed with statuscode: (\d{3})")
+_LOOKUP = lazily.pattern(r"lookup ([^ ]+)(?: on ([^ ]+?)(?::53)?)?: ")
+_PARAMETER = lazily.pattern(r'(realm|service)="([^"]*)"')
+_REALM = lazily.pattern(r"https://([a-z0-9.-]+)(?::(\d{1,5}))?(/[A-Za-z0-9._~/%?&=+:-]*)?", re.I)
+_NUMBER = lazily.pattern(r"(?:0x[0-9a-f]*|\d+)", re.I)
 METADATA = frozenset({"100.100.100.200", "168.63.129.16"})
 """Addresses of a cloud's own services that are not link-local (Alibaba, Azure: their docs, 2026-11-28)."""
 REALM_SECONDS = 2.0

@@ -132,7 +132,7 @@ DETAILS: dict[str, Any] = {
     [
         ({"recognised": []}, "nothing recognises it"),
         ({"recognised": [{"colour": "red"}]}, "is no mark"),
-        ({"recognised": [{"kubelet": "("}]}, "kubelet|unterminated|missing"),
+        ({"recognised": [{"kubelet": 7}]}, "7 is no text"),
         ({"rungs": ["ladder"]}, "ladder"),
         ({"more": 1}, "missing or unknown: more"),
     ],

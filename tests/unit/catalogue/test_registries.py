@@ -189,7 +189,7 @@ RIGHT: dict[str, Any] = {
         ({"credentials": ["luck"]}, "credentials"),
         ({"anonymous": "maybe"}, "anonymous"),
         ({"sources": []}, "nothing says so"),
-        ({"foreign": "("}, "registries.yaml: some"),
+        ({"foreign": 7}, "registries.yaml: some: 7 is no pattern"),
         ({"colour": "red"}, "missing or unknown: colour"),
         ({"moves": [{"from": "a", "since": "lately", "to": "", "text": ""}]}, "is no date"),
         ({"right": {**RIGHT, "text": "ask {where}"}}, "where is no field"),
