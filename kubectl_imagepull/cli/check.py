@@ -12,7 +12,7 @@ from ..command import is_name
 from ..image.manifests import Manifests, read
 from ..model.check import CheckReport
 from ..report import check as report
-from ..session.check import Asked, Wanted, check, in_cluster, in_manifests, in_references
+from ..session.check import Asked, Wanted, check, in_manifests, in_references
 from ..session.manifest_files import ManifestFile, manifest_files
 from ..session.registries import from_here
 from ..text import printable
@@ -45,6 +45,8 @@ def run(args: Args, out: TextIO, err: TextIO, stdin: TextIO) -> int:
     if live or args.from_node:
         api = api_of(args)
     if live and api is not None:
+        from ..session.check_live import in_cluster  # not above: references and manifests need no API server
+
         named = parse([word for word in args.operands if word not in images], "", False, (), stdin).named
         asked += in_cluster(api, named, args.all_namespaces, unseen)
     waiting = Waiting(err)

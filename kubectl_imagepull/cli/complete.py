@@ -159,7 +159,7 @@ def _targets(args: Args, begun: str) -> tuple[list[tuple[str, str]], int]:
     """Pods and workloads for `why` and `pin`: NAME, KIND/NAME, or the names behind a KIND."""
     if getattr(args, "all_namespaces", False) or getattr(args, "case", None) is not None or args.filename:
         return [], NO_FILES
-    from ..session.targets import KINDS  # takes the client, which the question needs anyway
+    from ..session.named import KINDS  # not above: most questions need none
 
     word, slash, name = begun.partition("/")
     first = args.operands[0].lower() if args.operands else ""

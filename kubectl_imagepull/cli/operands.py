@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Iterable, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import yaml
 
 from ..command import is_name
-from ..session.targets import KINDS, Named, Targets
+from ..session.named import KINDS, Named
 from .flags import UsageError, quoted
+
+if TYPE_CHECKING:
+    from ..session.targets import Targets
 
 MOST_BYTES = 16 << 20
 """Of a manifest."""
@@ -31,6 +34,8 @@ def parse(
     field_selector: str = "",
 ) -> Targets:
     """Operands and flags as kubectl takes them. Raises UsageError in its words (cli-runtime: pkg/resource/builder.go)."""
+    from ..session.targets import Targets  # not above: it is what reads pods, and a reference is none
+
     searched = bool(selector or field_selector)
     words = list(operands)
     named: list[Named] = []

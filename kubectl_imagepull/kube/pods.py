@@ -15,8 +15,9 @@ from ..image.pulls import pull_of, sandbox_image_in
 from ..image.secrets import explain_secrets
 from ..image.waiting import NOT_PULLING, PULL_REASONS, PULLED_REASONS
 from ..model import Event, Facts, NodeFacts, NodeImages, Owner, Pull, PullSecret, ReadError, ReferenceFacts, Target
+from ..reading import reading
 from ..redaction import Secrets, clean
-from .client import Api, get_object, reading
+from .client import Api, get_object
 from .events import NAMED, concerns, event_of, sandbox_image, troubled_pods
 from .nodes import OnNode, _both, node_of, on_node, queue_of, runtime_among
 from .objects import controller_of, names_of, now, time_of

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ApiError
-from .client import Api, reading
+from ..reading import reading
+from .client import Api
 from .events import tells_of_failed_pull
 from .one_look import CACHED
 from .paths import path_of

@@ -13,30 +13,10 @@ from ..image.pulls import pull_of
 from ..model import Case, Facts, Owner, Target
 from .client import Api, get_object
 from .events import event_of
+from .kinds import SHORT
 from .objects import controller_of, labels_of, managers_of, now, time_of, uid_of
 from .paths import RESOURCES, fields, is_name, path_of
 
-SHORT: Mapping[str, str] = {
-    "Pod": "po",
-    "Deployment": "deploy",
-    "StatefulSet": "sts",
-    "DaemonSet": "ds",
-    "ReplicaSet": "rs",
-    "Job": "job",
-    "CronJob": "cj",
-}
-"""Kinds that can be asked about -> kubectl's short name (`kubectl api-resources`)."""
-
-
-def _words(kind: str) -> tuple[str, ...]:
-    base, plural = RESOURCES[kind]
-    names = (kind.lower(), plural)
-    group = base.split("/")[2] if base.startswith("/apis/") else ""
-    return (SHORT[kind], *names, *(f"{name}.{group}" for name in names if group))
-
-
-KINDS: Mapping[str, str] = {word: kind for kind in SHORT for word in _words(kind)}
-"""What kubectl takes for a kind -> the kind."""
 CHILDREN = {"Deployment": "ReplicaSet", "CronJob": "Job"}
 KIND = lazily.pattern(r"[A-Za-z][A-Za-z0-9]{0,62}")
 LONGEST_CHAIN = 4

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from ..model import Pull
 from ..model.vocabulary import TRIAL_PULL
 
 if TYPE_CHECKING:
+    from ..model import Pull
     from .shared import Shared
 
 Labels = tuple[tuple[str, str], ...]
 """Labels of an object, as pairs."""
-Challenges = Callable[[Pull], Sequence[str] | None]
+Challenges: TypeAlias = "Callable[[Pull], Sequence[str] | None]"
 """The WWW-Authenticate lines of a registry as another vantage has seen them, None while it has seen nothing."""
 
 

@@ -9,6 +9,7 @@ else.
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
 import ssl
@@ -138,7 +139,6 @@ class Registries:
         self._hosts: dict[str, _Host] = {}
         self._tokens: dict[tuple[str, str, Login | None], str] = {}
         self._lock = threading.Lock()
-        self._context = ssl.create_default_context()
 
     def close(self) -> None:
         """End the connections."""
@@ -231,7 +231,7 @@ class Registries:
         where = urllib.parse.urljoin(url, str(reply.headers.get("Location") or ""))
         if urllib.parse.urlsplit(where).scheme != urllib.parse.urlsplit(host.base).scheme:
             raise _NotAsked("registry.not_a_registry", f"{url[:100]} sends to {where[:100]}")
-        pool = _pool(where, self._context, 1)
+        pool = _pool(where, self._context_for(where), 1)
         try:
             return self._read(pool, method, where, {"Accept": ACCEPT})
         finally:
@@ -308,9 +308,17 @@ class Registries:
     def _known(self, base: str) -> _Host:
         with self._lock:
             if base not in self._hosts:
-                pool = _pool(base, self._context, self._per_registry)
+                pool = _pool(base, self._context_for(base), self._per_registry)
                 self._hosts[base] = _Host(pool, base, threading.Semaphore(self._per_registry))
             return self._hosts[base]
+
+    def _context_for(self, base: str) -> ssl.SSLContext | None:
+        """The certificates of this machine, read where TLS is spoken: that takes longer than twenty requests."""
+        return self._context if base.startswith("https:") else None
+
+    @functools.cached_property
+    def _context(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
 
 
 class _NotAsked(Exception):
@@ -321,7 +329,7 @@ class _NotAsked(Exception):
         super().__init__(why)
 
 
-def _pool(base: str, context: ssl.SSLContext, side_by_side: int) -> urllib3.PoolManager:
+def _pool(base: str, context: ssl.SSLContext | None, side_by_side: int) -> urllib3.PoolManager:
     """Connections to one host, through the proxy that the environment names for it."""
     url = urllib.parse.urlsplit(base)
     proxies = urllib.request.getproxies_environment()

@@ -6,12 +6,14 @@ import json
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from .. import __version__
-from ..model import Case, HopLine, ProbeRun, Subject, Verdict
+
+if TYPE_CHECKING:
+    from ..model import Case, HopLine, ProbeRun, Subject, Verdict
 
 API_VERSION = "imagepull.dev/v1alpha1"
 

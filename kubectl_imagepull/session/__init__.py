@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from ..node.ladder import Wanted
     from .diagnosis import diagnose
     from .fleet import FleetObserver, FleetTarget, Limits, probe_nodes
+    from .named import Named
     from .node_report import NodeTarget, probe_node
     from .observer import Diagnosis, Observer, Plan, Step
     from .options import Options
     from .saved import diagnose_saved
-    from .targets import Named, Targets
+    from .targets import Targets
     from .watching import watch
 
 _ROOMS = {
@@ -38,7 +39,8 @@ _ROOMS = {
     ".fleet": ("FleetObserver", "FleetTarget", "Limits", "probe_nodes"),
     ".node_report": ("NodeTarget", "probe_node"),
     ".saved": ("diagnose_saved",),
-    ".targets": ("Named", "Targets"),
+    ".named": ("Named",),
+    ".targets": ("Targets",),
     ".watching": ("watch",),
 }
 __getattr__ = on_first_use(__name__, _ROOMS)  # a saved case is judged without what asks an API server

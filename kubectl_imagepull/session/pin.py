@@ -18,13 +18,14 @@ from ..image.containers import statuses_of
 from ..image.manifests import Manifests, Place, Trouble, read
 from ..image.pins import FileChange, Pin, Pinning, Row, edited, pin_of, pinned
 from ..image.reference import Reference
-from ..kube.client import Api, get_object, reading
+from ..kube.client import Api, get_object
 from ..kube.objects import controller_of, managers_of
 from ..kube.workloads import read_workload
+from ..reading import reading
 from ..registry.client import Answer
 from .manifest_files import STDIN, ManifestFile
+from .named import Named
 from .registries import from_here
-from .targets import Named
 
 SIDE_BY_SIDE = 16
 """Questions to registries at a time, all of them together; each registry has its own bound."""

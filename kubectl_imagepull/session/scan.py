@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import ApiError, KubeError
 from ..image.containers import statuses_of
-from ..kube.client import Api, get_object, reading
+from ..kube.client import Api, get_object
 from ..kube.objects import controller_of, uid_of
 from ..kube.one_look import OneLook
 from ..kube.paths import RESOURCES
@@ -18,11 +18,13 @@ from ..kube.search import PodName, candidates, pods_in
 from ..kube.workloads import owner_of, read_workload, refused_case
 from ..model import Case, ProbeRun, Verdict
 from ..model.scan import Affected, RootCause, Scan
+from ..reading import reading
 from ..verdict import judge
 from ..verdict.root_cause import root_of
+from .named import Named
 from .observer import Diagnosis, Observer
 from .options import Options
-from .targets import Named, Targets
+from .targets import Targets
 
 SIDE_BY_SIDE = 8
 """Pods that are read at the same time; what they share is read once."""

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..errors import ApiError, KubeError
-from ..kube.client import Api, reading
+from ..kube.client import Api
+from ..kube.kinds import KINDS
 from ..kube.one_look import OneLook
 from ..kube.paths import path_of
 from ..kube.pods import ContainerRead, PodRead, failing_pods, gone_pod, read_pod, waits_for_image
-from ..kube.workloads import KINDS, read_workload, refused_case, same_name
+from ..kube.workloads import read_workload, refused_case, same_name
 from ..model import Case
+from ..reading import reading
+from .named import Named
 from .options import Options
 
 SIDE_BY_SIDE = 4
@@ -35,18 +38,6 @@ class OnlyWorkload(Exception):
         """kinds: of the workloads, e.g. Deployment."""
         self.namespace, self.name, self.kinds = namespace, name, tuple(kinds)
         super().__init__(str(error))
-
-
-@dataclass(frozen=True)
-class Named:
-    """One object."""
-
-    kind: str
-    """Pod, or the kind of a workload: Deployment, StatefulSet, DaemonSet, ReplicaSet, Job, CronJob."""
-    name: str
-    """Its name."""
-    namespace: str = ""
-    """Its namespace, "" for that of the connection."""
 
 
 @dataclass

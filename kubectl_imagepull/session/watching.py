@@ -13,15 +13,17 @@ from ..image.messages import classify
 from ..image.waiting import PULLED_REASONS
 from ..kube.client import Api
 from ..kube.events import NAMED
+from ..kube.kinds import SHORT
 from ..kube.paths import path_of
 from ..kube.watch import events
-from ..kube.workloads import SHORT, read_workload
+from ..kube.workloads import read_workload
 from ..model import Case, Owner
 from ..redaction import hide
 from .diagnosis import diagnose
+from .named import Named
 from .observer import Diagnosis, Observer, Step
 from .options import Options
-from .targets import Named, Targets
+from .targets import Targets
 
 TOOK = lazily.pattern(r" in ([0-9hmµus.]+)")
 OBSERVING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})

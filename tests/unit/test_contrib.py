@@ -11,7 +11,7 @@ import yaml
 
 from kubectl_imagepull.cli.commands import COMMANDS
 from kubectl_imagepull.cli.main import run
-from kubectl_imagepull.session.targets import KINDS
+from kubectl_imagepull.session.named import KINDS
 
 ROOT = Path(__file__).parents[2]
 K9S = yaml.safe_load((ROOT / "contrib" / "k9s" / "plugins.yaml").read_text())["plugins"]

@@ -10,7 +10,8 @@ import pytest
 
 from kubectl_imagepull.cli.flags import UsageError
 from kubectl_imagepull.cli.operands import parse
-from kubectl_imagepull.session.targets import Named, Targets
+from kubectl_imagepull.session.named import Named
+from kubectl_imagepull.session.targets import Targets
 
 
 def read(

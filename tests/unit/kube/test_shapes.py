@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from kubectl_imagepull import reading
 from kubectl_imagepull.errors import KubeError
-from kubectl_imagepull.kube import client
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.kube.nodes import read_node, read_peer
 from kubectl_imagepull.kube.pods import failing_pods, gone_pod, read_pod
@@ -21,8 +21,9 @@ from kubectl_imagepull.kube.shapes import shaped
 from kubectl_imagepull.kube.workloads import read_workload, refused_case, what_changed
 from kubectl_imagepull.model import Case, Owner
 from kubectl_imagepull.session.group import key_of
+from kubectl_imagepull.session.named import Named
 from kubectl_imagepull.session.options import Options
-from kubectl_imagepull.session.targets import Named, Targets
+from kubectl_imagepull.session.targets import Targets
 from kubectl_imagepull.session.watching import Followed, One, known_events
 from kubectl_imagepull.verdict import judge
 from tests.unit.fake_cluster import Asked, DirectApi, FakeCluster
@@ -148,7 +149,7 @@ PLACES = [(name, place) for name, found in FILLED.objects.items() for place in p
 
 
 class AtOnce:
-    """`client.Reading` without threads, half of whose time is theirs: what is read is the same, and so is what is raised."""
+    """`reading.Reading` without threads, half of whose time is theirs: what is read is the same, and so is what is raised."""
 
     def __init__(self, side_by_side: int) -> None:
         del side_by_side
@@ -167,7 +168,7 @@ class AtOnce:
 
 @pytest.fixture
 def without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "Reading", AtOnce)
+    monkeypatch.setattr(reading, "Reading", AtOnce)
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.errors import ApiError
+from kubectl_imagepull.kube.kinds import KINDS
 from kubectl_imagepull.kube.objects import managers_of, time_of
 from kubectl_imagepull.kube.workloads import (
-    KINDS,
     _template_images,
     read_workload,
     refused_case,

@@ -17,8 +17,9 @@ from kubectl_imagepull.model.check import Checked, CheckReport
 from kubectl_imagepull.registry import client
 from kubectl_imagepull.registry.client import Registries
 from kubectl_imagepull.registry.logins import Logins
-from kubectl_imagepull.session.check import Wanted, check, in_cluster, in_manifests, in_references
-from kubectl_imagepull.session.targets import Named
+from kubectl_imagepull.session.check import Wanted, check, in_manifests, in_references
+from kubectl_imagepull.session.check_live import in_cluster
+from kubectl_imagepull.session.named import Named
 from tests.unit.fake_cluster import FakeCluster
 from tests.unit.registry.fake_registry import FakeRegistry, digest_of, serving
 

@@ -13,8 +13,9 @@ from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.kube.config import Flags
 from kubectl_imagepull.node.workstation import LocalProbes
 from kubectl_imagepull.session import diagnose
+from kubectl_imagepull.session.named import Named
 from kubectl_imagepull.session.observer import Diagnosis, Observer
-from kubectl_imagepull.session.targets import Named, Targets
+from kubectl_imagepull.session.targets import Targets
 from tests.unit.fake_cluster import Asked, running
 from tests.unit.fake_fleet import FleetCluster, SimNode
 

@@ -17,8 +17,8 @@ from kubectl_imagepull.image.reference import Reference
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.registry.client import Answer
 from kubectl_imagepull.session.manifest_files import ManifestFile, manifest_files
+from kubectl_imagepull.session.named import Named
 from kubectl_imagepull.session.pin import GIVE_UP, FileChange, Wanted, pin_files, pin_live, pin_references, write
-from kubectl_imagepull.session.targets import Named
 from tests.unit.fake_cluster import FakeCluster
 from tests.unit.image.test_manifests import in_object
 from tests.unit.image.test_pins import digest_of

@@ -11,8 +11,9 @@ import pytest
 from kubectl_imagepull.errors import ApiError, KubeError
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.kube.config import Flags
+from kubectl_imagepull.session.named import Named
 from kubectl_imagepull.session.options import USUAL
-from kubectl_imagepull.session.targets import Found, Named, OnlyWorkload, Targets
+from kubectl_imagepull.session.targets import Found, OnlyWorkload, Targets
 from tests.crowd.pods import Crowd
 from tests.unit.fake_cluster import FakeCluster
 from tests.unit.session.conftest import recorded

@@ -10,9 +10,10 @@ import pytest
 from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.model import Owner
+from kubectl_imagepull.session.named import Named
 from kubectl_imagepull.session.observer import Diagnosis, Observer, Step
 from kubectl_imagepull.session.options import Options
-from kubectl_imagepull.session.targets import Named, Targets
+from kubectl_imagepull.session.targets import Targets
 from kubectl_imagepull.session.watching import (
     End,
     Followed,
