@@ -1,22 +1,16 @@
-"""`why` on a cluster: one diagnosis, and what --watch and --apply add to it."""
+"""`why` on a cluster: one diagnosis; `staying` has what --watch and --apply add to it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TextIO
 
-from ..model import worst_exit
-from ..session import Api, apply
 from ..session.diagnosis import diagnose
-from ..session.observer import Diagnosis
 from ..session.options import Options
 from ..session.targets import OnlyWorkload, Targets
-from ..session.watching import Followed, One, PodGone, after, follow, known_events, watch
-from ..text import printable
 from . import operands
 from .flags import Args, UsageError
 from .options import api_of, options_of, refuse_warnings
-from .show import Printer, save, searched, show_change
+from .show import Printer, save, searched
 
 
 def run(args: Args, out: TextIO, err: TextIO, stdin: TextIO) -> int:
@@ -33,10 +27,10 @@ def run(args: Args, out: TextIO, err: TextIO, stdin: TextIO) -> int:
     where = searched(target, api.namespace)
     printer = Printer(args.output, out, err, where, args.save_case, cluster, args.pseudonymous)
     try:
-        if args.apply:
-            code = _apply(api, args, target, options, printer, out if printer.is_text else err, stdin)
-        elif args.watch:
-            code = printer.exit_code(watch(api, target, options, printer, report_end=not printer.is_text))
+        if args.apply or args.watch:
+            from .staying import stay  # not above: a diagnosis alone needs nothing of it
+
+            code = stay(api, args, target, options, printer, out, err, stdin)
         else:
             code = printer.exit_code(diagnose(api, target, options, printer))
         return refuse_warnings(api, code)
@@ -45,15 +39,8 @@ def run(args: Args, out: TextIO, err: TextIO, stdin: TextIO) -> int:
         instead = ", ".join(f"`kubectl imagepull why {word}/{error.name} -n {error.namespace}`" for word in words)
         advice = f"There is a {' and a '.join(words)} of that name: {instead}"
         raise UsageError(str(error), advice=advice) from None
-    except PodGone as gone:
-        print(f"pod {gone} does not exist any more", file=err)
-        return 1
     finally:
         printer.close()
-
-
-def _code(diagnoses: Sequence[Diagnosis]) -> int:
-    return worst_exit(d.verdict.exit_code for d in diagnoses)
 
 
 def _check(args: Args, options: Options, target: Targets) -> None:
@@ -67,43 +54,3 @@ def _check(args: Args, options: Options, target: Targets) -> None:
         raise UsageError("error: --apply wants one pod or one workload (NAME or KIND/NAME)")
     if (options.way_out.try_pull or options.compare_node) and not one_named:
         raise UsageError("error: --try-pull and --compare-node want one pod or one workload (NAME or KIND/NAME)")
-
-
-def _apply(
-    api: Api,
-    args: Args,
-    target: Targets,
-    options: Options,
-    printer: Printer,
-    say: TextIO,
-    stdin: TextIO,
-) -> int:
-    """Offer the change that fixes it, make it, and stay until the pod runs or fails again. -> 0 it runs."""
-    diagnoses = diagnose(api, target, options, printer)
-    failing = [d for d in diagnoses if d.verdict.exit_code]
-    if not failing:
-        return _code(diagnoses)
-    case, verdict = failing[0].case, failing[0].verdict
-    try:
-        cases = [d.case for d in failing]
-        if len({(c.target.owner or c.target.pod, c.target.container, c.target.image) for c in cases}) > 1:
-            raise apply.Refused("several containers fail: fix them one by one, by hand")
-        change = apply.plan(api, case, verdict, args.tag)
-        known = known_events(api, case.target.namespace)
-
-        def agree() -> bool:
-            say.write("Apply this change? [y/N] ")
-            say.flush()
-            return stdin.readline().strip().lower() in ("y", "yes")
-
-        apply.make(api, case, change, lambda shown: show_change(shown, say), None if args.yes else agree)
-        print("applied", file=say, flush=True)
-    except apply.Refused as refusal:
-        print(printable(f"not applied: {refusal}"), file=say)
-        return verdict.exit_code
-    if change.later:
-        print(printable(change.later), file=say)
-        return verdict.exit_code  # the pod of now fails as before
-    followed = Followed(case.target.namespace, [One("", case.target.owner)])
-    end = follow(api, followed, known, set(), True, printer)
-    return _code(after(api, end, case, options, printer, report_end=not printer.is_text))

@@ -5,34 +5,24 @@ from __future__ import annotations
 import pathlib
 import time
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ..case import CaseFile, dump
-from ..model import Case, HopLine, Observation, Verdict, worst_exit
-from ..report import text
+from ..model import Case, Observation, worst_exit
 from ..report.formats import FOR_A_TERMINAL, render
-from ..report.sentences import label
-from ..report.terminal import WORDS, Style
-from ..session.apply import Preview
+from ..report.terminal import Style
 from ..session.observer import Diagnosis, Observer, Plan, Step
 from ..session.targets import NO_RESOURCES, Targets
 from ..text import printable
-from ..verdict.hop_status import api_lines, line_of
 from .flags import UsageError, quoted
 from .options import EVERYWHERE, style_of
 from .waiting import Waiting, nodes_in_words
 
+if TYPE_CHECKING:
+    from .growing import Growing
+
 CANNOT_TELL = 3
 """Exit code."""
-
-
-def show_change(shown: Preview, say: TextIO) -> None:
-    """Print a change as the server would make it."""
-    lines = [f"change: {shown.change.what}", *(f"note: {note}" for note in shown.notes)]
-    lines += [f"  {line}" for line in shown.difference]
-    lines += [f"  delete pod/{shown.change.pod}"] if shown.change.pod else []
-    say.writelines(printable(line) + "\n" for line in lines)
-    say.flush()
 
 
 class Printer(Observer):
@@ -59,7 +49,7 @@ class Printer(Observer):
         self._file, self._pseudonymous, self._cluster = save_case, pseudonymous, cluster
         self._style = style_of(out)
         self._plan = Plan()
-        self._growing: _Growing | None = None
+        self._growing: Growing | None = None
         self._waiting = Waiting(err)
         self._answered: set[str] = set()
         self._shown: Sequence[Diagnosis] = ()
@@ -74,7 +64,9 @@ class Printer(Observer):
         """Begin the report of a single container that is told in full; else say which nodes are waited for."""
         self._plan, self._growing = plan, None
         if self._form == "wide" and len(plan.cases) == 1 and not plan.refused:
-            self._growing = _Growing(self._out, self._style, plan.cases[0])
+            from .growing import Growing  # not above: a node is asked sooner without
+
+            self._growing = Growing(self._out, self._style, plan.cases[0])
             self._growing.start()
         elif self.is_text and plan.cases:
             self._answered.clear()
@@ -88,8 +80,9 @@ class Printer(Observer):
             self._answered.add(observation.vantage.name)
             self._waiting.add(f"{len(self._answered)} of {len(self._nodes())} answer")
         elif observation.vantage.place == "node":
-            line = line_of(self._plan.cases[0], observation)
-            self._waiting.add(f"{label(line)} {WORDS[line.status]}")
+            from .growing import in_words  # not above: a node is asked sooner without
+
+            self._waiting.add(in_words(self._plan.cases[0], observation))
 
     def _nodes(self) -> list[str]:
         return list(dict.fromkeys(case.target.node for case in self._plan.cases if case.target.node))
@@ -196,49 +189,3 @@ def _in_words(step: Step) -> str:
     if step.kind == "failed":
         return f"failed: {step.cause}: {step.message[:300]}"
     return "container started"
-
-
-def _printed_before(line: HopLine) -> tuple[object, ...]:
-    return line.hop, line.subject, line.vantage, line.summary
-
-
-class _Growing:
-    """The full report of a single container while it grows: the node's hops as they come, the workstation's when it is judged."""
-
-    def __init__(self, out: TextIO, style: Style, case: Case) -> None:
-        self._out, self._style, self._case = out, style, case
-        self._printed: list[HopLine] = []
-
-    def start(self) -> None:
-        self._print(text.header(self._case, self._style))
-        for line in api_lines(self._case):
-            self._hop(line)
-
-    def seen(self, observation: Observation) -> None:
-        if observation.vantage.place == "node":
-            self._hop(line_of(self._case, observation))
-
-    def finish(self, case: Case, verdict: Verdict) -> None:
-        """What has not been printed yet: hops not reached, the workstation's view, verdict and fixes."""
-        node, beside = text.sides(case, verdict)
-        # what a later observation made milder (a mirror whose fallback works) is not told twice
-        told = {_printed_before(line) for line in self._printed}
-        for line in node:
-            if _printed_before(line) not in told:
-                self._hop(line)
-        for vantage, lines in beside.items():
-            self._print(text.beside(vantage, lines, node, self._style))
-        self._print(text.verdict(case, verdict, self._style))
-        foot = text.footer(case, verdict, self._style)
-        if foot:
-            self._print("\n" + foot)
-
-    def _hop(self, line: HopLine) -> None:
-        if not self._printed or self._printed[-1].vantage != line.vantage:
-            self._print(text.heading(line.vantage, self._style))
-        self._printed.append(line)
-        self._print(text.hop(line, self._style))
-
-    def _print(self, block: str) -> None:
-        self._out.write(block + "\n")
-        self._out.flush()

@@ -54,7 +54,7 @@ class Outcome:
     errors: tuple[ReadError, ...] = ()
     """What it could not look at."""
     rest: Callable[[], Outcome] | None = None
-    """What is left to do when all has been seen: waits until the cluster has removed what was made, and gives the outcome that
+    """What is left to do when all has been seen: removes what was made, waits until that is gone, and gives the outcome that
     stands, which is this one unless something stays. None where nothing is left to do."""
 
 
@@ -76,13 +76,18 @@ class Source(Protocol):
 class NodeRung:
     """The failing node, by the best rung that works there."""
 
-    def __init__(self, api: Client, node: NodeAsked, plan: Plan, wanted: Wanted, place: Place = "node") -> None:
+    def __init__(
+        self, api: Client, node: NodeAsked, plan: Plan, wanted: Wanted, place: Place = "node", counted: bool = False
+    ) -> None:
+        """counted: its place is another's when it has told all, so what it has made is deleted before."""
         self._api, self._node, self._plan, self._wanted, self._place = api, node, plan, wanted, place
-        self._created = CreatedObjects(api)
+        self._created, self._counted = CreatedObjects(api), counted
 
     def run(self, emit: Emit) -> Outcome:
         """-> the way that was taken; deleted says whether its objects are gone, once the rest is done."""
         probe, errors = climb(self._api, self._created, self._node, self._plan, emit, self._wanted, self._place)
+        if self._counted:
+            self._created.delete()
         return _cleared(self._created, probe, errors, self._wanted)
 
     def stop(self) -> None:
@@ -91,11 +96,10 @@ class NodeRung:
 
 
 def _cleared(created: CreatedObjects, probe: ProbeRun, errors: Sequence[ReadError], wanted: Wanted) -> Outcome:
-    """The outcome of a way out whose objects are deleted by now; that they are gone is waited for in its rest."""
-    created.delete()
+    """The outcome of a way out that has told all; its objects are deleted in its rest, while the verdict is drawn."""
 
     def rest() -> Outcome:
-        left = created.gone()
+        left = created.clear()
         gone = probe.created and not left and not wanted.kept
         return Outcome(replace(probe, deleted=gone), errors=(*errors, *left))
 

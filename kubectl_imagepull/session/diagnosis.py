@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from threading import Timer
 
 from ..catalogue.platforms import platform_of
 from ..errors import KubeError
@@ -18,7 +19,7 @@ from ..node.ladder import WITHOUT_A_POD, NodeAsked
 from ..node.plan import Plan
 from ..node.wanted import Wanted
 from ..redaction import Secrets
-from ..verdict import judge
+from ..verdict import get_ready, judge
 from .collect import Collected, InTurn, KubeletApi, KubeletPull, NodeRung, PeerNode, Source, Workstation, collect
 from .group import Group, Key, groups_of, key_of, share_credential_answers
 from .observer import Diagnosis, Observer
@@ -31,6 +32,8 @@ MOST_BUDGET = 120.0
 """Seconds for the probes of one vantage, for whoever asks for more than the usual time."""
 LEAST_BUDGET = 3.0
 NOT_WANTED = "no probe was asked for"
+FIRST_REQUESTS = 0.1
+"""Seconds for what has to be sent before a pod starts; then there is time until it does."""
 STARTING = 5.0
 """Seconds of the time that are for starting and clearing up."""
 
@@ -130,6 +133,9 @@ def _collect(
         ]
 
     sources, aside = [one.sources for one in prepared], tuple(watched.values())
+    while_pods_start = Timer(FIRST_REQUESTS, get_ready)
+    while_pods_start.daemon = True
+    while_pods_start.start()
     return whole(collect(sources, observer.seen, known, aside=aside, told=lambda seen: early(whole(seen))))
 
 
@@ -193,11 +199,14 @@ def budget_of(options: Options) -> float:
     return min(MOST_BUDGET, max(LEAST_BUDGET, options.seconds - STARTING))
 
 
-def out_of_node(api: Client, read: PodRead, node: NodeFacts, group: Group, budget: float, wanted: Wanted) -> Source:
-    """The node as a vantage on the pulls of a group: the probes, then a trial pull where one is wanted."""
+def out_of_node(
+    api: Client, read: PodRead, node: NodeFacts, group: Group, budget: float, wanted: Wanted, counted: bool = False
+) -> Source:
+    """The node as a vantage on the pulls of a group: the probes, then a trial pull where one is wanted. counted: as of
+    `NodeRung`."""
     plan = Plan(group.pulls, budget, runtime=node.runtime, kubelet=node.kubelet)
     asked = replace(_asked(read.namespace, node, read.images), trial_pull=group.trial_pull())
-    sources: list[Source] = [] if wanted.via == TRIAL_PULL else [NodeRung(api, asked, plan, wanted)]
+    sources: list[Source] = [] if wanted.via == TRIAL_PULL else [NodeRung(api, asked, plan, wanted, counted=counted)]
     if wanted.tries_pull:
         sources.append(KubeletPull(api, asked, plan, wanted))
     return InTurn(*sources)

@@ -191,7 +191,9 @@ class _Fleet:
         if not node.group.pulls:
             return (), Secrets()
         budget = budget_of(self._options)
-        out = out_of_node(self._common.client, node.found.reads[0], node.facts, node.group, budget, self._wanted)
+        out = out_of_node(
+            self._common.client, node.found.reads[0], node.facts, node.group, budget, self._wanted, counted=True
+        )
         # beside a trial pull, whose verdict may rest on it
         more = [KubeletApi(self._api, node.facts.name, needed=False)] if self._wanted.tries_pull else []
         return (out, *more), Secrets()

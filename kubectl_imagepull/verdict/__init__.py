@@ -11,4 +11,9 @@ def judge(case: Case) -> Verdict:
     return by_the_rules(case)
 
 
-__all__ = ["judge"]
+def get_ready() -> None:
+    """Import the rules, for who has time before there is something to judge."""
+    from . import engine  # noqa: F401
+
+
+__all__ = ["get_ready", "judge"]

@@ -48,7 +48,7 @@ def test_a_hop_is_printed_as_soon_as_it_is_seen(ran: Ran, vantages: Vantages, mo
     from kubectl_imagepull.session import diagnosis
 
     printed: list[str] = []
-    monkeypatch.setattr("kubectl_imagepull.cli.show._Growing._print", lambda self, block: printed.append(block))
+    monkeypatch.setattr("kubectl_imagepull.cli.growing.Growing._print", lambda self, block: printed.append(block))
     judge = diagnosis.judge
     monkeypatch.setattr(diagnosis, "judge", lambda case: printed.append("JUDGED") or judge(case))
     vantages.say = lambda pull: [

@@ -304,6 +304,18 @@ def test_node_rung(
     assert [o.hop for o in heard] == ["dns"] and calls[0][-1] == "node"
 
 
+@pytest.mark.parametrize("counted", [False, True])
+def test_what_is_seen_waits_for_no_deletion(monkeypatch: pytest.MonkeyPatch, counted: bool) -> None:
+    """A verdict can be drawn meanwhile; who counts pods gives a place away only when that is asked for."""
+    climbing(monkeypatch, MADE)
+    rung = NodeRung(API, ASKED, PLAN, Wanted(), counted=counted)
+    outcome = rung.run(ignore)
+    cleared: list[bool] = rung._created.cleared  # type: ignore[attr-defined]
+    assert bool(cleared) == counted
+    finished(outcome)
+    assert cleared
+
+
 @pytest.mark.parametrize(("kept", "left"), [(False, []), (True, []), (False, [ReadError("api", "job x is left")])])
 def test_kubelet_pull(monkeypatch: pytest.MonkeyPatch, kept: bool, left: list[ReadError]) -> None:
     """It says whether what it created is gone, and what is left; after `stop` nothing can be created."""

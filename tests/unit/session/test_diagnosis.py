@@ -142,7 +142,7 @@ class Vantages:
         def challenges(self, pull: Pull) -> None:
             """Nothing is known."""
 
-    def NodeRung(self, api: Api, node: NodeAsked, plan: Asked, wanted: Wanted) -> Source:
+    def NodeRung(self, api: Api, node: NodeAsked, plan: Asked, wanted: Wanted, counted: bool = False) -> Source:
         self.rungs.append((node, plan, wanted))
         probed = Outcome(replace(MADE, node=node.name), errors=self.errors)
         return self.Source(plan.pulls, lambda pull: [o for o in self.say(pull) if not again(o)], probed)
