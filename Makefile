@@ -12,6 +12,7 @@ help: ## what there is to make
 
 env: ## the Python environment in build/env
 	@tools/env.sh >/dev/null
+	@$(PY) -m compileall -q kubectl_imagepull probes # a start compiles nothing, also where Python is told to keep no byte code
 
 demo: ## start the lab, break pods on both nodes, run `why` on each (FAILURES="expired scheme": these alone)
 	@if [ "$$(uname -s)" != Linux ] || [ "$$(id -u)" != 0 ]; then \

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet  # another one before Python 3.11
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -26,8 +27,9 @@ class Reading:
 
         def result() -> T:
             # a signal that comes just ahead of an endless wait is not heard before its end
-            while not wait((future,), GLANCE).done:
-                pass
+            while not future.done():
+                with contextlib.suppress(NotYet):
+                    future.exception(GLANCE)
             return future.result()
 
         return result

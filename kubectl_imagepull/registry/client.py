@@ -132,7 +132,7 @@ class Registries:
         """seconds: for one request; per_registry: requests at a time; token_hosts: may see a credential when its registry sends
         for a token there; plain_http: registries (host:port) without TLS; patience: seconds to wait for Retry-After."""
         self._timeout = urllib3.Timeout(connect=seconds, read=seconds)
-        self._per_registry, self._most = per_registry, patience
+        self.per_registry, self._most = per_registry, patience
         self._token_hosts = frozenset(host.lower() for host in token_hosts)
         self._plain = frozenset(plain_http)
         self._sleep = sleep
@@ -308,8 +308,8 @@ class Registries:
     def _known(self, base: str) -> _Host:
         with self._lock:
             if base not in self._hosts:
-                pool = _pool(base, self._context_for(base), self._per_registry)
-                self._hosts[base] = _Host(pool, base, threading.Semaphore(self._per_registry))
+                pool = _pool(base, self._context_for(base), self.per_registry)
+                self._hosts[base] = _Host(pool, base, threading.Semaphore(self.per_registry))
             return self._hosts[base]
 
     def _context_for(self, base: str) -> ssl.SSLContext | None:

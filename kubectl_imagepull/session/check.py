@@ -126,7 +126,9 @@ def check(
         groups.setdefault(_key(one), []).append(one)
     questions = {key: _Question(mine, wanted, registries, logins) for key, mine in groups.items()}
     begun(len(questions))
-    with reading(SIDE_BY_SIDE) as pool:
+    hosts = {registry_of(mine[0].image) for mine in groups.values()}
+    # those that only wait for their turn cost those that have it
+    with reading(min(SIDE_BY_SIDE, registries.per_registry * max(1, len(hosts)))) as pool:
         answers = [(question, pool.submit(question.ask)) for question in questions.values()]
         images = [question.checked(answer()) for question, answer in answers]
     return CheckReport(tuple(images), time.time(), notes=tuple(_together_problems(groups)), fail_on=wanted.fail_on)
