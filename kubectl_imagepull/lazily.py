@@ -31,6 +31,7 @@ def pattern(text: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
 
 
 METHODS = ("match", "fullmatch", "search", "finditer", "findall", "sub", "subn", "split")
+"""Of a compiled pattern."""
 
 
 class _Pattern:

@@ -86,17 +86,20 @@ class NodeRung:
     def run(self, emit: Emit) -> Outcome:
         """-> the way that was taken; deleted says whether its objects are gone, once the rest is done."""
         probe, errors = climb(self._api, self._created, self._node, self._plan, emit, self._wanted, self._place)
-        if self._counted:
-            self._created.delete()
-        return _cleared(self._created, probe, errors, self._wanted)
+        return _cleared(self._created, probe, errors, self._wanted, self._counted)
 
     def stop(self) -> None:
         """Nothing can be created any more, and what was is gone."""
         self._created.clear(close=True)
 
 
-def _cleared(created: CreatedObjects, probe: ProbeRun, errors: Sequence[ReadError], wanted: Wanted) -> Outcome:
-    """The outcome of a way out that has told all; its objects are deleted in its rest, while the verdict is drawn."""
+def _cleared(
+    created: CreatedObjects, probe: ProbeRun, errors: Sequence[ReadError], wanted: Wanted, counted: bool
+) -> Outcome:
+    """The outcome of a way out that has told all; its objects are deleted in its rest, while the verdict is drawn. counted: by
+    now."""
+    if counted:
+        created.delete()
 
     def rest() -> Outcome:
         left = created.clear()
@@ -109,14 +112,15 @@ def _cleared(created: CreatedObjects, probe: ProbeRun, errors: Sequence[ReadErro
 class KubeletPull:
     """The failing node's kubelet, which pulls the images again."""
 
-    def __init__(self, api: Client, node: NodeAsked, plan: Plan, wanted: Wanted) -> None:
+    def __init__(self, api: Client, node: NodeAsked, plan: Plan, wanted: Wanted, counted: bool = False) -> None:
+        """counted: as of `NodeRung`."""
         self._api, self._node, self._plan, self._wanted = api, node, plan, wanted
-        self._created = CreatedObjects(api)
+        self._created, self._counted = CreatedObjects(api), counted
 
     def run(self, emit: Emit) -> Outcome:
         """-> the trial pull as a way that was taken; deleted says whether its objects are gone, once the rest is done."""
         probe = pull_again(self._api, self._created, self._node, self._plan, emit, self._wanted)
-        return _cleared(self._created, probe, (), self._wanted)
+        return _cleared(self._created, probe, (), self._wanted, self._counted)
 
     def stop(self) -> None:
         """Nothing can be created any more, and what was is gone."""

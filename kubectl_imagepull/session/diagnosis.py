@@ -208,7 +208,7 @@ def out_of_node(
     asked = replace(_asked(read.namespace, node, read.images), trial_pull=group.trial_pull())
     sources: list[Source] = [] if wanted.via == TRIAL_PULL else [NodeRung(api, asked, plan, wanted, counted=counted)]
     if wanted.tries_pull:
-        sources.append(KubeletPull(api, asked, plan, wanted))
+        sources.append(KubeletPull(api, asked, plan, wanted, counted))
     return InTurn(*sources)
 
 

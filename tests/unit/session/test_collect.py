@@ -305,12 +305,16 @@ def test_node_rung(
 
 
 @pytest.mark.parametrize("counted", [False, True])
-def test_what_is_seen_waits_for_no_deletion(monkeypatch: pytest.MonkeyPatch, counted: bool) -> None:
+@pytest.mark.parametrize("way", [NodeRung, KubeletPull])
+def test_what_is_seen_waits_for_no_deletion(
+    monkeypatch: pytest.MonkeyPatch, way: type[NodeRung | KubeletPull], counted: bool
+) -> None:
     """A verdict can be drawn meanwhile; who counts pods gives a place away only when that is asked for."""
     climbing(monkeypatch, MADE)
-    rung = NodeRung(API, ASKED, PLAN, Wanted(), counted=counted)
-    outcome = rung.run(ignore)
-    cleared: list[bool] = rung._created.cleared  # type: ignore[attr-defined]
+    monkeypatch.setattr(collecting, "pull_again", lambda *given: MADE)
+    source = way(API, ASKED, PLAN, Wanted(), counted=counted)
+    outcome = source.run(ignore)
+    cleared: list[bool] = source._created.cleared  # type: ignore[attr-defined]
     assert bool(cleared) == counted
     finished(outcome)
     assert cleared

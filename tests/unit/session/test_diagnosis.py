@@ -147,7 +147,7 @@ class Vantages:
         probed = Outcome(replace(MADE, node=node.name), errors=self.errors)
         return self.Source(plan.pulls, lambda pull: [o for o in self.say(pull) if not again(o)], probed)
 
-    def KubeletPull(self, api: Api, node: NodeAsked, plan: Asked, wanted: Wanted) -> Source:
+    def KubeletPull(self, api: Api, node: NodeAsked, plan: Asked, wanted: Wanted, counted: bool = False) -> Source:
         self.trials.append((node, plan, wanted))
         tried = Outcome(replace(MADE, rung="trial-pull", node=node.name))
         return self.Source(plan.pulls, lambda pull: [o for o in self.say(pull) if again(o)], tried)
