@@ -216,7 +216,7 @@ def _decode(der: bytes) -> Dict[str, Any]:
     """A certificate's names and dates, by CPython's own decoder, which wants a file."""
     try:
         with _as_file(ssl.DER_cert_to_PEM_cert(der)) as path:
-            found: Dict[str, Any] = ssl._ssl._test_decode_cert(path)  # type: ignore[attr-defined]
+            found: Dict[str, Any] = ssl._ssl._test_decode_cert(path)  # type: ignore[attr-defined]  # not public
     except (OSError, ssl.SSLError, AttributeError, ValueError):
         return {}
     begins, ends = _seconds(found.get("notBefore")), _seconds(found.get("notAfter"))

@@ -23,6 +23,7 @@ import yaml
 from .. import lazily
 from ..command import Value, is_name, with_blanks
 from ..model.vocabulary import HOPS, Applicability
+from ..yaml_loader import LOADER
 from .actions import Action, parse_action, used_fields
 
 FIELDS: Mapping[str, str] = MappingProxyType(
@@ -335,8 +336,7 @@ def _group(group: str) -> Mapping[str, Entry]:
 
 def read_yaml(text: str) -> Any:
     """The value of a YAML document of the package."""
-    # libyaml's loader, where it was built in, takes a tenth of the time
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return yaml.load(text, Loader=LOADER)
 
 
 def parse(cause: str, fields: Any, where: str) -> Entry:

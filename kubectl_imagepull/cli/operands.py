@@ -10,6 +10,7 @@ import yaml
 
 from ..command import is_name
 from ..session.named import KINDS, Named
+from ..yaml_loader import LOADER
 from .flags import UsageError, quoted
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _in_file(file: str, stdin: TextIO) -> list[Named]:
                 return [named for p in inside for named in _in_file(str(p), stdin)]
             with path.open(encoding="utf-8") as handle:
                 text = handle.read(MOST_BYTES)
-        documents = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        documents = list(yaml.load_all(text, Loader=LOADER))
     except FileNotFoundError:
         raise UsageError(f'error: the path "{file[:200]}" does not exist', pointed=False) from None
     except UnicodeDecodeError:

@@ -24,6 +24,7 @@ import yaml
 
 from .. import lazily
 from ..text import printable
+from ..yaml_loader import LOADER
 
 MOST_BYTES: Final = 32 << 20
 """Of one file. Larger ones are no manifests that people write; the charts with the most CRDs render to some 6 MiB."""
@@ -205,7 +206,6 @@ class _Broken(Exception):
         self.line, self.index = line, index
 
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NEXT = lazily.pattern(r"^---(?=[\s]|\Z)", re.M)
 _TEMPLATE = lazily.pattern(r"^\s*(?:- )?\{\{|[:-]\s+\{\{")
 """A line that no YAML has: an action of a template where a key, an item or a value begins."""
@@ -249,7 +249,7 @@ def _events(text: str, at: int, first_line: int) -> Iterator[_Node]:
     loader: Any = None
     where, node_line = at, first_line
     try:
-        loader = _LOADER(text[at:] if at else text)
+        loader = LOADER(text[at:] if at else text)
         stack: list[_Node] = []
         keys: list[_Node | None] = []
         anchors: dict[str, _Node] = {}

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from ..errors import ConfigError
+from ..yaml_loader import LOADER
 
 CLUSTER_EXTENSION = "client.authentication.k8s.io/exec"
 """The extension of a cluster that is handed to credential plugins (client_config.go, clusterExtensionKey)."""
@@ -133,17 +134,12 @@ def merged(files: Sequence[str]) -> Document:
     return whole
 
 
-_FASTEST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _Loader(_FASTEST):  # type: ignore[misc]  # which of the two it is is known at run time only
-    """As sigs.k8s.io/yaml turns YAML into JSON: a date stays a text."""
-
-
-_Loader.yaml_implicit_resolvers = {
+_RESOLVERS = {
     first: [(tag, pattern) for tag, pattern in listed if tag != "tag:yaml.org,2002:timestamp"]
     for first, listed in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_Loader: Any = type("_Loader", (LOADER,), {"yaml_implicit_resolvers": _RESOLVERS})
+"""As sigs.k8s.io/yaml turns YAML into JSON: a date stays a text."""
 
 
 def _read(path: pathlib.Path) -> Document:

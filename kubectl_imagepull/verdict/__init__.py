@@ -1,5 +1,7 @@
 """Case -> Verdict: pure rules, no I/O, no clock."""
 
+import importlib
+
 from ..model import Case, Verdict
 
 
@@ -13,7 +15,7 @@ def judge(case: Case) -> Verdict:
 
 def get_ready() -> None:
     """Import the rules, for who has time before there is something to judge."""
-    from . import engine  # noqa: F401
+    importlib.import_module(".engine", __name__)
 
 
 __all__ = ["get_ready", "judge"]

@@ -1,6 +1,6 @@
 """We ask the same server as the same identity as the real kubectl did, on every row of the table.
 
-What kubectl did was recorded with the real one; tests/e2e/test_conformance.py holds the record to it.
+What kubectl did was recorded with the real one; test_kubectl.py holds the record to it.
 """
 
 from __future__ import annotations

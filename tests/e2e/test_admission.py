@@ -253,8 +253,9 @@ def test_jobs_are_refused(cluster: Cluster, guarded: str) -> None:
     objects = policy(guarded, False, "false")
     rules = objects[0]["spec"]["matchConstraints"]["resourceRules"]
     rules[0] |= {"apiGroups": ["batch"], "resources": ["jobs"]}
-    asked = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "asked", "namespace": guarded}}
-    asked["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "kubectl-imagepull"}  # type: ignore[index]
+    labels = {"app.kubernetes.io/managed-by": "kubectl-imagepull"}
+    metadata = {"name": "asked", "namespace": guarded, "labels": labels}
+    asked = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata}
     container = {"name": "probe-0", "image": BUSYBOX}
     template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
 

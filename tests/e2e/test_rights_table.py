@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -200,6 +201,11 @@ def bound(name: str, role: Role, namespace: str) -> Iterator[dict[str, Any]]:
         yield binding("ClusterRoleBinding", "all", "ClusterRole", role.all_of_it)
 
 
+def succeeds(cluster: Cluster, *words: str) -> bool:
+    """Whether kubectl does."""
+    return cluster.run(*words, check=False).returncode == 0
+
+
 @pytest.fixture(scope="module")
 def shop(cluster: Cluster, namespace: str) -> Iterator[str]:
     """Pods that fail, images that run beside them, and everybody's rights, in force."""
@@ -221,7 +227,7 @@ def shop(cluster: Cluster, namespace: str) -> Iterator[str]:
         for name, role in ROLES.items():
             if role.usual or role.here or role.all_of_it:
                 may = ("auth", "can-i", "get", "pods", "-n", namespace, "--as", name)
-                wait_for(lambda may=may: cluster.run(*may, check=False).returncode == 0, 20)  # type: ignore[misc]
+                wait_for(partial(succeeds, cluster, *may), 20)
         yield namespace
     finally:
         for one in objects:

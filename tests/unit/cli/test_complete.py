@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from kubectl_imagepull.cli.complete import complete, explainable
 from kubectl_imagepull.model.vocabulary import RUNGS
 from kubectl_imagepull.report.formats import FORMATS
 from kubectl_imagepull.session import choices as session_choices
+from tests.needs import needs
 from tests.unit.cli.conftest import FAKE
 from tests.unit.cli.cost import ROOT, THIRD_OF_A_SECOND, starts
 from tests.unit.fake_cluster import FakeCluster
@@ -188,7 +188,7 @@ def test_hostile_names_are_printable(offered: Offered, cluster: FakeCluster) -> 
 # ---- through the real kubectl ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl on PATH")
+@needs("kubectl")
 def test_through_the_real_kubectl(tmp_path: Path, cluster: FakeCluster, no_kubeconfig: None) -> None:
     cluster.load(json.loads((FAKE / "broken.json").read_text()))
     plugin, completer = tmp_path / "kubectl-imagepull", tmp_path / "kubectl_complete-imagepull"

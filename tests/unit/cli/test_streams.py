@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -36,9 +37,9 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def program(*words: str, encoding: str = "utf-8", **more: object) -> subprocess.CompletedProcess[bytes]:
+def program(*words: str, encoding: str = "utf-8", **more: Any) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
-    ran: subprocess.CompletedProcess[bytes] = subprocess.run(  # type: ignore[call-overload]
+    ran: subprocess.CompletedProcess[bytes] = subprocess.run(
         [*PROGRAM, *words], cwd=ROOT, env=environment, **{"capture_output": True, "check": False, **more}
     )
     return ran

@@ -65,7 +65,7 @@ def in_object(image: str) -> str:
 @pytest.fixture(params=["CSafeLoader", "SafeLoader"], autouse=True)
 def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """With libyaml, and with PyYAML's own parser where there is none."""
-    monkeypatch.setattr(manifests, "_LOADER", getattr(yaml, request.param))
+    monkeypatch.setattr(manifests, "LOADER", getattr(yaml, request.param))
 
 
 def test_every_container_of_a_pod() -> None:

@@ -25,6 +25,7 @@ from kubectl_imagepull.report.formats import FORMATS, render
 from kubectl_imagepull.report.machine import schema
 from kubectl_imagepull.report.terminal import Style
 from kubectl_imagepull.verdict import judge
+from kubectl_imagepull.yaml_loader import LOADER
 
 CASES = Path(__file__).parents[2] / "cases"
 GOLDEN = CASES.parent / "golden"
@@ -58,7 +59,6 @@ def load(name: str) -> Case:
     return parse(file.read_bytes(), name).cases[0]
 
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 KEPT = {
     "role",
     "hop",
