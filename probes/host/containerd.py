@@ -167,8 +167,9 @@ def _images_section(root: str, first: str, version: Version) -> Dict[str, Any]:
         section = _flat(_table(merged, OLD if merged_version == 2 else "cri"))
     else:
         section = _table(_migrated(merged) if merged_version < newest else merged, NEW)
+    section = _decoded(section)
     _check(first, section)
-    return _folded(section)
+    return section
 
 
 def _documents(root: str, first: str) -> Iterator[Tuple[str, Dict[str, Any]]]:
@@ -225,9 +226,29 @@ def _folded(table: Dict[str, Any]) -> Dict[str, Any]:
     return found
 
 
+def _decoded(section: Dict[str, Any]) -> Dict[str, Any]:
+    """The section with each field's name folded, at every depth; hosts and URLs are keys of maps and stay as they are."""
+    found = _fields(section)
+    if isinstance(found.get("registry"), dict):
+        registry = found["registry"] = _fields(found["registry"])
+        for name in ("mirrors", "configs", "auths"):
+            if isinstance(registry.get(name), dict):
+                registry[name] = {host: _fields(t) if isinstance(t, dict) else t for host, t in registry[name].items()}
+        for table in _table(registry, "configs").values():
+            if isinstance(table, dict) and isinstance(table.get("tls"), dict):
+                table["tls"] = _fields(table["tls"])
+    return found
+
+
+def _fields(table: Dict[str, Any]) -> Dict[str, Any]:
+    """As `_folded`; of two spellings the later one in the order of bytes counts: a plugin's section is merged as a map, which is
+    written with its keys in order before it is decoded (cmd/containerd/server/config Decode; go-toml v2, marshaler.go)."""
+    return _folded(dict(sorted(table.items())))
+
+
 def _check(file: str, section: Dict[str, Any]) -> None:
     """Raises _Dead for a kind of value that the plugin's configuration does not take."""
-    registry = _folded(section).get("registry", {})
+    registry = section.get("registry", {})
     wrong = ""
     if not isinstance(registry, dict):
         wrong = "registry"
@@ -239,7 +260,7 @@ def _check(file: str, section: Dict[str, Any]) -> None:
             if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
                 wrong = name
         for table in _table(registry, "mirrors").values() if not wrong else ():
-            listed = _folded(table).get("endpoint", [])
+            listed = table.get("endpoint", [])
             if not isinstance(listed, list) or not all(isinstance(url, str) for url in listed):
                 wrong = "endpoint"
     if wrong:
@@ -275,7 +296,7 @@ def _legacy(
     What stands behind the host is the whole path: only where there is none it is /v2 (image_pull.go registryEndpoints).
     """
     chosen = mirrors[pull.domain] if pull.domain in mirrors else mirrors.get("*")
-    listed = _folded(chosen).get("endpoint") if isinstance(chosen, dict) else None
+    listed = chosen.get("endpoint") if isinstance(chosen, dict) else None
     urls = [u for u in listed if isinstance(u, str)] if isinstance(listed, list) else []
     found = []
     named = False

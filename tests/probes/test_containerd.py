@@ -48,6 +48,20 @@ def test_mirrors_in_order_then_the_registry(host: Write, config: str) -> None:
     ]
 
 
+def test_names_of_fields_at_any_depth(host: Write) -> None:
+    """Go takes them in any case; of two spellings the later one in the order of bytes, however far down it stands."""
+    registry = '[plugins."io.containerd.grpc.v1.cri".registry]\n'
+    config = f'version = 2\n{registry}cOnfig_path = "/etc/a"\nconfig_path = "/etc/b"\ncoNfig_path = "/etc/c"\n'
+    hosts = {f"etc/{name}/reg.test/hosts.toml": f'[host."https://{name}.test"]\n' for name in "abc"}
+    root = host({"etc/containerd/config.toml": config, **hosts})
+    assert shown(root) == [("mirror", "https://b.test/v2", "reg.test", True, True), OWN]
+    named = '[plugins."io.containerd.grpc.v1.cri".registry.conFigs."reg.test".tLs]\ninsecure_skip_Verify = true\n'
+    found = looked(
+        host({"etc/containerd/config.toml": f"version = 2\n{named}"}), "reg.test", 443, Node("containerd://1.7.20", "")
+    )
+    assert [e.skip_verify for e in found.endpoints] == [True]
+
+
 def test_server_in_place_of_the_registry(host: Write) -> None:
     text = 'server = "https://only.test"\n'
     root = host({"etc/containerd/config.toml": V1, "etc/containerd/certs.d/_default/hosts.toml": text})
