@@ -68,17 +68,21 @@ def guarded(cluster: Cluster, cached: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def laid_on(cluster: Cluster, *objects: dict[str, Any], until: Callable[[], bool] = lambda: True) -> Iterator[None]:
-    """These objects exist, and have come into effect."""
+def laid_on(cluster: Cluster, *objects: dict[str, Any], in_force: Callable[[], bool]) -> Iterator[None]:
+    """These objects exist and have come into effect; afterwards they are gone and admission has forgotten them.
+
+    The API server admits by its own copy, which follows what is created and deleted a moment later.
+    """
     names = [(o["kind"], o["metadata"]) for o in objects]
     try:
         cluster.apply(*objects)
-        wait_for(until, 30)
+        wait_for(in_force, 30)
         yield
     finally:
         for kind, meta in names:
             where = ["-n", meta["namespace"]] if "namespace" in meta else []
             cluster.run(*where, "delete", kind, meta["name"], "--ignore-not-found")
+        wait_for(lambda: not in_force(), 30)
 
 
 def dry(cluster: Cluster, namespace: str, volumes: Sequence[dict[str, Any]] = ()) -> tuple[bool, str]:
@@ -144,7 +148,7 @@ def test_limits(cluster: Cluster, guarded: str, limit: dict[str, Any]) -> None:
         "metadata": meta,
         "spec": {"limits": [{"type": "Container", **limit}]},
     }
-    with laid_on(cluster, ranged, until=lambda: '"resources": {}' not in dry(cluster, guarded)[1]):
+    with laid_on(cluster, ranged, in_force=lambda: '"resources": {}' not in dry(cluster, guarded)[1]):
         assert why(cluster, guarded)["rung"] == "host-python"
 
 
@@ -153,7 +157,7 @@ def test_limits_that_nothing_of_ours_suits(cluster: Cluster, guarded: str) -> No
     limits = {"limits": [{"type": "Pod", "min": {"memory": "4Gi"}}]}
     meta = {"name": "wide", "namespace": guarded}
     ranged = {"kind": "LimitRange", "apiVersion": "v1", "metadata": meta, "spec": limits}
-    with laid_on(cluster, ranged, until=lambda: not dry(cluster, guarded)[0]):
+    with laid_on(cluster, ranged, in_force=lambda: not dry(cluster, guarded)[0]):
         probe = why(cluster, guarded)
     assert (probe["rung"], probe["created"]) == ("api-only", False) and probe["whyNot"], probe
     for line in probe["whyNot"]:
@@ -168,15 +172,15 @@ def test_quota(cluster: Cluster, guarded: str) -> None:
     meta = {"name": "narrow", "namespace": guarded}
     quota = {"kind": "ResourceQuota", "apiVersion": "v1", "metadata": meta}
 
-    def counted() -> bool:
-        return bool(cluster.get("-n", guarded, "quota", "narrow").get("status", {}).get("used"))
+    def refused() -> bool:
+        return not dry(cluster, guarded)[0]
 
-    with laid_on(cluster, {**quota, "spec": {"hard": {"pods": "3"}}}, until=counted):
+    with laid_on(cluster, {**quota, "spec": {"hard": {"pods": "3"}}}, in_force=refused):
         probe = why(cluster, guarded)
     assert (probe["rung"], probe["created"], len(probe["whyNot"])) == ("api-only", False, 1), probe
     assert "the namespace's quota is used up: narrow" in probe["whyNot"][0], probe
     assert "--probe-namespace" in probe["whyNot"][0], probe
-    with laid_on(cluster, {**quota, "spec": {"hard": {"limits.memory": "2Gi", "requests.cpu": "1"}}}, until=counted):
+    with laid_on(cluster, {**quota, "spec": {"hard": {"limits.memory": "2Gi", "requests.cpu": "1"}}}, in_force=refused):
         assert why(cluster, guarded)["rung"] == "host-python"
         assert why(cluster, guarded, "node1", "--via", "kubelet")["rung"] == "kubelet"
 
@@ -194,7 +198,7 @@ def test_webhook_down(cluster: Cluster, guarded: str) -> None:
     }
     metadata = {"name": f"{guarded}-hook"}
     hook = {"apiVersion": API, "kind": "ValidatingWebhookConfiguration", "metadata": metadata, "webhooks": [webhook]}
-    with laid_on(cluster, hook, until=lambda: not dry(cluster, guarded)[0]):
+    with laid_on(cluster, hook, in_force=lambda: not dry(cluster, guarded)[0]):
         probe = why(cluster, guarded)
     assert probe["rung"] == "api-only" and len(probe["whyNot"]) == 1, probe
     assert 'webhook "nobody.imagepull.test", without which no pod is admitted, does not answer' in probe["whyNot"][0]
@@ -232,7 +236,7 @@ def policy(guarded: str, mutating: bool, expression: str) -> list[dict[str, Any]
 
 def test_policy_refuses(cluster: Cluster, guarded: str) -> None:
     """Its own words are passed on, once for all ways out."""
-    with laid_on(cluster, *policy(guarded, False, "false"), until=lambda: not dry(cluster, guarded)[0]):
+    with laid_on(cluster, *policy(guarded, False, "false"), in_force=lambda: not dry(cluster, guarded)[0]):
         probe = why(cluster, guarded)
     assert (probe["rung"], probe["created"], len(probe["whyNot"])) == ("api-only", False, 1), probe
     assert "refuses it: only what the platform team knows may run here" in probe["whyNot"][0], probe
@@ -242,7 +246,7 @@ def test_policy_refuses(cluster: Cluster, guarded: str) -> None:
 def test_labels_are_asked_for(cluster: Cluster, guarded: str) -> None:
     """A rule for labels, as platform teams have them: named, with the flag that meets it."""
     expression = "has(object.metadata.labels) && 'team' in object.metadata.labels"
-    with laid_on(cluster, *policy(guarded, False, expression), until=lambda: not dry(cluster, guarded)[0]):
+    with laid_on(cluster, *policy(guarded, False, expression), in_force=lambda: not dry(cluster, guarded)[0]):
         probe = why(cluster, guarded)
         assert probe["rung"] == "api-only" and "--probe-label KEY=VALUE" in probe["whyNot"][0], probe
         assert why(cluster, guarded, "node1", "--probe-label", "team=web")["rung"] == "host-python"
@@ -259,11 +263,11 @@ def test_jobs_are_refused(cluster: Cluster, guarded: str) -> None:
     container = {"name": "probe-0", "image": BUSYBOX}
     template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
 
-    def in_force() -> bool:
+    def refused() -> bool:
         document = json.dumps({**asked, "spec": {"template": template}})
         return cluster.run("create", "-f", "-", "--dry-run=server", stdin=document, check=False).returncode != 0
 
-    with laid_on(cluster, *objects, until=in_force):
+    with laid_on(cluster, *objects, in_force=refused):
         assert why(cluster, guarded)["rung"] == "host-python"
 
 
@@ -271,7 +275,7 @@ def test_dry_runs_are_refused(cluster: Cluster, guarded: str) -> None:
     """A policy against dry runs says nothing of the pod itself."""
     objects = policy(guarded, False, "!request.dryRun")
     del objects[0]["spec"]["validations"][0]["message"]
-    with laid_on(cluster, *objects, until=lambda: not dry(cluster, guarded)[0]):
+    with laid_on(cluster, *objects, in_force=lambda: not dry(cluster, guarded)[0]):
         assert why(cluster, guarded)["rung"] == "host-python"
 
 
@@ -279,7 +283,7 @@ def test_policy_refuses_host_folders(cluster: Cluster, guarded: str) -> None:
     """The next way out that it lets through is taken."""
     expression = "!has(object.spec.volumes) || !object.spec.volumes.exists(v, has(v.hostPath))"
     volumes = [{"name": "etc", "hostPath": {"path": "/etc"}}]
-    with laid_on(cluster, *policy(guarded, False, expression), until=lambda: not dry(cluster, guarded, volumes)[0]):
+    with laid_on(cluster, *policy(guarded, False, expression), in_force=lambda: not dry(cluster, guarded, volumes)[0]):
         assert why(cluster, guarded)["rung"] == "image-python"
 
 
@@ -291,7 +295,7 @@ ALWAYS = """Object{spec: Object.spec{containers: object.spec.containers.map(c,
 
 def test_sidecar(cluster: Cluster, guarded: str) -> None:
     """A container that admission puts beside ours neither is waited for nor keeps a rung that cannot work going."""
-    with laid_on(cluster, *policy(guarded, True, SIDECAR), until=lambda: "sidecar" in dry(cluster, guarded)[1]):
+    with laid_on(cluster, *policy(guarded, True, SIDECAR), in_force=lambda: "sidecar" in dry(cluster, guarded)[1]):
         for rung in ("host-python", "kubelet"):
             assert why(cluster, guarded, "node1", "--via", rung)["rung"] == rung
         probe = why(cluster, guarded, "node1", "--via", "image-python", "--probe-image", BUSYBOX)
@@ -300,7 +304,11 @@ def test_sidecar(cluster: Cluster, guarded: str) -> None:
 
 def test_always_pull_images(cluster: Cluster, guarded: str) -> None:
     """What AlwaysPullImages does: as long as the registry answers our pods run; else no pod will, which is said once."""
-    with laid_on(cluster, *policy(guarded, True, ALWAYS), until=lambda: '"Always"' in dry(cluster, guarded)[1]):
+
+    def always() -> bool:
+        return '"imagePullPolicy": "Always"' in dry(cluster, guarded)[1]
+
+    with laid_on(cluster, *policy(guarded, True, ALWAYS), in_force=always):
         # the lab cannot pull from registry.k8s.io, whose image would be taken
         assert why(cluster, guarded, "node1", "--probe-image", BUSYBOX)["rung"] == "host-python"
         with faults.unreachable(cluster.lab, "node1", "registry"):
