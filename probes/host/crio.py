@@ -42,6 +42,14 @@ class _Unreadable(Exception):
     """A file that is there and that the probe may not read."""
 
 
+class _Chance(Exception):
+    """A file in which CRI-O finds something else at each start."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(why)
+        self.file, self.why = file, why
+
+
 @dataclasses.dataclass
 class _Files:
     """All files together."""
@@ -70,6 +78,8 @@ def look(root: str, pull: Pull, node: Node) -> Found:
         return Found("invalid", (own,), error.file, (problem(error.file, error.why, fatal=True),))
     except _Unreadable as error:
         return Found("unreadable", (own,), str(error))
+    except _Chance as error:
+        return Found("unknown", (own,), error.file, (problem(error.file, error.why),))
     if not files.seen and not is_folder(root, "/etc/containers"):
         return Found("unknown", (own,), CONFIG)
     newer = files.changed > booted_at() > 0
@@ -158,19 +168,24 @@ def _read(root: str, node: Node) -> _Files:
 
 def _parsed(file: str, text: str) -> Dict[str, Any]:
     try:
-        return _folded(bounded.toml(text.lstrip("\ufeff")))
+        return _folded(file, bounded.toml(text.lstrip("\ufeff")))
     except bounded.TooMuch:
         raise _Unreadable(file) from None
     except ValueError as error:
         raise _Invalid(file, f"does not parse: {printable(error, 120)}") from None
 
 
-def _folded(table: Dict[str, Any]) -> Dict[str, Any]:
-    """The table with its keys in lower case: a key matches its field in any (BurntSushi/toml, decode.go)."""
+def _folded(file: str, table: Dict[str, Any]) -> Dict[str, Any]:
+    """The table with its keys in lower case: a key matches its field in any (BurntSushi/toml, decode.go: unifyStruct).
+
+    Raises _Chance where one field is there twice with two values: the table is a map of Go, whose order is another one each
+    time, and the value that comes last counts.
+    """
     found: Dict[str, Any] = {}
     for key, value in table.items():
-        name, old = key.lower(), found.get(key.lower())
-        found[name] = [*old, *value] if isinstance(old, list) and isinstance(value, list) else value
+        name = key.lower()
+        if found.setdefault(name, value) != value:
+            raise _Chance(file, f"{printable(name, 40)} is there in two spellings, of which CRI-O takes one by chance")
     return found
 
 
@@ -197,7 +212,7 @@ def _add(files: _Files, file: str, document: Dict[str, Any]) -> None:
         raise _Invalid(file, "registry is not an array of tables: [[registry]]")
     mine: Dict[str, Dict[str, Any]] = {}
     alike: Dict[str, Tuple[bool, bool]] = {}
-    for table in map(_folded, listed[:500]):
+    for table in (_folded(file, table) for table in listed[:500]):
         location, prefix = _place(file, table, "location"), _place(file, table, "prefix")
         if not location and not prefix.startswith("*."):
             raise _Invalid(file, f"a registry without location ({prefix or 'and without prefix'})")
@@ -212,7 +227,7 @@ def _add(files: _Files, file: str, document: Dict[str, Any]) -> None:
         mirrors = table.get("mirror", [])
         if not isinstance(mirrors, list) or not all(isinstance(m, dict) for m in mirrors):
             raise _Invalid(file, f"mirror of {prefix} is not an array of tables: [[registry.mirror]]")
-        mirrors = [_folded(mirror) for mirror in mirrors]
+        mirrors = [_folded(file, mirror) for mirror in mirrors]
         for mirror in mirrors:
             where, only = _place(file, mirror, "location"), mirror.get("pull-from-mirror", "")
             if not where:

@@ -288,9 +288,7 @@ def _registries(pick: Pick, first: bool) -> str:
     text = "\n".join(lines) + "\n"
     if not _chance(pick, 25):
         return text
-    odd = damaged(pick, text)
-    # of two keys that differ in case alone the library takes the one that Go's map gives last: another one in each run
-    return text if odd.lower().count("[[registry]]") != odd.count("[[registry]]") else odd
+    return damaged(pick, text)
 
 
 def _registry(pick: Pick) -> list[str]:

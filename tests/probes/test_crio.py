@@ -107,6 +107,26 @@ def test_blocked(walker: Walker, host: Write, text: str) -> None:
     assert walker.walk(443, "reg.test", place=on_node(root, root, CRIO)).verdict.confidence == "likely"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[registry]]\nlocation = "reg.test"\n[[Registry]]\nlocation = "b.test"\n',
+        '[[registry]]\nlocation = "reg.test"\nmirror = [{location = "a.test"}]\nmirroR = [{location = "b.test"}]\n',
+        '[[registry]]\nlocation = "reg.test"\nLocation = "b.test"\n',
+    ],
+)
+def test_two_spellings_of_a_field_are_taken_by_chance(host: Write, text: str) -> None:
+    """Of a map's two keys the one that Go gives last counts, another one in each run: nothing is claimed."""
+    found = looked(host({CONF: text}), node=CRIO)
+    assert (found.outcome, ends(found)) == ("unknown", ["https://reg.test/v2/team/app"])
+    assert "in two spellings, of which CRI-O takes one by chance" in found.seen().summary
+
+
+def test_two_spellings_that_say_the_same_are_one(host: Write) -> None:
+    text = MIRRORED.replace("insecure = true\n", "insecure = true\nInsecure = true\n")
+    assert looked(host({CONF: text}), node=CRIO).endpoints[1].skip_verify
+
+
 TWO = "unqualified-search-registries = ['quay.io', 'docker.io']\n"
 
 
