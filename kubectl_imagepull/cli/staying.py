@@ -67,7 +67,7 @@ def _apply(
         print(printable(change.later), file=say)
         return verdict.exit_code  # the pod of now fails as before
     followed = Followed(case.target.namespace, [One("", case.target.owner)])
-    end = follow(api, followed, known, set(), True, printer)
+    end = follow(api, followed, known, (), printer, mended=True)
     return _code(after(api, end, case, options, printer, report_end=not printer.is_text))
 
 

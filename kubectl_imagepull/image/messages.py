@@ -46,6 +46,12 @@ class Classified:
     detail: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
+ANONYMOUS = frozenset({"auth.no_credentials", "auth.denied_or_missing"})
+"""What the refusal of a pull without a login is taken for. The first attempt of a new pod may be one though the pod has a secret
+that fits: the kubelet reads the secret only after the API server's node authorizer has heard of the pod, by a watch, and pulls
+without it where it is refused (kubernetes: plugin/pkg/auth/authorizer/node; issue 128910, 2024-11-21; seen on the lab)."""
+
+
 def classify(text: object) -> Classified:
     """The cause that a message names. Takes anything (None, bytes, 10 MB); never raises; time linear in the
     length."""

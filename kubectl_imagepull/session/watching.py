@@ -9,7 +9,7 @@ from typing import Any
 from .. import lazily
 from ..errors import ApiError, KubeError
 from ..image.containers import containers_of, statuses_of
-from ..image.messages import classify
+from ..image.messages import ANONYMOUS, classify
 from ..image.waiting import PULLED_REASONS
 from ..kube.client import Api
 from ..kube.events import NAMED
@@ -131,12 +131,18 @@ def known_events(api: Api, namespace: str) -> dict[str, int]:
 
 
 def follow(
-    api: Api, followed: Followed, known: Mapping[str, int], causes: Collection[str], running: bool, observer: Observer
+    api: Api,
+    followed: Followed,
+    known: Mapping[str, int],
+    causes: Collection[str],
+    observer: Observer,
+    mended: bool = False,
 ) -> End:
-    """Tell the observer what happens until the pods have their images (running: until they run), or a pull fails otherwise.
+    """Tell the observer what happens until the pods have their images, or a pull fails otherwise.
 
     known: events that are no news; causes: the failures that are known, whose next attempts are told and waited out; any other
-    ends it. Ctrl-C raises KeyboardInterrupt.
+    ends it. mended: the pods are new, after a change that is to mend them: it ends when they run, and a first attempt that is
+    refused for want of a login is waited out as well (`ANONYMOUS`). Ctrl-C raises KeyboardInterrupt.
     """
     told = dict(known)
     arrived: set[tuple[str, str]] = set()
@@ -167,10 +173,11 @@ def follow(
                 continue
             told[uid] = _count(one)
             observer.step(step)
-            if step.cause and step.cause not in causes:
+            too_early = mended and step.cause in ANONYMOUS and _count(one) == 1
+            if step.cause and step.cause not in causes and not too_early:
                 return End(failed=step.pod)
         pending = [e for e in pending if e["involvedObject"].get("uid") not in pods][-MOST_PENDING:]
-        if pods and all(_runs(p) if running else _has_images(p) for p in pods.values()):
+        if pods and all(_runs(p) if mended else _has_images(p) for p in pods.values()):
             # the kubelet writes events and status apart: where a status comes first, it says the same
             for step in _present(pods.values()):
                 if not arrived & {(step.pod, step.image), (step.pod, "")}:
@@ -254,7 +261,7 @@ def watch(api: Api, target: Targets, options: Options, observer: Observer, repor
     by_name = not target.named or any(one.kind == "Pod" for one in target.named)
     each = [One(d.case.target.pod if by_name else "", d.case.target.owner) for d in open_end]
     causes = {classify(d.case.facts.said).cause if d.case.facts.said else d.verdict.cause for d in open_end}
-    end = follow(api, Followed(namespace, list(dict.fromkeys(each))), known, causes, False, observer)
+    end = follow(api, Followed(namespace, list(dict.fromkeys(each))), known, causes, observer)
     return after(api, end, open_end[0].case, options, observer, report_end)
 
 

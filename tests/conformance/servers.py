@@ -138,6 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
     """An API server that knows no pod and writes down who asked for pod x."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # as Go's servers: else a body waits 40 ms for the acknowledgement of its head
     server: Any
 
     def do_GET(self) -> None:
@@ -205,6 +206,7 @@ class _Proxy(BaseHTTPRequestHandler):
     """An HTTP proxy: CONNECT, and GET of a whole URL."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # as Go's servers: else a body waits 40 ms for the acknowledgement of its head
     server: Any
 
     def _write_down(self) -> None:

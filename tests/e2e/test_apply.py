@@ -62,9 +62,17 @@ def broken(cluster: Cluster, namespace: str) -> None:
             metadata["ownerReferences"] = owned
         made.append(workload("Deployment", namespace, name, image, metadata=metadata, **spec))
     made += [workload(kind, namespace, f"no-{kind.lower()}", NEAR) for kind in ("Job", "CronJob")]
-    cluster.apply(*made)
+    near = pod(namespace, "near", "node1", GOOD, ["pull"])  # from here on the node may read the secret
+    cluster.apply(near, *made)
     cluster.run("-n", namespace, "create", "job", "--from=cronjob/no-cronjob", "no-cronjob-1")
-    wait_for(lambda: len(failing(cluster, namespace)) >= len(made), 90)
+    cluster.wait_running(namespace, ["near"])
+    names = (*BROKEN, "no-bare", "no-job", "no-cronjob-1")
+
+    def all_fail() -> bool:
+        found = failing(cluster, namespace)
+        return all(any(f"{one}-".startswith(f"{name}-") for one in found) for name in names)
+
+    wait_for(all_fail, 90)
 
 
 def account(namespace: str, name: str) -> dict[str, Any]:
@@ -94,6 +102,13 @@ def image_of(cluster: Cluster, namespace: str, name: str) -> str:
 
 def runs(cluster: Cluster, namespace: str, name: str) -> bool:
     return cluster.get("-n", namespace, "deploy", name).get("status", {}).get("readyReplicas") == 1
+
+
+def attempts(cluster: Cluster, namespace: str, name: str) -> int:
+    """How often the image of a Deployment's pod could not be pulled."""
+    events = cluster.get("-n", namespace, "events", "--field-selector", "reason=Failed")["items"]
+    mine = [e for e in events if e["involvedObject"]["name"].startswith(f"{name}-")]
+    return sum(e.get("count") or 1 for e in mine if e["message"].startswith("Failed to pull"))
 
 
 def uids(cluster: Cluster, namespace: str, name: str) -> set[str]:
@@ -173,7 +188,7 @@ def test_mended(cluster: Cluster, namespace: str, fixed: Mapping[str, tuple[Ran,
     """It runs, and whoever watched has seen it."""
     ran, watching = fixed[name]
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert runs(cluster, namespace, name)
+    wait_for(lambda: runs(cluster, namespace, name), 30)
     assert watching.ended() == 0
     assert any("Pulled" in line or "is on the node" in line for line in watching.lines[-4:]), watching.lines
     assert cluster.lab.password not in ran.stdout + ran.stderr
@@ -196,6 +211,8 @@ def test_retry_after_the_registry_came_back(cluster: Cluster, namespace: str) ->
         cluster.apply(dark)
         wait_for(lambda: any(p.startswith("dark") for p in failing(cluster, namespace)), 60)
         watching = Watching(cluster, namespace, "deploy/dark").until_verdict()
+        # the kubelet's third attempt is 20 s off: it does not mend the pod before we do
+        wait_for(lambda: attempts(cluster, namespace, "dark") >= 2, 60)
         refused = fix(cluster, namespace, "dark", "--yes", "-o", "json")
     # one document, that of the end, where it is no text
     assert refused.returncode == 1 and "not applied: " in refused.stderr
@@ -203,7 +220,8 @@ def test_retry_after_the_registry_came_back(cluster: Cluster, namespace: str) ->
     ran = fix(cluster, namespace, "dark", "--yes", "-o", "json")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert json.loads(ran.stdout)["verdict"]["cause"] == "none"
-    assert runs(cluster, namespace, "dark") and watching.ended() == 0
+    wait_for(lambda: runs(cluster, namespace, "dark"), 30)
+    assert watching.ended() == 0
 
 
 REFUSED = (

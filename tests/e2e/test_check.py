@@ -40,6 +40,7 @@ def test_what_runs(cluster: Cluster, namespace: str) -> None:
     cluster.make_secret(namespace, "wrong", "private.lab.test", "wrong")
     cluster.apply(
         pod(namespace, "fine", "node1", "private.lab.test/team/app:1.0", ["good"]),
+        pod(namespace, "near", "node2", "registry.lab.test/busybox:1.35", ["good"]),
         pod(namespace, "refused", "node2", "private.lab.test/team/app:1.0", ["wrong"]),
         pod(namespace, "gone", "node1", "registry.lab.test/busybox:gone"),
     )
@@ -53,6 +54,7 @@ def test_what_runs(cluster: Cluster, namespace: str) -> None:
 
 def test_a_node_is_asked_and_pulls(cluster: Cluster, namespace: str) -> None:
     """With the pod's secret the kubelet can what this machine could not be let in for; nothing is left."""
+    cluster.wait_running(namespace, ["near"])  # from here on its node may read the secret
     before = cluster.snapshot()
     private = f"pod/{'fine'}"
     code, found = checked(cluster, private, "-n", namespace, "--from-node", "node2", "--try-pull")

@@ -71,8 +71,16 @@ def reports(cluster: Cluster, namespace: str) -> Iterator[Mapping[str, Mapping[s
     made.append(workload("StatefulSet", namespace, "tag", "registry.lab.test/busybox:v1.35", node="node2"))
     cluster.apply(*made)
     names = {m["metadata"]["name"] for m in made}
-    # a secret that cannot be decoded has words of its own for a state
-    wait_for(lambda: len(failing(cluster, namespace)) >= len(names) - 1, 90)
+
+    def all_wait() -> bool:
+        # a secret that cannot be decoded has words of its own for a state, so that any counts
+        found = {}
+        for one in cluster.get("-n", namespace, "pods")["items"]:
+            states = [s["state"].get("waiting", {}) for s in one["status"].get("containerStatuses", [])]
+            found[one["metadata"]["name"]] = {state.get("reason", "") for state in states} - {"", "ContainerCreating"}
+        return all(any(one.startswith(f"{name}-") and why for one, why in found.items()) for name in names)
+
+    wait_for(all_wait, 90)
     code, found = cluster.why("-n", namespace)
     assert code == 1
     yield {item["target"]["owner"]["name"]: item for item in found["items"]}

@@ -39,7 +39,7 @@ def test_mirror(
     with faults.hosts_toml(cluster.lab, node, host, text):
         cluster.apply(pod(namespace, name, node, f"{host}/{image}"))
         cluster.wait_failing(namespace, [name])
-        code, found = cluster.why(name, "-n", namespace)
+        code, found = cluster.why(name, "-n", namespace, rung="host-python")
     verdict = found["verdict"]
     assert (verdict["cause"], verdict["subject"]["role"], code) == (cause, role, 1), json.dumps(found, indent=1)
     assert found["probe"]["rung"] == "host-python"

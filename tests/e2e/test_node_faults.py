@@ -47,12 +47,6 @@ def named(name: str) -> list[str]:
     return [f"{name}-{node}" for node in NODES]
 
 
-def pulling(cluster: Cluster, namespace: str, names: Sequence[str]) -> bool:
-    """Whether the pulls of all these have begun."""
-    listed = cluster.get("-n", namespace, "events", "--field-selector", "reason=Pulling")["items"]
-    return set(names) <= {event["involvedObject"]["name"] for event in listed}
-
-
 @pytest.fixture(scope="module", autouse=True)
 def private(cluster: Cluster, namespace: str) -> None:
     """Pods that run a private image: the kubelets need a while until they list it among the images of their node."""
@@ -89,7 +83,7 @@ def test_one_of_two_nodes(cluster: Cluster, namespace: str) -> None:
     lost = ("net.timeout", "registry", "registry.lab.test", "confirmed")
     with faults.unreachable(cluster.lab, "node1", "registry"):
         cluster.apply(*on_each(namespace, "cut-off", MISSING))
-        wait_for(lambda: pulling(cluster, namespace, named("cut-off")), 30)
+        cluster.wait_pulling(namespace, named("cut-off"))
         _, found = cluster.why("cut-off-node1", "-n", namespace, "--compare-node", "node2")
         assert verdict(found) == lost
         assert "node1 and node2 part at connect of registry registry.lab.test" in json.dumps(found["verdict"])
@@ -98,7 +92,7 @@ def test_one_of_two_nodes(cluster: Cluster, namespace: str) -> None:
             _, found = cluster.why("cut-off-node2", "-n", namespace)
             assert verdict(found)[:3] == ("image.tag_unknown", "registry", "registry.lab.test")
             cluster.apply(pod(namespace, "cut-off-later", "node2", MISSING))
-            wait_for(lambda: pulling(cluster, namespace, ["cut-off-later"]), 30)
+            cluster.wait_pulling(namespace, ["cut-off-later"])
             _, found = cluster.why("cut-off-later", "-n", namespace, "--compare-node", "node1")
             assert verdict(found) == lost
             assert "node1 sees the same as node2" in json.dumps(found["verdict"])
@@ -111,9 +105,9 @@ def test_one_pull_at_a_time(cluster: Cluster, namespace: str) -> None:
         for node in NODES:
             stack.enter_context(faults.kubelet_config(cluster.lab, node, serializeImagePulls=True))
         cluster.apply(*on_each(namespace, "stalls", "odd.lab.test/hang:1.0"))
-        wait_for(lambda: pulling(cluster, namespace, named("stalls")), 30)
+        cluster.wait_pulling(namespace, named("stalls"))
         cluster.apply(*on_each(namespace, "waits", GOOD))
-        wait_for(lambda: pulling(cluster, namespace, named("waits")), 30)
+        cluster.wait_pulling(namespace, named("waits"))
         with ThreadPoolExecutor(len(NODES)) as pool:
             both = pool.map(lambda n: said(cluster, namespace, [f"stalls-{n}", f"waits-{n}"]), NODES)
             found = {name: one for half in both for name, one in half.items()}

@@ -211,7 +211,9 @@ def test_trial_pull(cluster: Cluster, cached: str) -> None:
     cluster.apply(
         pod(cached, "refused", "node2", "private.lab.test/team/app:1.0", ["wrong"]),
         pod(cached, "early", "node1", "private.lab.test/team/app:1.0"),
+        pod(cached, "near", "node1", BUSYBOX, ["good"]),
     )
+    cluster.wait_running(cached, ["near"])  # from here on its node may read the secret
     cluster.wait_failing(cached, ["refused", "early"])
     code, found = cluster.why("refused", "-n", cached, "--via", "trial-pull", "--no-credentials")
     runtime = [h for h in found["hops"] if h["hop"] == "runtime" and h["vantage"] == "node2"]

@@ -185,7 +185,12 @@ def test_refused_at_admission(cluster: Cluster, full: str) -> None:
         assert (code, found["verdict"]["cause"], found["verdict"]["confidence"]) == (1, "policy.admission", "confirmed")
         assert "violates PodSecurity" in " ".join(found["verdict"]["explanation"])
         quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q", "namespace": name}}
-        cluster.apply({**quota, "spec": {"hard": {"pods": "0"}}}, workload("Deployment", name, "second", GOOD))
+        cluster.apply({**quota, "spec": {"hard": {"pods": "0"}}})
+        one = json.dumps(pod(name, "asked", "node1", GOOD))
+        # a quota whose use is not counted yet holds nothing back
+        asking = ("create", "-f", "-", "--dry-run=server")
+        wait_for(lambda: "exceeded quota" in cluster.run(*asking, stdin=one, check=False).stderr, 30)
+        cluster.apply(workload("Deployment", name, "second", GOOD))
         code, found = refused(cluster, name, "deploy/second")
         assert (code, found["verdict"]["cause"]) == (0, "not_a_pull_failure")
     finally:

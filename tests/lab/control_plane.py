@@ -160,6 +160,12 @@ class Api:
         except OSError:
             return False
 
+    def runtime_answers(self, node: str) -> bool:
+        """Whether the kubelet of a node reaches its runtime, for pods and for images: neither is known from the node's state,
+        which is written each few seconds."""
+        paths = (f"/api/v1/nodes/{node}/proxy/{what}" for what in ("runningpods/", "stats/summary"))
+        return all(self.exists(path) for path in paths)
+
     def mark_nodes(self) -> None:
         """Give the nodes the annotation that kubeadm gives to its own, by which their platform is told. Raises LabError."""
         body = {

@@ -172,18 +172,22 @@ def _changed(
     *programs: str,
     words: Sequence[str] = (),
 ) -> Fault:
-    """A node with other files and the programs restarted that read them; back when its node is Ready."""
+    """A node with other files and the programs restarted that read them; back when it is Ready and its kubelet and runtime
+    have found each other again."""
     machine = lab.machine(name)
+
+    def restart() -> None:
+        node.restart(machine, *programs)
+        lab.wait_ready()
+        wait_for(lambda: lab.api.runtime_answers(name), f"the runtime of {name} to answer its kubelet", seconds=60)
 
     def on() -> None:
         node.change(machine, files, env, words)
-        node.restart(machine, *programs)
-        lab.wait_ready()
+        restart()
 
     def off() -> None:
         if node.put_back(machine):
-            node.restart(machine, *programs)
-            lab.wait_ready()
+            restart()
 
     return Fault(on, off)
 

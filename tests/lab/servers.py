@@ -58,6 +58,7 @@ class Handler(BaseHTTPRequestHandler):
     """What both servers share."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # as Go's servers: else a body waits 40 ms for the acknowledgement of its head
     server_version, sys_version = "lab", ""
     config: ClassVar[dict[str, Any]] = {}
 

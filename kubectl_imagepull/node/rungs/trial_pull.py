@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import ApiError
+from ...image.messages import ANONYMOUS, classify
 from ...model import HOPS, Observation, Subject, TrialPull, Vantage
 from ...model.vocabulary import TRIAL_PULL
 from ..attempt import PULLING, Attempt
@@ -25,7 +26,10 @@ FAILED = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "Ima
 MADE = frozenset({"CreateContainerError", "RunContainerError", "CreateContainerConfigError", "CrashLoopBackOff"})
 PATIENCE = 60.0
 """Seconds for all pulls of a trial; what is not done by then is said to go on."""
-
+SECOND = 25.0
+"""Seconds from the first attempt's end to that of the second: a back-off of 10 s, and what the kubelet needs to come round."""
+SELDOM = 1.0
+"""Seconds between two looks at a pod whose second attempt counts."""
 
 INVALID = 422
 
@@ -67,18 +71,26 @@ class TrialPulling:
         began = time.monotonic()
         waiting = dict(names)
         pod: dict[str, Any] | None = None
+        early: dict[
+            str, float
+        ] = {}  # container -> when its first attempt had ended, which may have gone out without a login
         while waiting and time.monotonic() < began + PATIENCE:
             pod = pod_of(api, run) or pod
             if pod is None and time.monotonic() > began + STARTUP_SECONDS:
                 raise RungFailed(f"no pod was made within {STARTUP_SECONDS:.0f} s")
             for name, (outcome, message) in _ended(pod).items() if pod is not None else ():
-                pull = waiting.pop(name, None)
-                if pull is None or pod is None:
+                if pod is None or name not in waiting:
                     continue
                 if outcome == "failed" and "Back-off" in message:
-                    message = _from_event(api, run, pod, name) or message
+                    message = next((_message(e) for e in reversed(_failures(api, run, pod, name))), message)
+                if outcome == "failed" and pod["spec"].get("imagePullSecrets") and classify(message).cause in ANONYMOUS:
+                    since = early.setdefault(name, time.monotonic())
+                    attempts = sum(int(event.get("count") or 1) for event in _failures(api, run, pod, name))
+                    if attempts < 2 and time.monotonic() < since + SECOND:
+                        continue
+                pull = waiting.pop(name)
                 way.seen(_observation(outcome, message, what.images[pull], pull, vantage, time.monotonic() - began))
-            time.sleep(POLL)
+            time.sleep(SELDOM if early.keys() & waiting.keys() else POLL)
         for pull in waiting.values():
             way.seen(_observation("unfinished", "", what.images[pull], pull, vantage, time.monotonic() - began))
         return Taken("", pod["metadata"]["name"] if pod else run.name, not waiting, self.cannot_see, run.made)
@@ -98,13 +110,18 @@ def _ended(pod: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _from_event(api: Client, run: Run, pod: Mapping[str, Any], container: str) -> str:
+def _failures(api: Client, run: Run, pod: Mapping[str, Any], container: str) -> list[Mapping[str, Any]]:
+    """The events of a container's failed pulls, the newest last."""
+    found = []
     for event in pod_events(api, run, pod["metadata"]["name"]):
         field_path = str((event.get("involvedObject") or {}).get("fieldPath") or "")
-        message = str(event.get("message") or "")
-        if event.get("reason") == "Failed" and field_path.endswith(f"{{{container}}}") and "Failed to pull" in message:
-            return message
-    return ""
+        failed = event.get("reason") == "Failed" and "Failed to pull" in _message(event)
+        found += [event] if failed and field_path.endswith(f"{{{container}}}") else []
+    return sorted(found, key=lambda event: str(event.get("lastTimestamp") or ""))
+
+
+def _message(event: Mapping[str, Any]) -> str:
+    return str(event.get("message") or "")
 
 
 def _observation(outcome: str, message: str, image: str, pull: str, vantage: Vantage, seconds: float) -> Observation:

@@ -53,7 +53,7 @@ class Cluster:
         node: Callable[[Object], Ran] = lambda pod: Ran(),
         refuse: Callable[[str, str, Any], Exception | None] = lambda verb, path, body: None,
     ) -> None:
-        self._node, self._refuse = node, refuse
+        self._node, self.refuse = node, refuse
         self._number = itertools.count(1)
         self._lock = threading.RLock()
         self.objects: dict[str, Object] = {}
@@ -64,7 +64,7 @@ class Cluster:
 
     def _asked(self, verb: str, path: str, body: Any = None) -> None:
         self.requests.append(f"{verb} {path}")
-        error = self._refuse(verb, path, body)
+        error = self.refuse(verb, path, body)
         if error is not None:
             raise error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,8 +20,10 @@ IMAGES = {"p0": "r.test/a:1", "p1": "r.test/b:1"}
 WANTED = Wanted(via="trial-pull")
 
 
-def tried(cluster: Any, images: dict[str, str] = IMAGES, ready: bool = True) -> tuple[Any, list[Observation]]:
-    node = NodeAsked("n1", "ns", ready=ready, trial_pull=TrialPullOf(images, ("login",), "builder"))
+def tried(
+    cluster: Any, images: dict[str, str] = IMAGES, ready: bool = True, secrets: tuple[str, ...] = ("login",)
+) -> tuple[Any, list[Observation]]:
+    node = NodeAsked("n1", "ns", ready=ready, trial_pull=TrialPullOf(images, secrets, "builder"))
     seen: list[Observation] = []
     plan = Plan((Pull("p0", "r.test", 443, "a", "1"),), 5.0)
     done = pull_again(cluster, CreatedObjects(cluster), node, plan, seen.append, WANTED)
@@ -82,6 +85,68 @@ def test_a_back_off_hides_the_words_that_an_event_has() -> None:
     assert getattr(seen[1].detail, "message", "") == "Failed to pull image: denied"
     _, seen = tried(states(running(), back_off))
     assert getattr(seen[1].detail, "message", "") == "Back-off pulling image"
+
+
+DENIED = "pull access denied, repository does not exist or may require authorization"
+
+
+def failed(message: str, count: int, at: int = 0) -> Object:
+    return {
+        "reason": "Failed",
+        "message": f"Failed to pull image: {message}",
+        "count": count,
+        "lastTimestamp": f"2026-11-28T12:00:{at:02}Z",
+        "involvedObject": {"fieldPath": "spec.containers{pull-0}"},
+    }
+
+
+def after(cluster: Cluster, looks: int, then: Callable[[Object, Ran], None]) -> None:
+    """Let something happen to the trial's pod once it has been looked at so often."""
+    left = iter(range(looks))
+
+    def asked(verb: str, path: str, body: Any) -> None:
+        if verb == "get" and path.endswith("/pods") and next(left, None) is None:
+            (at,) = cluster.ran
+            then(cluster.objects[at], cluster.ran[at])
+
+    cluster.refuse = asked
+
+
+@pytest.mark.parametrize(
+    ("second", "count", "outcome", "message"),
+    [
+        (running(), 1, "pulled", ""),
+        (waiting("ErrImagePull", DENIED), 2, "failed", DENIED),
+        (waiting("ErrImagePull", "401 Unauthorized: wrong password"), 1, "failed", "401 Unauthorized: wrong password"),
+    ],
+)
+def test_a_first_attempt_without_a_login_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, second: Object, count: int, outcome: str, message: str
+) -> None:
+    """The kubelet may be refused a secret that its node has not had before; its second attempt has it."""
+    monkeypatch.setattr(trial_pull, "SELDOM", 0.01)
+    cluster = Cluster(lambda pod: Ran({"pull-0": waiting("ErrImagePull", DENIED)}, events=[failed(DENIED, 1)]))
+
+    def again(pod: Object, ran: Ran) -> None:
+        pod["status"]["containerStatuses"][0]["state"] = second
+        ran.events[:] = [failed(DENIED, count)]
+
+    after(cluster, 5, again)
+    _, seen = tried(cluster, {"p0": "r.test/a:1"})
+    assert [(o.outcome, getattr(o.detail, "message", "")) for o in seen] == [(outcome, message)]
+
+
+@pytest.mark.parametrize(("secrets", "seconds"), [((), 25.0), (("login",), 0.05)])
+def test_it_is_not_waited_for_where_there_is_no_secret_nor_for_ever(
+    monkeypatch: pytest.MonkeyPatch, secrets: tuple[str, ...], seconds: float
+) -> None:
+    """Events may not be readable, so that nobody counts attempts."""
+    monkeypatch.setattr(trial_pull, "SELDOM", 0.01)
+    monkeypatch.setattr(trial_pull, "SECOND", seconds)
+    _, seen = tried(
+        Cluster(lambda pod: Ran({"pull-0": waiting("ErrImagePull", DENIED)})), {"p0": "r.test/a:1"}, secrets=secrets
+    )
+    assert [o.outcome for o in seen] == ["failed"] and seen[0].ms is not None and seen[0].ms < 5000
 
 
 def test_what_is_not_done_in_time_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ from tests.unit.fake_cluster import FakeCluster
 API_ONLY = Options(probe=False)
 IMAGE = "registry.lab.test/busybox:9.9"
 NOT_FOUND = f'Failed to pull image "{IMAGE}": rpc error: code = NotFound desc = {IMAGE}: not found'
+DENIED = f'Failed to pull image "{IMAGE}": pull access denied, repository does not exist or may require authorization'
 REFUSED = f'Failed to pull image "{IMAGE}": dial tcp 10.0.0.1:443: connect: connection refused'
 
 
@@ -100,12 +101,12 @@ def following(
     pod: str = "web-1",
     owner: Owner | None = None,
     causes: Sequence[str] = (),
-    running: bool = False,
+    mended: bool = False,
 ) -> tuple[End, list[str]]:
     """Follow a pod of namespace shop through a story. -> its end, and what was told."""
     told = Told()
     cluster.story = list(story)
-    end = follow(api, Followed("shop", [One(pod, owner)]), {}, causes, running, told)
+    end = follow(api, Followed("shop", [One(pod, owner)]), {}, causes, told, mended)
     return end, told.steps
 
 
@@ -183,7 +184,7 @@ def test_what_was_known_before_is_no_news(api: Api, cluster: FakeCluster) -> Non
 
     told = Told()
     cluster.story = [again]
-    assert follow(api, Followed("shop", [One("web-1", None)]), known, ["net.refused"], False, told).pods == ("web-1",)
+    assert follow(api, Followed("shop", [One("web-1", None)]), known, ["net.refused"], told).pods == ("web-1",)
     assert told.steps == ["web-1 failed", "web-1 present"]
 
 
@@ -257,7 +258,26 @@ def test_until_it_runs(api: Api, cluster: FakeCluster) -> None:
         pod["status"]["phase"] = "Running"
         return [event("web-1", "Started", "Started container app")]
 
-    assert following(api, cluster, runs, running=True) == (End(pods=("web-1",)), ["web-1 started"])
+    assert following(api, cluster, runs, mended=True) == (End(pods=("web-1",)), ["web-1 started"])
+
+
+@pytest.mark.parametrize(
+    ("mended", "message", "count", "ended"),
+    [(True, DENIED, 1, False), (True, DENIED, 2, True), (True, NOT_FOUND, 1, True), (False, DENIED, 1, True)],
+)
+def test_a_new_pod_whose_first_pull_had_no_login(
+    api: Api, cluster: FakeCluster, mended: bool, message: str, count: int, ended: bool
+) -> None:
+    """The kubelet may be refused the secret that it was just given; it has it with its second attempt."""
+    pod = add_pod(cluster)
+
+    def runs() -> list[dict[str, Any]]:
+        pod["status"]["phase"], pod["status"]["containerStatuses"][0]["state"] = "Running", STATES["runs"]
+        return [pulled()]
+
+    end, told = following(api, cluster, lambda: [event("web-1", "Failed", message, count)], runs, mended=mended)
+    assert end == (End(failed="web-1") if ended else End(pods=("web-1",)))
+    assert told == ["web-1 failed", *([] if ended else ["web-1 pulled"])]
 
 
 def test_a_server_that_refuses_for_a_while_is_asked_again(api: Api, cluster: FakeCluster) -> None:
