@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,14 @@ class Cluster:
         found: dict[str, Any] = json.loads(self.run("get", *words, "-o", "json").stdout)
         return found
 
+    def listed(self, namespace: str, what: str, **query: str) -> list[dict[str, Any]]:
+        """The pods or events of a namespace, without kubectl: who waits looks often, and two cores have other things to do."""
+        asked = urllib.parse.urlencode(query)
+        status, body = self.lab.api.request("GET", f"/api/v1/namespaces/{namespace}/{what}?{asked}")
+        assert status == 200, body
+        found: list[dict[str, Any]] = json.loads(body)["items"]
+        return found
+
     def apply(self, *objects: Mapping[str, Any]) -> None:
         """Create objects."""
         document = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
@@ -123,7 +132,7 @@ class Cluster:
         """Wait until the kubelet reports a failed pull for each of the pods."""
 
         def failing() -> bool:
-            listed = self.get("-n", namespace, "pods")["items"]
+            listed = self.listed(namespace, "pods")
             found = {p["metadata"]["name"]: p for p in listed}
             return all(_fails(found[name]) for name in pods)
 
@@ -133,7 +142,7 @@ class Cluster:
         """Wait until the kubelet says that it pulls for each of the pods; a runtime may then be silent for minutes."""
 
         def pulling() -> bool:
-            events = self.get("-n", namespace, "events")["items"]
+            events = self.listed(namespace, "events")
             return set(pods) <= {e["involvedObject"]["name"] for e in events if e["reason"] == "Pulling"}
 
         wait_for(pulling, seconds)
@@ -142,7 +151,7 @@ class Cluster:
         """Wait until the pods run."""
 
         def running() -> bool:
-            listed = self.get("-n", namespace, "pods")["items"]
+            listed = self.listed(namespace, "pods")
             phases = {p["metadata"]["name"]: p["status"].get("phase") for p in listed}
             return all(phases.get(name) == "Running" for name in pods)
 
@@ -153,7 +162,7 @@ class Cluster:
         reasons: set[str] = set()
 
         def ended() -> bool:
-            events = self.get("-n", namespace, "events", "--field-selector", f"involvedObject.name={name}")["items"]
+            events = self.listed(namespace, "events", fieldSelector=f"involvedObject.name={name}")
             reasons.update(event["reason"] for event in events)
             return bool(reasons & {"Pulled", "Failed"})
 

@@ -106,14 +106,14 @@ def runs(cluster: Cluster, namespace: str, name: str) -> bool:
 
 def attempts(cluster: Cluster, namespace: str, name: str) -> int:
     """How often the image of a Deployment's pod could not be pulled."""
-    events = cluster.get("-n", namespace, "events", "--field-selector", "reason=Failed")["items"]
+    events = cluster.listed(namespace, "events", fieldSelector="reason=Failed")
     mine = [e for e in events if e["involvedObject"]["name"].startswith(f"{name}-")]
     return sum(e.get("count") or 1 for e in mine if e["message"].startswith("Failed to pull"))
 
 
 def uids(cluster: Cluster, namespace: str, name: str) -> set[str]:
     """Of a Deployment's pods."""
-    pods = cluster.get("-n", namespace, "pods")["items"]
+    pods = cluster.listed(namespace, "pods")
     return {p["metadata"]["uid"] for p in pods if p["metadata"]["name"].startswith(f"{name}-")}
 
 

@@ -41,7 +41,7 @@ def not_started(cluster: Cluster, namespace: str) -> set[str]:
     wrong = {"CreateContainerError", "RunContainerError", "CrashLoopBackOff"}
     return {
         p["metadata"]["name"]
-        for p in cluster.get("-n", namespace, "pods")["items"]
+        for p in cluster.listed(namespace, "pods")
         for s in p["status"].get("containerStatuses", [])
         if s["state"].get("waiting", {}).get("reason") in wrong
     }
@@ -49,7 +49,7 @@ def not_started(cluster: Cluster, namespace: str) -> set[str]:
 
 def begun(cluster: Cluster, namespace: str) -> set[str]:
     """The pods whose pull has begun."""
-    listed = cluster.get("-n", namespace, "events", "--field-selector", "reason=Pulling")["items"]
+    listed = cluster.listed(namespace, "events", fieldSelector="reason=Pulling")
     return {event["involvedObject"]["name"] for event in listed}
 
 

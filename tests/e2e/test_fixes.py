@@ -75,7 +75,7 @@ def reports(cluster: Cluster, namespace: str) -> Iterator[Mapping[str, Mapping[s
     def all_wait() -> bool:
         # a secret that cannot be decoded has words of its own for a state, so that any counts
         found = {}
-        for one in cluster.get("-n", namespace, "pods")["items"]:
+        for one in cluster.listed(namespace, "pods"):
             states = [s["state"].get("waiting", {}) for s in one["status"].get("containerStatuses", [])]
             found[one["metadata"]["name"]] = {state.get("reason", "") for state in states} - {"", "ContainerCreating"}
         return all(any(one.startswith(f"{name}-") and why for one, why in found.items()) for name in names)
@@ -127,5 +127,5 @@ def test_the_printed_commands_mend_it(
 
 
 def _ready(cluster: Cluster, namespace: str) -> int:
-    items = cluster.get("-n", namespace, "pods")["items"]
+    items = cluster.listed(namespace, "pods")
     return sum(1 for i in items if i["status"].get("phase") == "Running" and not i["metadata"].get("deletionTimestamp"))

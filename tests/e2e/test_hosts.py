@@ -312,7 +312,7 @@ def failing(cluster: Cluster, namespace: str) -> set[str]:
     """The pods that the kubelet has said something of."""
     return {
         item["metadata"]["name"]
-        for item in cluster.get("-n", namespace, "pods")["items"]
+        for item in cluster.listed(namespace, "pods")
         for status in item["status"].get("containerStatuses", [])
         if status["state"].get("waiting", {}).get("reason", "ContainerCreating") != "ContainerCreating"
     }
@@ -320,7 +320,7 @@ def failing(cluster: Cluster, namespace: str) -> set[str]:
 
 def asked_for(cluster: Cluster, namespace: str) -> set[str]:
     """The pods whose pull has begun."""
-    listed = cluster.get("-n", namespace, "events", "--field-selector", "reason=Pulling")["items"]
+    listed = cluster.listed(namespace, "events", fieldSelector="reason=Pulling")
     return {event["involvedObject"]["name"] for event in listed}
 
 

@@ -85,7 +85,7 @@ def settle(cluster: Cluster, namespace: str) -> None:
     """Wait as a reader does, until every pod runs or says that its image cannot be had."""
 
     def settled() -> bool:
-        for one in cluster.get("-n", namespace, "pods")["items"]:
+        for one in cluster.listed(namespace, "pods"):
             states = [entry["state"] for entry in one["status"].get("containerStatuses") or ()]
             if not states or not all(
                 "running" in s or "Image" in s.get("waiting", {}).get("reason", "") for s in states

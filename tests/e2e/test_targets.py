@@ -63,7 +63,7 @@ def full(cluster: Cluster, namespace: str) -> str:
 
 def failing(cluster: Cluster, namespace: str) -> list[str]:
     found = []
-    for item in cluster.get("-n", namespace, "pods")["items"]:
+    for item in cluster.listed(namespace, "pods"):
         states = [
             s.get("state", {}).get("waiting", {}).get("reason", "") for s in item["status"].get("containerStatuses", [])
         ]
