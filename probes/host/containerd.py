@@ -198,7 +198,15 @@ def _documents(root: str, first: str) -> Iterator[Tuple[str, Dict[str, Any]]]:
         imports = document.get("imports")
         for pattern in imports[:MOST_IMPORTS] if isinstance(imports, list) else []:
             if isinstance(pattern, str):
-                pending += _matching(root, posixpath.normpath(posixpath.join(posixpath.dirname(name), pattern)))
+                path = posixpath.normpath(posixpath.join(posixpath.dirname(name), pattern))
+                if "*" in path and not _GLOB.fullmatch(path):
+                    raise _Dead(name, f"imports: {printable(pattern, 80)} is no pattern")
+                pending += _matching(root, path)
+
+
+_IN_CLASS = r"(?:\\.|[^\\\]-])"
+_GLOB = re.compile(rf"(?s:[^\[\\]|\\.|\[(?:\^|(?!\^))(?:{_IN_CLASS}(?:-{_IN_CLASS})?)+\])*")
+"""What is a pattern at all (Go: path/filepath Match)."""
 
 
 def _migrated(plugins: Dict[str, Any]) -> Dict[str, Any]:
@@ -268,10 +276,15 @@ def _check(file: str, section: Dict[str, Any]) -> None:
 
 
 def _matching(root: str, pattern: str) -> List[str]:
-    """The host's files of an import: a star in the name of the file is a glob, as it is used (Go: path/filepath Glob)."""
-    folder, name = posixpath.split(pattern)
-    if "*" not in name:
+    """The host's files of an import: a star in the name of the file is a glob, as it is used (Go: path/filepath Glob).
+
+    Raises _Unread for a star in a folder's name and for what Python's patterns have not.
+    """
+    if "*" not in pattern:
         return [pattern]
+    folder, name = posixpath.split(pattern.replace("[^", "[!"))
+    if "*" in folder or "\\" in pattern or "[!" in pattern:
+        raise _Unread(pattern, False)
     return [path for path in files_in(root, folder, "") if fnmatch.fnmatchcase(posixpath.basename(path), name)]
 
 
@@ -525,9 +538,12 @@ def _wrong_value(url: str, table: Dict[str, Any], version: Version) -> str:
 
 
 def _parses(url: str) -> bool:
-    """Whether Go's net/url takes it (url.go getScheme, parse), as far as its authority goes; it takes a path alone too."""
-    found = re.fullmatch(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?(//([^/?#]*))?[^\x00-\x20\x7f]*", url)
+    """Whether Go's net/url takes it (url.go getScheme, parse, unescape), as far as its authority, path and fragment go; it takes
+    a path alone too."""
+    found = re.fullmatch(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?(//([^/?#]*))?([^?#\x00-\x20\x7f]*)[^\x00-\x20\x7f]*", url)
     if found is None or (not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url) and ":" in url.partition("/")[0]):
+        return False
+    if re.search("%(?![0-9A-Fa-f]{2})", found[3] + url.partition("#")[2]):
         return False
     host = (found[2] or "").rpartition("@")[2]
     return re.fullmatch(r"(\[[0-9A-Fa-f:.%]*\]|[^\x00-\x20\x7f\[\]:<>\"%\\^`{|}]*)(:\d*)?", host) is not None

@@ -354,8 +354,11 @@ def _candidates(short: str, files: _Files, mode: str) -> Tuple[List[str], str]:
 
 
 def _normal(name: str) -> str:
-    """docker.io/busybox is docker.io/library/busybox."""
-    domain, _, path = name.partition("/")
+    """docker.io/busybox is docker.io/library/busybox, and what has no registry in front is of docker.io (splitDockerDomain)."""
+    domain, slash, path = name.partition("/")
+    if not slash or not ("." in domain or ":" in domain or domain == "localhost"):
+        domain, path = HUB, name
+        name = f"{domain}/{path}"
     return f"{domain}/library/{path}" if domain == HUB and "/" not in path else name
 
 

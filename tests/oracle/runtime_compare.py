@@ -65,7 +65,7 @@ def _containerd(version: str) -> Callable[[Case, Answer], str | None]:
         with tempfile.TemporaryDirectory() as folder:
             laid(case, Path(folder))
             found = containerd_files.look(folder, _containerd_pull(case["Host"]), Node(f"containerd://{version}"))
-        if found.outcome == "unknown":
+        if found.outcome in ("unknown", "unreadable"):
             return None  # nothing is claimed
         theirs = answer["Dead"] or answer["Error"]
         if theirs:
@@ -77,13 +77,22 @@ def _containerd(version: str) -> Callable[[Case, Answer], str | None]:
         # one without a host ("httpd.corp:5000" has a scheme and none, "https//mirror" a path alone), or with a scheme that
         # nobody speaks, can only fail
         real = [row for row in listed if re.match("https?://[^/]", row[0])]
-        if any(not good_host(urlsplit(row[0]).hostname or "") for row in real):
-            return None  # a name that no resolver takes: our probes do not ask for it
+        if not all(_can_be_asked(row[0]) for row in real):
+            return None
         if ours != real:
             return f"we: {ours}\n  it: {real}"
         return None
 
     return differs
+
+
+def _can_be_asked(url: str) -> bool:
+    """Whether it has a name that a resolver takes and a port that there is: our probes ask for no other."""
+    try:
+        parts = urlsplit(url)
+        return good_host(parts.hostname or "") and (parts.port is None or parts.port >= 0)
+    except ValueError:
+        return False
 
 
 def _url(end: Endpoint) -> str:
@@ -152,7 +161,7 @@ def _crio(version: str) -> Callable[[Case, Answer], str | None]:
             laid({"Files": files}, Path(folder))
             found = crio_files.look(folder, pull, Node(f"cri-o://{version}"))
         if found.outcome == "unknown":
-            return None  # nothing was found where it is kept, so nothing is claimed
+            return None  # nothing is claimed
         asked = [] if _ended(found) else [_crio_row(e, pull) for e in found.endpoints if _asks(e, pull)]
         rows = [row for candidate in answer["Candidates"] or [] for row in _rows(candidate)]
         # a place that two candidates come to answers the second time as it did the first: we list it once

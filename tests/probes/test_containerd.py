@@ -103,6 +103,26 @@ def test_imports_are_read_in_their_order(host: Write) -> None:
     assert ends(looked(root)) == ["https://reg.test/v2/team/app"]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "outcome"),
+    [
+        ("conf.d/[0-9]*.toml", "default"),
+        ("conf.d/[^0-9]*.toml", "default"),
+        ("conf.d/[*.toml", "invalid"),
+        ("[conf/d/*.toml", "invalid"),
+        ("conf.d/[^]*.toml", "invalid"),
+        ("*/10.toml", "unreadable"),
+        (r"conf.d/1\\0*.toml", "unreadable"),
+    ],
+)
+def test_patterns_of_imports(host: Write, pattern: str, outcome: str) -> None:
+    """One that is none ends containerd at its start ("syntax error in pattern"); of what is not read nothing is claimed."""
+    found = looked(host({"etc/containerd/config.toml": f'version = 2\nimports = ["{pattern}"]\n'}))
+    assert found.outcome == outcome, found
+    if outcome == "invalid":
+        assert [p["problem"] for p in found.problems] == [f"imports: {pattern} is no pattern"]
+
+
 def test_imports_in_a_circle(host: Write) -> None:
     root = host({"etc/containerd/config.toml": V1.replace("\n", '\nimports = ["/etc/containerd/*.toml"]\n', 1)})
     assert looked(root).outcome == "default"
@@ -403,6 +423,17 @@ class TestAttempts:
 
 
 MIRRORS = 'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry.mirrors."reg.test"]\nendpoint = ["%s", "https://b.test"]\n'
+
+
+@pytest.mark.parametrize(
+    ("url", "taken"), [("https://b.test/%41", True), ("b.test/%4", False), ("https://b.test/#%", False)]
+)
+def test_an_escape_that_is_none_makes_no_url(host: Write, url: str, taken: bool) -> None:
+    """Held against containerd 2.2.9, which then leaves the file out."""
+    hosts = f'server = "{url}"\n[host."https://a.test"]\n'
+    root = host({"etc/containerd/config.toml": V1, "etc/containerd/certs.d/reg.test/hosts.toml": hosts})
+    found = looked(root)
+    assert [e.host for e in found.endpoints] == (["a.test", "b.test"] if taken else ["reg.test"]), found
 
 
 def test_an_endpoint_that_is_no_url_stops_them_all(host: Write) -> None:

@@ -149,6 +149,12 @@ def test_short_names(host: Write, text: str, node: Node, expected: list[str]) ->
     assert (found.outcome == "short-name") == (not expected)
 
 
+def test_a_search_registry_without_a_dot_is_a_name_on_docker_hub(host: Write) -> None:
+    root = host({CONF: "unqualified-search-registries = ['corp']\n"})
+    found = looked(root, "registry-1.docker.io", node=CRIO, repository="library/tools", short="tools")
+    assert [(e.host, e.repository) for e in found.endpoints] == [("registry-1.docker.io", "corp/tools")]
+
+
 def test_short_names_as_crio_is_told(host: Write) -> None:
     root = host({CONF: TWO, "etc/crio/crio.conf.d/10.conf": '[crio.image]\nshort_name_mode = "disabled"\n'})
     assert len(looked(root, node=CRIO, short="tools").endpoints) == 2
