@@ -71,9 +71,8 @@ class TrialPulling:
         began = time.monotonic()
         waiting = dict(names)
         pod: dict[str, Any] | None = None
-        early: dict[
-            str, float
-        ] = {}  # container -> when its first attempt had ended, which may have gone out without a login
+        # container -> what its first attempt was told, which may have gone out without a login, and when
+        early: dict[str, tuple[str, float]] = {}
         while waiting and time.monotonic() < began + PATIENCE:
             pod = pod_of(api, run) or pod
             if pod is None and time.monotonic() > began + STARTUP_SECONDS:
@@ -84,15 +83,16 @@ class TrialPulling:
                 if outcome == "failed" and "Back-off" in message:
                     message = next((_message(e) for e in reversed(_failures(api, run, pod, name))), message)
                 if outcome == "failed" and pod["spec"].get("imagePullSecrets") and classify(message).cause in ANONYMOUS:
-                    since = early.setdefault(name, time.monotonic())
+                    _, since = early.setdefault(name, (message, time.monotonic()))
                     attempts = sum(int(event.get("count") or 1) for event in _failures(api, run, pod, name))
                     if attempts < 2 and time.monotonic() < since + SECOND:
                         continue
                 pull = waiting.pop(name)
                 way.seen(_observation(outcome, message, what.images[pull], pull, vantage, time.monotonic() - began))
             time.sleep(SELDOM if early.keys() & waiting.keys() else POLL)
-        for pull in waiting.values():
-            way.seen(_observation("unfinished", "", what.images[pull], pull, vantage, time.monotonic() - began))
+        for name, pull in waiting.items():
+            outcome, message = ("failed", early[name][0]) if name in early else ("unfinished", "")
+            way.seen(_observation(outcome, message, what.images[pull], pull, vantage, time.monotonic() - began))
         return Taken("", pod["metadata"]["name"] if pod else run.name, not waiting, self.cannot_see, run.made)
 
 

@@ -87,6 +87,7 @@ def test_a_back_off_hides_the_words_that_an_event_has() -> None:
     assert getattr(seen[1].detail, "message", "") == "Back-off pulling image"
 
 
+WRONG = "failed to authorize: unable to retrieve auth token: invalid username/password: unauthorized"
 DENIED = "pull access denied, repository does not exist or may require authorization"
 
 
@@ -117,7 +118,7 @@ def after(cluster: Cluster, looks: int, then: Callable[[Object, Ran], None]) -> 
     [
         (running(), 1, "pulled", ""),
         (waiting("ErrImagePull", DENIED), 2, "failed", DENIED),
-        (waiting("ErrImagePull", "401 Unauthorized: wrong password"), 1, "failed", "401 Unauthorized: wrong password"),
+        (waiting("ErrImagePull", WRONG), 1, "failed", WRONG),
     ],
 )
 def test_a_first_attempt_without_a_login_does_not_count(
@@ -136,11 +137,14 @@ def test_a_first_attempt_without_a_login_does_not_count(
     assert [(o.outcome, getattr(o.detail, "message", "")) for o in seen] == [(outcome, message)]
 
 
-@pytest.mark.parametrize(("secrets", "seconds"), [((), 25.0), (("login",), 0.05)])
+@pytest.mark.parametrize(
+    ("secrets", "seconds", "patience"), [((), 25.0, 60.0), (("login",), 0.05, 60.0), (("login",), 25.0, 0.3)]
+)
 def test_it_is_not_waited_for_where_there_is_no_secret_nor_for_ever(
-    monkeypatch: pytest.MonkeyPatch, secrets: tuple[str, ...], seconds: float
+    monkeypatch: pytest.MonkeyPatch, secrets: tuple[str, ...], seconds: float, patience: float
 ) -> None:
     """Events may not be readable, so that nobody counts attempts."""
+    monkeypatch.setattr(trial_pull, "PATIENCE", patience)
     monkeypatch.setattr(trial_pull, "SELDOM", 0.01)
     monkeypatch.setattr(trial_pull, "SECOND", seconds)
     _, seen = tried(
