@@ -71,7 +71,7 @@ def test_a_back_off_hides_the_words_that_an_event_has() -> None:
         },
         {
             "reason": "Failed",
-            "message": "Failed to pull image: denied",
+            "message": "Failed to pull image: no such host",
             "involvedObject": {"fieldPath": "spec.containers{pull-1}"},
         },
         {
@@ -82,7 +82,7 @@ def test_a_back_off_hides_the_words_that_an_event_has() -> None:
     ]
     back_off = waiting("ImagePullBackOff", "Back-off pulling image")
     _, seen = tried(states(running(), back_off, events=events))
-    assert getattr(seen[1].detail, "message", "") == "Failed to pull image: denied"
+    assert getattr(seen[1].detail, "message", "") == "Failed to pull image: no such host"
     _, seen = tried(states(running(), back_off))
     assert getattr(seen[1].detail, "message", "") == "Back-off pulling image"
 
