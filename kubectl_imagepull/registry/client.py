@@ -330,11 +330,12 @@ class _NotAsked(Exception):
 
 
 def _pool(base: str, context: ssl.SSLContext | None, side_by_side: int) -> urllib3.PoolManager:
-    """Connections to one host, through the proxy that the environment names for it."""
+    """Connections to one host, through the proxy that the environment names for it; this machine is asked directly, as clients
+    in Go do (golang.org/x/net/http/httpproxy, useProxy)."""
     url = urllib.parse.urlsplit(base)
     proxies = urllib.request.getproxies_environment()
     proxy = proxies.get(url.scheme) or proxies.get("all")
-    if proxy and not urllib.request.proxy_bypass(url.netloc.rpartition("@")[2]):
+    if proxy and not _is_loopback(base) and not urllib.request.proxy_bypass(url.netloc.rpartition("@")[2]):
         found = urllib3.util.parse_url(proxy if "://" in proxy else f"http://{proxy}")
         headers = urllib3.make_headers(proxy_basic_auth=urllib.parse.unquote(found.auth)) if found.auth else None
         return urllib3.ProxyManager(

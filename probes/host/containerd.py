@@ -184,8 +184,10 @@ def _documents(root: str, first: str) -> Iterator[Tuple[str, Dict[str, Any]]]:
         need(root, name, "File")
         read = config(root, name)
         if read.text is None:
-            if name != first and read.why in ("absent", "hidden"):
-                continue  # surely gone, or not mounted: what it would say is not known, and mostly not about registries
+            if name != first and read.why == "absent":
+                raise _Dead(name, "does not exist and is imported")
+            if name != first and read.why == "hidden":
+                continue  # not mounted: what it would say is not known, and mostly not about registries
             raise _Unread(name, read.why == "absent")
         try:
             document = bounded.toml(read.text)

@@ -62,9 +62,9 @@ def ideal(takes: Sequence[float], parallel: int) -> float:
     return max(places)
 
 
-def serve(count: int, silent: int, pipe: Connection) -> None:
-    """The API server, until it is told to stop."""
-    with running(FleetCluster(nodes=simulated(count, silent))) as cluster:
+def serve(count: int, silent: int, pipe: Connection, scale: float = 1.0) -> None:
+    """The API server, until it is told to stop. scale: of what the nodes take."""
+    with running(FleetCluster(nodes=simulated(count, silent, scale))) as cluster:
         assert isinstance(cluster, FleetCluster)
         pipe.send(cluster.url)
         pipe.recv()

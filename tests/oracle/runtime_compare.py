@@ -196,10 +196,12 @@ def _rows(candidate: dict[str, Any]) -> list[tuple[str, bool]]:
         domain, _, path = name.partition("/")
         host, _, port = domain.partition(":")
         host = "registry-1.docker.io" if domain == "docker.io" else host
-        insecure[f"{host}:{port or 443}/{path}"] = bool(end["Insecure"])
+        insecure[f"{host}:{int(port or 443)}/{path}"] = bool(end["Insecure"])
     rows = []
     for line in candidate["Requests"] or []:
         _, host, path = line.split(" ")
+        name, _, port = host.rpartition(":")
+        host = f"{name}:{int(port)}"
         repository, manifest, _ = path.removeprefix("/v2/").partition("/manifests/")
         if manifest:
             where = f"{host}/{repository}"

@@ -105,7 +105,7 @@ class Server:
 
     def _serve(self, client: socket.socket) -> None:
         with contextlib.suppress(OSError, ValueError), client:
-            client.settimeout(5)
+            client.settimeout(60)
             if self.greet is not None and self.greet(client):
                 return
             wrapped = self.context.wrap_socket(client, server_side=True) if self.context else client
@@ -188,10 +188,14 @@ def deaf_port(address: str = "127.0.0.1") -> Iterator[int]:
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """A port on which nobody listens."""
-    with socket.create_server((address, 0)) as sock:
-        port: int = sock.getsockname()[1]
+    """A port on which nobody listens, and which nobody else is given: it stays bound until this process ends."""
+    _taken.append(sock := socket.socket())
+    sock.bind((address, 0))
+    port: int = sock.getsockname()[1]
     return port
+
+
+_taken: list[socket.socket] = []
 
 
 class Resolver:

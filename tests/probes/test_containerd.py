@@ -95,6 +95,7 @@ def test_imports_are_read_in_their_order(host: Write) -> None:
             "etc/containerd/conf.d/10.toml": V1.replace("/etc/containerd/certs.d", "/etc/first"),
             "etc/containerd/conf.d/20.toml": V1.replace("/etc/containerd/certs.d", "/etc/second"),
             "etc/containerd/conf.d/notes.txt": "no TOML [",
+            "etc/other.toml": "version = 2\n",
             "etc/second/reg.test/hosts.toml": '[host."https://z.test"]\n',
         }
     )
@@ -107,6 +108,7 @@ def test_imports_are_read_in_their_order(host: Write) -> None:
     ("pattern", "outcome"),
     [
         ("conf.d/[0-9]*.toml", "default"),
+        ("/etc/none/*.toml", "default"),
         ("conf.d/[^0-9]*.toml", "default"),
         ("conf.d/[*.toml", "invalid"),
         ("[conf/d/*.toml", "invalid"),
@@ -121,6 +123,13 @@ def test_patterns_of_imports(host: Write, pattern: str, outcome: str) -> None:
     assert found.outcome == outcome, found
     if outcome == "invalid":
         assert [p["problem"] for p in found.problems] == [f"imports: {pattern} is no pattern"]
+
+
+def test_an_import_that_is_not_there_ends_containerd(host: Write) -> None:
+    """Held against containerd 2.3.7: "no such file or directory" at its start."""
+    found = looked(host({"etc/containerd/config.toml": 'version = 2\nimports = ["conf.d/10.toml"]\n'}))
+    assert found.outcome == "invalid" and found.problems[0]["file"] == "/etc/containerd/conf.d/10.toml"
+    assert found.problems[0]["problem"] == "does not exist and is imported"
 
 
 def test_imports_in_a_circle(host: Write) -> None:

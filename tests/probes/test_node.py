@@ -46,7 +46,7 @@ class TestResolvers:
         mine = tmp_path / "resolv.conf"
         mine.write_text("nameserver 127.0.0.2\n")
         place = on_node(root, root, CONTAINERD, str(mine))
-        return walker.walk(port, "registry.test", place=place, budget=3)
+        return walker.walk(port, "registry.test", place=place, budget=20)
 
     @pytest.mark.parametrize(
         ("first", "second", "named"),

@@ -48,7 +48,7 @@ class Sheller:
     ) -> Walked:
         """Walk to team/app at host:port and judge what was seen. before: the words of another image of the same run."""
         words = [self.shell, *(["sh"] if self.shell == "busybox" else []), str(self.root / "probe.sh")]
-        words += [NONCE, "20", str(self.root), "", *before, "p1", scheme, host, str(port), "team/app", asked]
+        words += [NONCE, "50", str(self.root), "", *before, "p1", scheme, host, str(port), "team/app", asked]
         ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
         assert ran.returncode == 0 and f'imagepull/1 {NONCE} {{"kind":"end","complete":true}}' in ran.stdout, ran
         every_frame_is_taken(ran.stdout, SHELL)

@@ -60,6 +60,10 @@ class Walked:
         return next((o.outcome for o in self.case.at(hop, role)), "")
 
 
+SHORT = 2.0
+"""A patience with one request for tests of silence: what a busy machine is slow with takes less."""
+
+
 class Walker:
     """Walks to a site as a node would that has this CA and this resolver."""
 
@@ -79,7 +83,7 @@ class Walker:
         port: int,
         host: str = "127.0.0.1",
         asked: str = "1.0",
-        budget: float = 8.0,
+        budget: float = 60.0,
         scheme: str = "https",
         node: NodeFacts | None = None,
         place: Place | None = None,

@@ -21,9 +21,9 @@ from kubectl_imagepull.cli.complete import complete, explainable
 from kubectl_imagepull.model.vocabulary import RUNGS
 from kubectl_imagepull.report.formats import FORMATS
 from kubectl_imagepull.session import choices as session_choices
+from tests.cost import ROOT, THIRD_OF_A_SECOND, starts
 from tests.needs import needs
 from tests.unit.cli.conftest import FAKE
-from tests.unit.cli.cost import ROOT, THIRD_OF_A_SECOND, starts
 from tests.unit.fake_cluster import FakeCluster
 
 pytestmark = pytest.mark.alone

@@ -13,7 +13,7 @@ from kubectl_imagepull import catalogue
 from kubectl_imagepull.catalogue import docs, reasons
 from kubectl_imagepull.catalogue.view import fixes_of
 from kubectl_imagepull.cli import main
-from tests.unit.cli.cost import THIRD_OF_A_SECOND, starts
+from tests.cost import THIRD_OF_A_SECOND, starts
 
 REFUSED = (
     'Failed to pull image "r.io:5000/a/b:1": failed to pull and unpack image '
@@ -173,7 +173,7 @@ def test_any_bytes_on_standard_input(raw: bytes) -> None:
 SCRIPT = """
 import sys
 from kubectl_imagepull.cli import main
-from tests.unit.cli.cost import THIRD_OF_A_SECOND, starts
+from tests.cost import THIRD_OF_A_SECOND, starts
 code = main.run(["explain", *sys.argv[1:]], sys.stdout, sys.stderr, sys.stdin)
 heavy = {"kubernetes", "urllib3", "requests", "ssl", "asyncio", "socket", "http"} & set(sys.modules)
 sys.exit(f"imported {heavy}" if heavy else code)

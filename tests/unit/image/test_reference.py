@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.image.reference import InvalidReference, Reference
+from tests.cost import here
 
 pytestmark = pytest.mark.alone
 
@@ -198,12 +199,13 @@ UNITS = [
 @pytest.mark.parametrize("prefix", ["", "reg.io/", "nginx@sha256:"])
 def test_a_lot_of_anything_is_over_soon(prefix: str) -> None:
     """Linear in the length: each unit, two hundred thousand characters; processor time, for busy machines."""
+    soon = here(0.5)
     for unit in UNITS:
         text = prefix + unit * (200_000 // len(unit)) + "!"
         start = time.process_time()
         with pytest.raises(InvalidReference) as raised:
             Reference.parse(text, legacy=unit == "a/")
-        assert time.process_time() - start < 0.5, (prefix, unit)
+        assert time.process_time() - start < soon, (prefix, unit)
         assert len(str(raised.value)) < 600
 
 
@@ -211,4 +213,4 @@ def test_a_lot_of_host_is_a_host() -> None:
     """Only the path is bounded, by 255 characters: a name that no DNS holds is still a reference."""
     start = time.process_time()
     assert Reference.parse("a." * 100_000 + "io/app").path == "app"
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < here(0.5)

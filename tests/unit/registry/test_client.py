@@ -135,7 +135,7 @@ def test_a_registry_that_wants_too_long_a_wait_is_left_alone(registry: FakeRegis
 
 
 def test_bounded_for_each_registry(registry: FakeRegistry) -> None:
-    registry.slow = 0.05
+    registry.slow = 0.3
     asks = Registries(per_registry=3)
     threads = [threading.Thread(target=asks.head, args=(ref(registry),)) for _ in range(12)]
     for thread in threads:
@@ -143,6 +143,14 @@ def test_bounded_for_each_registry(registry: FakeRegistry) -> None:
     for thread in threads:
         thread.join()
     assert registry.most == 3 and len(registry.asked) == 12
+
+
+def test_this_machine_is_asked_without_a_proxy(registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As clients in Go do, whatever NO_PROXY says."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert Registries().head(ref(registry)).found
 
 
 def test_no_registry_there() -> None:

@@ -36,6 +36,12 @@ def pod(name: str, node: str, image: str) -> dict[str, Any]:
     }
 
 
+@pytest.fixture(autouse=True)
+def no_probes_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this machine asks by itself is no request to the API server, and may take long."""
+    monkeypatch.setattr(LocalProbes, "run", lambda self, plan, seen: "")
+
+
 def asked(pods: Sequence[tuple[str, str, str]], named: str = "") -> tuple[Counter[str], int]:
     """(requests by kind without the log's, Jobs) of `why` over these pods (name, node, image); named: one of them."""
     nodes = [SimNode(name, takes=STARTS_IN) for name in dict.fromkeys(node for _, node, _ in pods)]
@@ -114,8 +120,7 @@ class Noting(Observer):
 
 
 def test_the_verdict_does_not_wait_for_the_removal(no_kubeconfig: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.unit.fake_fleet.GONE_AFTER", 0.3)
-    monkeypatch.setattr(LocalProbes, "run", lambda self, plan, seen: "")  # this machine may take longer than that
+    monkeypatch.setattr("tests.unit.fake_fleet.GONE_AFTER", 3.0)
     with running(FleetCluster(nodes=[SimNode("n1")])) as cluster:
         cluster.add("Pod", "shop", "web-1", **pod("web-1", "n1", "127.0.0.1:5001/team/app:1"))
         noting = Noting(cluster)

@@ -93,7 +93,7 @@ def test_every_node_has_a_report_and_nothing_is_left(make: Make) -> None:
 
 def test_one_registry_is_asked_by_few_nodes_at_a_time(make: Make) -> None:
     """Those that ask another one go first meanwhile."""
-    cluster, api = make([SimNode(f"n{n}", takes=0.1) for n in range(8)])
+    cluster, api = make([SimNode(f"n{n}", takes=0.5) for n in range(8)])
     for number, node in enumerate(cluster.nodes):
         image = f"{'busy' if number < 6 else 'other'}.test/x:1"
         cluster.add(
@@ -120,7 +120,7 @@ def test_what_runs_on_many_nodes_is_read_once(make: Make) -> None:
 
 def test_one_bad_node_stops_no_other(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gone, not ready, silent, refused: each is named with why."""
-    monkeypatch.setattr(run_pod, "STARTUP_SECONDS", 0.5)
+    monkeypatch.setattr(run_pod, "STARTUP_SECONDS", 3.0)
     nodes = [
         SimNode("good"),
         SimNode("away", ready=False),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from typing import Any
 
 import pytest
 
@@ -14,22 +15,20 @@ from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.kube.config import Flags
 from kubectl_imagepull.node import run_pod
 from kubectl_imagepull.report import fleet as told
-from kubectl_imagepull.session import FleetTarget, Limits, NodeTarget, Options, probe_nodes
+from kubectl_imagepull.session import FleetReport, FleetTarget, Limits, NodeTarget, Options, probe_nodes
 from kubectl_imagepull.session import fleet as fleets
 from tests.bench.fleet import ENOUGH, ZONE, ideal, serve, simulated
 from tests.unit.session.test_fleet import NoWorkstation
 
 pytestmark = pytest.mark.alone
 
-NODES, SILENT, PARALLEL, TIME_OUT = 100, 4, 25, 4.0
+NODES, SILENT, PARALLEL, TIME_OUT = 100, 4, 25, 6.0
 
 
-def test_as_fast_as_the_nodes_are(no_kubeconfig: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ideal schedule and one time-out, and a fifth: silent nodes are waited for beside the others, and named."""
-    monkeypatch.setattr(run_pod, "STARTUP_SECONDS", TIME_OUT)
-    monkeypatch.setattr(fleets, "Workstation", NoWorkstation)
+def probed(silent: int, scale: float) -> tuple[FleetReport, float, dict[str, Any]]:
+    """(what is said of the fleet, the seconds that it took, what its API server had)."""
     ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.Process(target=serve, args=(NODES, SILENT, theirs), daemon=True)
+    server = multiprocessing.Process(target=serve, args=(NODES, silent, theirs, scale), daemon=True)
     server.start()
     api = Api(Flags(server=ours.recv(), namespace="shop"))
     began = time.monotonic()
@@ -38,9 +37,19 @@ def test_as_fast_as_the_nodes_are(no_kubeconfig: None, monkeypatch: pytest.Monke
     ours.send("stop")
     stats = ours.recv()
     server.join()
+    return report, took, stats
+
+
+def test_as_fast_as_the_nodes_are(no_kubeconfig: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ideal schedule and one time-out, and a fifth, beside what nodes that take no time cost on this machine: silent nodes
+    are waited for beside the others, and named."""
+    monkeypatch.setattr(run_pod, "STARTUP_SECONDS", TIME_OUT)
+    monkeypatch.setattr(fleets, "Workstation", NoWorkstation)
+    _, own, _ = probed(0, 0.0)
+    report, took, stats = probed(SILENT, 1.0)
     nodes = simulated(NODES, SILENT)
     best = ideal([node.takes for node in nodes if node.takes is not None], PARALLEL) + TIME_OUT
-    assert took < ENOUGH * best, f"{took:.1f} s, ideal {best:.1f} s"
+    assert took < ENOUGH * best + own, f"{took:.1f} s, ideal {best:.1f} s, without nodes {own:.1f} s"
     assert 20 <= stats["most"] <= PARALLEL and stats["left"] == [], stats
     assert stats["requests"]["POST configmaps"] == 1 and stats["requests"]["GET pods"] < NODES / 4, stats
     broken, unseen = told.troubles(report)

@@ -1,4 +1,4 @@
-"""What a command costs, in starts of a bare Python: that is some 20 ms of an idle machine, and its like on a busy one."""
+"""The processor's time of an idle machine as it is on this one, told by what a bare Python's start takes: 20 ms there."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
-THIRD_OF_A_SECOND = 15.0
-"""Starts of a bare Python (0.3 s / 20 ms)."""
+ROOT = Path(__file__).parents[1]
+BARE = 0.02
+"""Seconds that the start of a bare Python takes there."""
+THIRD_OF_A_SECOND = 0.3 / BARE
+"""Starts of a bare Python."""
 
 
 def starts(script: str, words: Sequence[str]) -> float:
@@ -23,6 +25,11 @@ def starts(script: str, words: Sequence[str]) -> float:
         bare = min(bare, _seconds(["-c", "pass"]))
         best = min(best, _seconds(["-c", script, *words]))
     return best / bare
+
+
+def here(seconds: float) -> float:
+    """So many seconds of an idle machine's processor, on this one as it is now."""
+    return seconds / BARE * min(_seconds(["-c", "pass"]) for _ in range(3))
 
 
 def _seconds(words: Sequence[str]) -> float:
