@@ -322,6 +322,7 @@ def _legacy(
                 raise _Dead(file, f"{printable(url, 80)} is no URL")  # image_pull.go registryEndpoints: none is asked
             continue
         scheme, host, port, path = parts
+        path = re.sub("/+", "/", path)  # core/remotes/docker/resolver.go: request
         authority = _with_scheme(url).split("://", 1)[1].partition("/")[0]
         named = named or authority == pull.domain
         same = (host, port) == (own.host, own.port)

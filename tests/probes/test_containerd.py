@@ -82,10 +82,13 @@ def test_docker_hub_is_called_docker_io(host: Write) -> None:
     assert shown(root, "registry-1.docker.io")[0] == ("mirror", "https://z.test/v2", "docker.io", True, True)
 
 
-def test_deprecated_mirrors(host: Write) -> None:
-    text = 'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry.mirrors."reg.test"]\nendpoint = ["https://z.test"]\n'
+@pytest.mark.parametrize(
+    ("url", "asked"), [("https://z.test", "https://z.test/v2"), ("z.test//a//b/", "https://z.test/a/b")]
+)
+def test_deprecated_mirrors(host: Write, url: str, asked: str) -> None:
+    text = f'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry.mirrors."reg.test"]\nendpoint = ["{url}"]\n'
     root = host({"etc/containerd/config.toml": text})
-    assert [e[1] for e in shown(root)] == ["https://z.test/v2", "https://reg.test/v2"]
+    assert [e[1] for e in shown(root)] == [asked, "https://reg.test/v2"]
 
 
 def test_imports_are_read_in_their_order(host: Write) -> None:
