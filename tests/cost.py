@@ -1,4 +1,4 @@
-"""The processor's time of an idle machine as it is on this one, told by what a bare Python's start takes: 20 ms there."""
+"""Bounds of processor time that hold on any machine: told in starts of a bare Python, which take 20 ms of an idle one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 BARE = 0.02
-"""Seconds that the start of a bare Python takes there."""
+"""Seconds that a start of a bare Python takes on an idle machine."""
 THIRD_OF_A_SECOND = 0.3 / BARE
 """Starts of a bare Python."""
 
@@ -28,7 +28,7 @@ def starts(script: str, words: Sequence[str]) -> float:
 
 
 def here(seconds: float) -> float:
-    """So many seconds of an idle machine's processor, on this one as it is now."""
+    """What takes so many seconds of an idle machine's processor, in seconds of this one's as it is now."""
     return seconds / BARE * min(_seconds(["-c", "pass"]) for _ in range(3))
 
 

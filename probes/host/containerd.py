@@ -280,7 +280,7 @@ def _check(file: str, section: Dict[str, Any]) -> None:
 def _matching(root: str, pattern: str) -> List[str]:
     """The host's files of an import: a star in the name of the file is a glob, as it is used (Go: path/filepath Glob).
 
-    Raises _Unread for a star in a folder's name and for what Python's patterns have not.
+    Raises _Unread for a star in a folder's name and for what Python's patterns cannot say.
     """
     if "*" not in pattern:
         return [pattern]

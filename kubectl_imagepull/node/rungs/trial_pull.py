@@ -80,11 +80,12 @@ class TrialPulling:
             for name, (outcome, message) in _ended(pod).items() if pod is not None else ():
                 if pod is None or name not in waiting:
                     continue
-                if outcome == "failed" and "Back-off" in message:
-                    message = next((_message(e) for e in reversed(_failures(api, run, pod, name))), message)
+                failures = _failures(api, run, pod, name) if outcome == "failed" else []
+                if failures and "Back-off" in message:
+                    message = _message(failures[-1])
                 if outcome == "failed" and pod["spec"].get("imagePullSecrets") and classify(message).cause in ANONYMOUS:
                     _, since = early.setdefault(name, (message, time.monotonic()))
-                    attempts = sum(int(event.get("count") or 1) for event in _failures(api, run, pod, name))
+                    attempts = sum(int(event.get("count") or 1) for event in failures)
                     if attempts < 2 and time.monotonic() < since + SECOND:
                         continue
                 pull = waiting.pop(name)

@@ -173,7 +173,6 @@ def test_any_bytes_on_standard_input(raw: bytes) -> None:
 SCRIPT = """
 import sys
 from kubectl_imagepull.cli import main
-from tests.cost import THIRD_OF_A_SECOND, starts
 code = main.run(["explain", *sys.argv[1:]], sys.stdout, sys.stderr, sys.stdin)
 heavy = {"kubernetes", "urllib3", "requests", "ssl", "asyncio", "socket", "http"} & set(sys.modules)
 sys.exit(f"imported {heavy}" if heavy else code)
