@@ -16,7 +16,7 @@ from ..image.containers import containers_of, statuses_of
 from ..model import NodeFacts, NodeImages, ReadError, RunningImage
 from .client import Api, get_object
 from .events import NAMED, event_of
-from .objects import controller_of, labels_of, uid_of
+from .objects import controller_of, is_ours, labels_of, uid_of
 from .paths import BadName, fields, path_of
 
 FORBIDDEN = 403
@@ -295,8 +295,9 @@ class _There:
 
     def take(self, pod: Mapping[str, Any]) -> None:
         self.runtime = self.runtime or runtime_among([pod])
-        images = (str(c.get("image") or "") for _, c in containers_of(pod.get("spec") or {}))
-        self.wanted.update((sys.intern(image), None) for image in images if image)
+        if not is_ours(pod):
+            images = (str(c.get("image") or "") for _, c in containers_of(pod.get("spec") or {}))
+            self.wanted.update((sys.intern(image), None) for image in images if image)
         if _namespace(pod) == SYSTEM and controller_of(pod).get("kind") == "DaemonSet":
             self.system.append(_without_history(pod))
         if _namespace(pod) == self._namespace:

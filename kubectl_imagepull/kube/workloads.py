@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,102 +184,119 @@ def template_of(kind: str, workload: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
+class History:
+    """What workloads had before. In a namespace each kind is listed once, whichever workloads are asked about."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._listed: dict[tuple[str, str], Kept] = {}
+
+    def before(self, namespace: str, pod: Mapping[str, Any], owner: Owner | None, container: str) -> str:
+        """What the revision before the pod's had in its place: "image X", "pull secrets a, b"; "" where nothing differs or is
+        known.
+
+        Of the older revisions, the newest that still has ready pods, else the one before. A Deployment keeps them as
+        ReplicaSets, StatefulSets and DaemonSets as ControllerRevisions.
+        """
+        if owner is None or not owner.uid or owner.kind not in KEPT_AS:
+            return ""
+        keeper = KEPT_AS[owner.kind]
+        kept = self._kept(namespace, keeper).get(owner.uid, ())
+        name = _controller_uid(pod) if keeper == "ReplicaSet" else labels_of(pod).get(REVISION_LABEL)
+        mine = next((r for r in kept if name in r.names), None)
+        older = [r for r in kept if mine is not None and r.number < mine.number]
+        if mine is None or not older:
+            return ""
+        before = max((r for r in older if r.runs), key=lambda r: r.number, default=max(older, key=lambda r: r.number))
+        said = []
+        old_image, new_image = before.images.get(container, ""), mine.images.get(container, "")
+        if old_image and old_image != new_image:
+            said.append(f"image {old_image}")
+        if before.secrets != mine.secrets:
+            said.append(f"pull secrets {', '.join(before.secrets)}" if before.secrets else "no pull secrets")
+        if not said:
+            return ""
+        state = ", whose pods still run," if before.runs else ""
+        return f"revision {before.number}{state} had {' and '.join(said)}"
+
+    def _kept(self, namespace: str, keeper: str) -> Kept:
+        key = (namespace, keeper)
+        if key not in self._listed:
+            read = _replica_sets if keeper == "ReplicaSet" else _controller_revisions
+            try:
+                self._listed[key] = read(self._api, namespace)
+            except KubeError:
+                self._listed[key] = {}
+        return self._listed[key]
+
+
+KEPT_AS = {"Deployment": "ReplicaSet", "StatefulSet": "ControllerRevision", "DaemonSet": "ControllerRevision"}
+"""The kind of object in which a workload's revisions are kept."""
+
+
 @dataclass(frozen=True)
 class Revision:
-    """A pod template that a workload had. number: its place in the history; runs: pods of it are ready."""
+    """A pod template that a workload had."""
 
+    names: frozenset[str]
+    """How a pod names its revision: the uid of its ReplicaSet, or what its label of a revision has."""
     number: int
-    spec: Mapping[str, Any]
+    """Its place in the history."""
+    images: Mapping[str, str]
+    """By container."""
+    secrets: tuple[str, ...]
+    """Names of its pull secrets."""
     runs: bool = False
+    """Whether pods of it are ready."""
 
 
-def what_changed(api: Api, namespace: str, pod: Mapping[str, Any], owner: Owner | None, container: str) -> str:
-    """What the revision before the pod's had in its place: "image X", "pull secrets a, b"; "" where nothing differs or is known.
-
-    Of the older revisions, the newest that still has ready pods, else the one before. A Deployment keeps them as ReplicaSets,
-    StatefulSets and DaemonSets as ControllerRevisions.
-    """
-    if owner is None or not owner.uid or owner.kind not in OF_REVISIONS:
-        return ""
-    try:
-        mine, older = OF_REVISIONS[owner.kind](api, namespace, pod, owner)
-    except KubeError:
-        return ""
-    if mine is None or not older:
-        return ""
-    before = max((r for r in older if r.runs), key=lambda r: r.number, default=max(older, key=lambda r: r.number))
-    said = []
-    old_image, new_image = _image_in(before.spec, container), _image_in(mine.spec, container)
-    if old_image and old_image != new_image:
-        said.append(f"image {old_image}")
-    old_names, new_names = _secret_names(before.spec), _secret_names(mine.spec)
-    if old_names != new_names:
-        said.append(f"pull secrets {', '.join(old_names)}" if old_names else "no pull secrets")
-    if not said:
-        return ""
-    state = ", whose pods still run," if before.runs else ""
-    return f"revision {before.number}{state} had {' and '.join(said)}"
+Kept = Mapping[str, Sequence[Revision]]
+"""The revisions of workloads, by the workload's uid."""
 
 
-Revisions = tuple[Revision | None, list[Revision]]
-"""The pod's own, and those before it."""
-
-
-def _replica_sets(api: Api, namespace: str, pod: Mapping[str, Any], owner: Owner) -> Revisions:
-    sets = [s for s in api.pages(path_of("ReplicaSet", namespace)) if controller_of(s).get("uid") == owner.uid]
-    own = controller_of(pod).get("uid")
-    found = {
-        uid_of(s): Revision(
-            _revision(s),
-            template_of("ReplicaSet", s).get("spec") or {},
-            bool((s.get("status") or {}).get("readyReplicas")),
-        )
-        for s in sets
-    }
-    mine = found.get(str(own))
-    return mine, [r for r in found.values() if mine is not None and r.number < mine.number]
+def _replica_sets(api: Api, namespace: str) -> Kept:
+    kept: dict[str, list[Revision]] = {}
+    for one in api.pages(path_of("ReplicaSet", namespace)):
+        ready = bool((one.get("status") or {}).get("readyReplicas"))
+        found = _of_template({uid_of(one)}, _revision(one), template_of("ReplicaSet", one), ready)
+        kept.setdefault(_controller_uid(one), []).append(found)
+    return kept
 
 
 REVISION_LABEL = "controller-revision-hash"
 """A pod's revision: a ControllerRevision's name (StatefulSet) or its own label of that name (DaemonSet)."""
 
 
-def _controller_revisions(api: Api, namespace: str, pod: Mapping[str, Any], owner: Owner) -> Revisions:
-    own, uid = labels_of(pod).get(REVISION_LABEL), owner.uid
-    listed = api.pages(path_of("ControllerRevision", namespace))
-    kept = [r for r in listed if controller_of(r).get("uid") == uid]
-    pods = [p for p in api.pages(path_of("Pod", namespace)) if controller_of(p).get("uid") == uid]
-    running = {labels_of(p).get(REVISION_LABEL) for p in pods if _ready(p)}
-    found: list[tuple[bool, Revision]] = []
-    for one in kept:
-        names = {str((one.get("metadata") or {}).get("name")), labels_of(one).get(REVISION_LABEL)}
-        data = template_of(owner.kind, one.get("data") or {})
-        found.append(
-            (own in names, Revision(int(one.get("revision") or 0), data.get("spec") or {}, bool(names & running)))
-        )
-    mine = next((r for is_own, r in found if is_own), None)
-    return mine, [r for _, r in found if mine is not None and r.number < mine.number]
+def _controller_revisions(api: Api, namespace: str) -> Kept:
+    listed = list(api.pages(path_of("ControllerRevision", namespace)))
+    pods = api.pages(path_of("Pod", namespace))
+    running = {(_controller_uid(pod), labels_of(pod).get(REVISION_LABEL)) for pod in pods if _ready(pod)}
+    kept: dict[str, list[Revision]] = {}
+    for one in listed:
+        uid = _controller_uid(one)
+        names = {str((one.get("metadata") or {}).get("name")), labels_of(one).get(REVISION_LABEL, "")}
+        # its data is a part of a StatefulSet or DaemonSet, whose templates stand at the same place
+        template = template_of("StatefulSet", one.get("data") or {})
+        ready = any((uid, name) in running for name in names)
+        kept.setdefault(uid, []).append(_of_template(names, int(one.get("revision") or 0), template, ready))
+    return kept
 
 
-OF_REVISIONS: Mapping[str, Callable[[Api, str, Mapping[str, Any], Owner], Revisions]] = {
-    "Deployment": _replica_sets,
-    "StatefulSet": _controller_revisions,
-    "DaemonSet": _controller_revisions,
-}
+def _controller_uid(found: Mapping[str, Any]) -> str:
+    return str(controller_of(found).get("uid") or "")
+
+
+def _of_template(names: set[str], number: int, template: Mapping[str, Any], runs: bool) -> Revision:
+    spec = template.get("spec") or {}
+    both = [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]
+    images = {str(c.get("name")): str(c.get("image") or "") for c in both}
+    secrets = tuple(str(s.get("name")) for s in spec.get("imagePullSecrets") or [])
+    return Revision(frozenset(names - {""}), number, images, secrets, runs)
 
 
 def _ready(pod: Mapping[str, Any]) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or []
     return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
-
-
-def _image_in(spec: Mapping[str, Any], container: str) -> str:
-    both = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
-    return next((str(c.get("image") or "") for c in both if c.get("name") == container), "")
-
-
-def _secret_names(spec: Mapping[str, Any]) -> list[str]:
-    return [str(s.get("name")) for s in spec.get("imagePullSecrets") or []]
 
 
 def _revision(found: Mapping[str, Any]) -> int:

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from .. import lazily
 from ..errors import ApiError, KubeError, Unreachable
 from ..model import ReadError
+from ..model.vocabulary import MANAGED_BY
 from .failures import worth_a_try
-from .job import HOLDER_SECONDS, MANAGED_BY, RUN_LABEL, TTL_SECONDS, Run
+from .job import HOLDER_SECONDS, RUN_LABEL, TTL_SECONDS, Run
 
 
 class Client(Protocol):

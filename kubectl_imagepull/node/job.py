@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..model.vocabulary import MANAGED_BY
 from .mounts import HostPath
 from .wanted import Labels
 
-MANAGED_BY = {"app.kubernetes.io/managed-by": "kubectl-imagepull"}
 RUN_LABEL = "imagepull.dev/run"
 TTL_SECONDS = 30
 """A Job whose client was killed is gone this long after it ended."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Timer
 
@@ -11,7 +11,7 @@ from ..errors import KubeError
 from ..kube.client import Api
 from ..kube.nodes import read_peer
 from ..kube.pods import ContainerRead, PodRead
-from ..kube.workloads import what_changed
+from ..kube.workloads import History
 from ..model import Case, Facts, NodeFacts, NodeImages, Observation, ProbeRun, ReadError, TrialPull, of_kind
 from ..model.vocabulary import API_ONLY, TRIAL_PULL
 from ..node.created_objects import Client
@@ -76,32 +76,37 @@ def _cases(
 ) -> list[Case]:
     """The Cases of these containers, in their order. early: told the same before what was made for them is gone."""
     groups = groups_of(chosen)
-    read_of = {key_of(c): _read_of(found.reads, c) for group in groups for c in group.containers}
-    since: dict[Key, str] = {}
+    reads = _by_name(found.reads)
+    history = History(api)
+
+    def since_revision(container: ContainerRead) -> str:
+        """What the workload's revision before had in the place of a failing container's image and secrets."""
+        target = container.target
+        if not container.facts.failing:
+            return container.facts.since_revision
+        pod = reads[target.namespace, target.pod].object
+        return history.before(target.namespace, pod, target.owner, target.container)
 
     def built(collected: Sequence[Collected]) -> list[Case]:
         cases: dict[Key, Case] = {}
         for group, seen in zip(groups, collected, strict=True):
             for container in group.containers:
-                key = key_of(container)
-                if key not in since:
-                    since[key] = _since_revision(api, read_of[key], container)
-                told = replace(container, facts=replace(container.facts, since_revision=since[key]))
-                cases[key] = case_of(told, read_of[key], group, seen)
+                read = reads[container.target.namespace, container.target.pod]
+                cases[key_of(container)] = case_of(container, read, group, seen)
         cases = share_credential_answers(cases)
-        return [_as_of(cases[key_of(container)], container) for container in chosen]
+        return [_as_of(cases[key_of(c)], c, since_revision) for c in chosen]
 
     if not options.probe:
         return built([Collected(probe=ProbeRun(why_not=(NOT_WANTED,))) for _ in groups])
     return built(_collect(api, found, groups, options, observer, lambda collected: early(built(collected))))
 
 
-def _as_of(case: Case, container: ContainerRead) -> Case:
-    """The Case that stands for a container, with its own target and facts."""
+def _as_of(case: Case, container: ContainerRead, since_revision: Callable[[ContainerRead], str]) -> Case:
+    """The Case that stands for a container, with its own target, facts and history."""
     if not container.target.pod:
         return case  # it stands for itself, and its facts are those of a trial pull
-    history = case.facts.since_revision if case.target.owner == container.target.owner else ""
-    return replace(case, target=container.target, facts=replace(container.facts, since_revision=history))
+    facts = replace(container.facts, since_revision=since_revision(container))
+    return replace(case, target=container.target, facts=facts)
 
 
 def _collect(
@@ -123,7 +128,9 @@ def _collect(
             watched[where] = RunPods(api, where)
         return watched[where].client
 
-    prepared = [_sources(api, of_runs, _read_of(found.reads, g.containers[0]), g, options, tried) for g in groups]
+    reads = _by_name(found.reads)
+    first = [reads[g.containers[0].target.namespace, g.containers[0].target.pod] for g in groups]
+    prepared = [_sources(api, of_runs, read, g, options, tried) for read, g in zip(first, groups, strict=True)]
     known = [Secrets.of(c.known for c in group.containers) for group in groups]
 
     def whole(collected: Sequence[Collected]) -> list[Collected]:
@@ -234,18 +241,9 @@ def _no_pod(node: NodeFacts) -> str:
     return f"on {platform.title} no second pod comes to a node, so no probe can look out of it"
 
 
-def _read_of(reads: Sequence[PodRead], container: ContainerRead) -> PodRead:
-    """The pod that a container belongs to."""
-    where = (container.target.namespace, container.target.pod)
-    return next(r for r in reads if (r.namespace, r.name) == where)
-
-
-def _since_revision(api: Api, read: PodRead, container: ContainerRead) -> str:
-    """What the workload's revision before had in the place of a failing container's image and secrets."""
-    if not container.facts.failing:
-        return container.facts.since_revision
-    target = container.target
-    return what_changed(api, target.namespace, read.object, target.owner, target.container)
+def _by_name(reads: Sequence[PodRead]) -> Mapping[tuple[str, str], PodRead]:
+    """By namespace and name, "" where pods are stood in for."""
+    return {(read.namespace, read.name): read for read in reads}
 
 
 def case_of(container: ContainerRead, read: PodRead, group: Group, seen: Collected) -> Case:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..kube import watch
 from ..kube.client import Api
+from ..model.vocabulary import MANAGED_BY
 from ..node.created_objects import Client
-from ..node.job import MANAGED_BY
 from ..node.watched import Pods, Watched
 from .collect import Emit, Outcome
 

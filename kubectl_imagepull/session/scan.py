@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import ApiError, KubeError
 from ..image.containers import statuses_of
 from ..kube.client import Api, get_object
-from ..kube.objects import controller_of, uid_of
+from ..kube.objects import controller_of, is_ours, uid_of
 from ..kube.one_look import OneLook
 from ..kube.paths import RESOURCES
 from ..kube.pods import PodRead, raise_if_no_namespace, read_pod, waits_for_image
@@ -181,10 +181,10 @@ def _about(event: Mapping[str, Any]) -> str:
 
 
 def _pod(view: OneLook, name: PodName, troubled: set[str], pulling: set[str]) -> PodRead | None:
-    """The pod with what surrounds it; None for one that waits for no image."""
+    """The pod with what surrounds it; None for one that waits for no image, or is of a run of ours."""
     pod = view.get_uncached("Pod", *name)
     created = any((s.get("state") or {}).get("waiting") for s in statuses_of(pod)) or not statuses_of(pod)
-    if not waits_for_image(pod) and not (created and uid_of(pod) in troubled | pulling):
+    if is_ours(pod) or not (waits_for_image(pod) or (created and uid_of(pod) in troubled | pulling)):
         return None
     return read_pod(view, *name, known=pod, to_probe=False, side_by_side=0)
 

@@ -96,6 +96,12 @@ def evil(way: str, library: bytes) -> images.Image:
     return images._image(layer, config, images.NATIVE)
 
 
+def listed(cluster: Cluster, name: str) -> set[str]:
+    """The images that a node says it has."""
+    images = cluster.get("node", name)["status"].get("images") or []
+    return {name for image in images for name in image.get("names") or []}
+
+
 @pytest.fixture(scope="module")
 def loaded(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The images on both nodes, each run by a tenant whose namespace comes first; a victim's pod that fails on each node."""
@@ -121,6 +127,9 @@ def loaded(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
                 cluster.apply(pod(TENANT, running[-1], name, "", containers=[container], hostNetwork=True))
         cluster.wait_running(TENANT, running)
         cluster.wait_failing(VICTIM, [f"no-tag-{name}" for name in NODES])
+        # a kubelet looks at its images twice a minute (kubernetes: pkg/kubelet/images/image_gc_manager.go), and what its node
+        # does not list tempts nobody
+        wait_for(lambda: all(name_of(way) in listed(cluster, name) for way in WAYS for name in NODES), 90)
         yield
     finally:
         cluster.drop_namespace(TENANT)

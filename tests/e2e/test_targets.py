@@ -204,13 +204,12 @@ def test_what_changed(cluster: Cluster, full: str) -> None:
     # a StatefulSet waits for its broken pods for ever (kubernetes.io: StatefulSets, "Forced rollback")
     cluster.run("-n", full, "delete", "pod", "-l", "app=x-sts", "--wait=false")
 
-    def images(label: str) -> set[str]:
+    def images(label: str) -> list[str]:
         items = cluster.get("-n", full, "pods", "-l", f"app={label}")["items"]
-        return {i["spec"]["containers"][0]["image"] for i in items if i["metadata"]["name"] in failing(cluster, full)}
+        return [i["spec"]["containers"][0]["image"] for i in items if i["metadata"]["name"] in failing(cluster, full)]
 
-    wait_for(
-        lambda: [images(x) for x in ("fine", "x-sts", "x-ds")] == [{MISSING}, {f"{MISSING}9"}, {f"{MISSING}9"}], 90
-    )
+    new = [[MISSING], [f"{MISSING}9"] * 2, [f"{MISSING}9"] * 2]
+    wait_for(lambda: [images(x) for x in ("fine", "x-sts", "x-ds")] == new, 90)
     code, found = cluster.why("-n", full, "deploy/fine", "sts/x-sts", "ds/x-ds", "--no-probe")
     assert code == 1
     said = {(i["target"]["owner"]["kind"], line) for i in found["items"] for line in i["verdict"]["explanation"]}

@@ -9,7 +9,7 @@ import pytest
 from kubectl_imagepull.errors import KubeError
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.kube.pods import PodRead, gone_pod, read_pod
-from kubectl_imagepull.kube.workloads import what_changed
+from kubectl_imagepull.kube.workloads import History
 from kubectl_imagepull.model import Owner
 from tests.unit.fake_cluster import FakeCluster
 
@@ -200,4 +200,4 @@ def test_history_is_of_the_owner_and_not_of_its_name(cluster: FakeCluster, api: 
         "deployment.kubernetes.io/revision": "2"
     }
     found = read(api)
-    assert what_changed(api, "shop", found.object, found.containers[0].target.owner, "app") == ""
+    assert History(api).before("shop", found.object, found.containers[0].target.owner, "app") == ""

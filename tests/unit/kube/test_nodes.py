@@ -9,6 +9,7 @@ import pytest
 from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.kube.nodes import node_of, queue_of, read_node, read_peer, runtime_among
 from kubectl_imagepull.model import NodeFacts, ReadError
+from kubectl_imagepull.model.vocabulary import MANAGED_BY
 from tests.unit.fake_cluster import DirectApi, FakeCluster
 from tests.unit.kube import objects
 
@@ -38,6 +39,14 @@ def test_what_is_known_of_a_node(filled: FakeCluster) -> None:
     assert [found.image for found in images.own] == ["registry.example/cni:1"] and images.system == ()
     # of every pod there, once each: what one that fails wants as well
     assert wanted == (objects.SIDE, objects.IMAGE, "registry.example/model:3", "registry.example/cni:1")
+
+
+def test_a_probe_beside_this_one_names_no_registry(filled: FakeCluster) -> None:
+    before = read_node(DirectApi(filled), "node1", "shop").wanted
+    filled.add(
+        "Pod", "shop", "imagepull-x", metadata={"labels": dict(MANAGED_BY)}, spec=objects.pod_spec("pause.example/p:1")
+    )
+    assert read_node(DirectApi(filled), "node1", "shop").wanted == before
 
 
 def test_a_node_in_trouble(filled: FakeCluster) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from kubectl_imagepull.kube.pods import (
     waits_for_image,
 )
 from kubectl_imagepull.model import NodeFacts
+from kubectl_imagepull.model.vocabulary import MANAGED_BY
 from tests.unit.fake_cluster import DirectApi, FakeCluster
 from tests.unit.kube import objects
 
@@ -211,6 +213,11 @@ def test_pods_that_wait_for_an_image(filled: FakeCluster) -> None:
     waits = [filled.objects[POD]]
     assert failing_pods(api, "shop") == Search(waits, looked_at=1)
     assert failing_pods(api, "") == Search(waits, looked_at=3)
+    trial = copy.deepcopy(waits[0])
+    trial["metadata"] |= {"name": "imagepull-node1-1", "uid": "ours", "labels": dict(MANAGED_BY)}
+    filled.objects["/api/v1/namespaces/shop/pods/imagepull-node1-1"] = trial
+    assert failing_pods(api, "shop").failing == waits, "a trial pull that fails is nobody's workload"
+    del filled.objects["/api/v1/namespaces/shop/pods/imagepull-node1-1"]
     status(filled, "app", waiting={"reason": "ContainerCreating"})
     # its events say that a pull failed
     assert failing_pods(api, "shop").failing == waits

@@ -18,7 +18,7 @@ from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.kube.nodes import read_node, read_peer
 from kubectl_imagepull.kube.pods import failing_pods, gone_pod, read_pod
 from kubectl_imagepull.kube.shapes import shaped
-from kubectl_imagepull.kube.workloads import read_workload, refused_case, what_changed
+from kubectl_imagepull.kube.workloads import History, read_workload, refused_case
 from kubectl_imagepull.model import Case, Owner
 from kubectl_imagepull.session.group import key_of
 from kubectl_imagepull.session.named import Named
@@ -82,7 +82,7 @@ def ask_everything(api: Api, numbers: Iterable[int] = range(ASKS)) -> None:
         for container in read.containers:
             judge(Case(container.target, container.facts, container.pull))
             key_of(container)
-        what_changed(api, "shop", read.object, owner, "app")
+        History(api).before("shop", read.object, owner, "app")
 
     def workload() -> None:
         found = read_workload(api, "shop", "Deployment", "web")

@@ -10,11 +10,11 @@ from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.kube.kinds import KINDS
 from kubectl_imagepull.kube.objects import managers_of, time_of
 from kubectl_imagepull.kube.workloads import (
+    History,
     _template_images,
     read_workload,
     refused_case,
     same_name,
-    what_changed,
 )
 from kubectl_imagepull.model import Owner
 from tests.unit.fake_cluster import DirectApi, FakeCluster
@@ -101,7 +101,7 @@ def changed(
     cluster: FakeCluster, owner: Owner | None = DEPLOYMENT, pod: str = "web-x-1", container: str = "app"
 ) -> str:
     found = cluster.objects[f"/api/v1/namespaces/shop/pods/{pod}"]
-    return what_changed(DirectApi(cluster), "shop", found, owner, container)
+    return History(DirectApi(cluster)).before("shop", found, owner, container)
 
 
 def test_what_a_deployment_had_before(filled: FakeCluster) -> None:

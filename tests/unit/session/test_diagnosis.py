@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.kube.client import Api
+from kubectl_imagepull.kube.pods import ContainerRead
 from kubectl_imagepull.model import Observation, ProbeRun, Pull, ReadError, Subject, TrialPull, Vantage
 from kubectl_imagepull.node.ladder import NodeAsked
 from kubectl_imagepull.node.plan import Plan as Asked
@@ -16,8 +18,10 @@ from kubectl_imagepull.node.wanted import Wanted
 from kubectl_imagepull.session import Diagnosis, Named, Observer, Options, Plan, Targets, diagnose
 from kubectl_imagepull.session import diagnosis as diagnosing
 from kubectl_imagepull.session.collect import Emit, Outcome
+from kubectl_imagepull.session.group import Key, key_of
 from tests.build import observed
 from tests.unit.fake_cluster import FakeCluster
+from tests.unit.session.conftest import recorded
 
 API_ONLY = Options(probe=False)
 DB = Targets((Named("StatefulSet", "db"),))
@@ -25,6 +29,10 @@ DB = Targets((Named("StatefulSet", "db"),))
 
 def causes(diagnoses: Sequence[Diagnosis]) -> dict[str, str]:
     return {d.case.target.owner.name if d.case.target.owner else d.case.target.pod: d.verdict.cause for d in diagnoses}
+
+
+def key_of_case(one: Diagnosis) -> Key:
+    return key_of(ContainerRead(one.case.target, one.case.facts, one.case.pull))
 
 
 class Told(Observer):
@@ -86,6 +94,20 @@ def test_workloads_of_which_nothing_fails_are_told_of(shop: Api, cluster: FakeCl
 def test_what_the_revision_before_had(shop: Api) -> None:
     [one] = diagnose(shop, Targets((Named("Deployment", "web"),)), API_ONLY)
     assert one.case.facts.since_revision.endswith("had image registry.lab.test/busybox:1.35")
+
+
+def test_workloads_of_one_trouble_keep_their_own_history(shop: Api, cluster: FakeCluster) -> None:
+    """A second Deployment that fails as the first does and had another image before; what both were is read once."""
+    web = [o for o in recorded("broken") if o["metadata"]["name"].startswith("web") and o["kind"] != "Event"]
+    text = json.dumps(web).replace("web", "wob").replace("busybox:1.35", "busybox:1.34")
+    for uid in {o["metadata"]["uid"] for o in web}:
+        text = text.replace(uid, f"{uid}-b")
+    cluster.load(json.loads(text))
+    both = diagnose(shop, Targets((Named("Deployment", "web"), Named("Deployment", "wob"))), API_ONLY)
+    assert key_of_case(both[0]) == key_of_case(both[1])
+    assert [one.case.facts.since_revision.rpartition(":")[2] for one in both] == ["1.35", "1.34"]
+    # one to find the pods of each, one for what both were
+    assert len([a for a in cluster.asked if a.path.endswith("/replicasets")]) == 3
 
 
 def test_pods_of_one_trouble_keep_their_own_facts(shop: Api) -> None:

@@ -12,6 +12,7 @@ import pytest
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.kube.config import Flags
 from kubectl_imagepull.model.scan import Scan
+from kubectl_imagepull.model.vocabulary import MANAGED_BY
 from kubectl_imagepull.session.observer import CauseChange, Observer
 from kubectl_imagepull.session.options import Options
 from kubectl_imagepull.session.scan import Scope, scan
@@ -86,6 +87,17 @@ def test_reads_what_pods_share_once(crowded: FakeCluster, found: Scan) -> None:
     assert reads["/api/v1/events"] == 1 and not any(path.endswith("/events") and "namespaces" in path for path in reads)
 
 
+def test_a_trial_pull_is_no_trouble(cluster: FakeCluster, no_kubeconfig: None) -> None:
+    cluster.load([{"kind": "Namespace", "metadata": {"name": "shop", "uid": "n"}}])
+    trial = pod("trial", failing=True)
+    trial["metadata"]["labels"] = dict(MANAGED_BY)
+    cluster.load([pod("a", failing=True), trial])
+    for one in cluster.objects.values():
+        one.get("spec", {})["nodeName"] = "node1"
+    found = scan(Api(Flags(server=cluster.url, namespace="shop")), Scope(), NO_PROBE)
+    assert list(names(found)) == ["shop/a"]
+
+
 def test_one_namespace_and_a_selector(crowd: Crowd, crowded: FakeCluster) -> None:
     space = next(key.partition("/")[0] for key in crowd.expected)
     api = Api(Flags(server=crowded.url, namespace=space))
@@ -138,15 +150,18 @@ def pod(name: str, *, failing: bool, image: str = "registry.corp.test/shop/web:v
 
 
 def test_watched(cluster: FakeCluster, no_kubeconfig: None) -> None:
-    """Appears, grows, goes on failing (no news), shrinks, is solved."""
+    """Appears, grows, goes on failing (no news), shrinks, is solved; a trial pull of ours is no trouble."""
     cluster.load([{"kind": "Namespace", "metadata": {"name": "shop", "uid": "n"}}])
     again = pod("a", failing=True)
     again["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] = "ImagePullBackOff"
+    trial = pod("trial", failing=True)
+    ended = pod("trial", failing=False)
+    trial["metadata"]["labels"] = ended["metadata"]["labels"] = dict(MANAGED_BY)
     cluster.story = [
         lambda: [pod("a", failing=True)],
-        lambda: [pod("b", failing=True), again],
+        lambda: [pod("b", failing=True), again, trial],
         lambda: [pod("b", failing=False)],
-        lambda: [pod("a", failing=False), pod("c", failing=False)],
+        lambda: [ended, pod("a", failing=False), pod("c", failing=False)],
     ]
     heard = _Heard()
     with pytest.raises(KeyboardInterrupt):
