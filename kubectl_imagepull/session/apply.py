@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from ..errors import ApiError, KubeError
 from ..image.keyring import BadPullSecret, Keyring
 from ..image.reference import InvalidReference, Reference
 from ..kube.client import Api
-from ..kube.objects import managers_of, uid_of
+from ..kube.objects import managers_of, names_of, uid_of
 from ..kube.paths import is_name, path_of
 from ..kube.pods import has_image
 from ..kube.workloads import owner_of
@@ -227,13 +228,16 @@ def make(
                 raise Refused(f"with --yes only what changes no meaning is done{hint}")
             if agree is not None and not agree():
                 raise Refused("you did not say yes")
-            if change.object is not None:
-                api.patch(change.object.path, steps, "json-patch", fieldManager=MANAGER)
+            which = change.object
+            if which is not None:
+                made = api.patch(which.path, steps, "json-patch", fieldManager=MANAGER)
         except ApiError as error:
             if not _overtaken(api, change, steps, error):
                 raise
             continue
         if change.pod:
+            if which is not None and which.kind == "ServiceAccount":
+                _await_account(api, which, made, case.target.image)
             _delete_pod(api, case, change)
         return
     raise Refused(f"{change.object.slash if change.object else change.pod} is changed by somebody else again and again")
@@ -356,6 +360,29 @@ def _delete_pod(api: Api, case: Case, change: Change) -> None:
 
 
 DELETE_TRIES = 10
+ADMISSION_SECONDS = 3.0
+"""For the API server's copy of an account to follow."""
+
+
+def _await_account(api: Api, which: Ref, account: Mapping[str, Any], image: str) -> None:
+    """Wait until a new pod of a service account gets the pull secrets that the account has now.
+
+    The API server gives a pod what its own copy of the account has, which follows a moment later (kubernetes:
+    plugin/pkg/admission/serviceaccount/admission.go), and a pod that came too early never gets the rest. Whoever may make no
+    pod, or where a policy refuses so bare a one, cannot look.
+    """
+    spec = {"serviceAccountName": which.name, "containers": [{"name": "app", "image": image}]}
+    asked = {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "imagepull-"}, "spec": spec}
+    wanted = set(names_of(account.get("imagePullSecrets")))
+    deadline = time.monotonic() + ADMISSION_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            made = api.post(path_of("Pod", which.namespace), asked, dryRun="All")
+        except KubeError:
+            return
+        if wanted <= set(names_of((made.get("spec") or {}).get("imagePullSecrets"))):
+            return
+        time.sleep(0.1)
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Sequence[str]:

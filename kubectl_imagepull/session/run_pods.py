@@ -36,5 +36,9 @@ class RunPods:
         return Outcome()
 
     def stop(self) -> None:
-        """Its thread ends with the next thing that happens, and nothing is left of a watch."""
+        """Its thread ends with the next thing that happens, and nothing is left of a watch.
+
+        What it has told so far may lack a pod that is to be removed: whoever waits for one asks from now on.
+        """
         self._stopped = True
+        self._pods.lost()

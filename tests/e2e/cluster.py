@@ -194,9 +194,16 @@ def pod(namespace: str, name: str, node: str, image: str, secrets: Sequence[str]
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> None:
-    """Ask until it holds; fails the test when time runs out."""
+    """Ask until it holds; fails the test when time runs out. An API server that does not answer in time is asked again."""
     deadline = time.monotonic() + seconds
-    while not condition():
+
+    def holds() -> bool:
+        try:
+            return condition()
+        except OSError:
+            return False
+
+    while not holds():
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
         time.sleep(0.2)
 
@@ -229,7 +236,10 @@ class Witness:
         core, batch = f"/api/v1/namespaces/{self._namespace}", f"/apis/batch/v1/namespaces/{self._namespace}"
         while not self._stop.wait(BETWEEN):
             for kind, path in (("Job", f"{batch}/jobs"), ("Pod", f"{core}/pods"), ("ConfigMap", f"{core}/configmaps")):
-                status, body = self._cluster.lab.api.request("GET", f"{path}?labelSelector={label}")
+                try:
+                    status, body = self._cluster.lab.api.request("GET", f"{path}?labelSelector={label}")
+                except OSError:
+                    continue  # a busy machine: there is a next look
                 for item in json.loads(body)["items"] if status == 200 else ():
                     key = f"{kind}/{item['metadata']['name']}"
                     self.texts[key] = self.texts.get(key, "") + json.dumps(item)
@@ -244,7 +254,10 @@ class Witness:
         names = [container["name"] for container in pod["spec"]["containers"]]
         found = dict.fromkeys(names, "")
         while not self._stop.wait(BETWEEN):
-            answers = [(name, self._cluster.lab.api.request("GET", f"{path}container={name}")) for name in names]
+            try:
+                answers = [(name, self._cluster.lab.api.request("GET", f"{path}container={name}")) for name in names]
+            except OSError:
+                continue
             for name, (status, body) in answers:
                 if status == 200:
                     found[name] = max(found[name], body.decode(errors="replace"), key=len)

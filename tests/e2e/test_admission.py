@@ -175,15 +175,17 @@ def test_quota(cluster: Cluster, guarded: str) -> None:
     meta = {"name": "narrow", "namespace": guarded}
     quota = {"kind": "ResourceQuota", "apiVersion": "v1", "metadata": meta}
 
-    def refused() -> bool:
-        return not dry(cluster, guarded)[0]
+    def refused(words: str) -> Callable[[], bool]:
+        # one whose use is not counted yet refuses as well, in other words
+        return lambda: words in dry(cluster, guarded)[1]
 
-    with laid_on(cluster, {**quota, "spec": {"hard": {"pods": "3"}}}, in_force=refused):
+    with laid_on(cluster, {**quota, "spec": {"hard": {"pods": "3"}}}, in_force=refused("exceeded quota")):
         probe = why(cluster, guarded)
     assert (probe["rung"], probe["created"], len(probe["whyNot"])) == ("api-only", False, 1), probe
     assert "the namespace's quota is used up: narrow" in probe["whyNot"][0], probe
     assert "--probe-namespace" in probe["whyNot"][0], probe
-    with laid_on(cluster, {**quota, "spec": {"hard": {"limits.memory": "2Gi", "requests.cpu": "1"}}}, in_force=refused):
+    hard = {"limits.memory": "2Gi", "requests.cpu": "1"}
+    with laid_on(cluster, {**quota, "spec": {"hard": hard}}, in_force=refused("must specify")):
         assert why(cluster, guarded)["rung"] == "host-python"
         assert why(cluster, guarded, "node1", "--via", "kubelet")["rung"] == "kubelet"
 

@@ -205,9 +205,10 @@ def test_mended(cluster: Cluster, namespace: str, fixed: Mapping[str, tuple[Ran,
 
 
 def test_retry_after_the_registry_came_back(cluster: Cluster, namespace: str) -> None:
-    dark = workload("Deployment", namespace, "dark", "registry.lab.test/multi:1.0")
+    # at a registry that no other workload here pulls from: an attempt of theirs would be refused too, and change their cause
+    dark = workload("Deployment", namespace, "dark", "bearer.lab.test/public/app:1.0")
     dark["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Always"  # it may be on the node already
-    with faults.stopped(cluster.lab, "registry"):
+    with faults.stopped(cluster.lab, "bearer"):
         cluster.apply(dark)
         wait_for(lambda: any(p.startswith("dark") for p in failing(cluster, namespace)), 60)
         watching = Watching(cluster, namespace, "deploy/dark").until_verdict()

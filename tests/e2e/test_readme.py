@@ -82,16 +82,17 @@ def typed(cluster: Cluster, command: str, folder: Path) -> str:
 
 
 def settle(cluster: Cluster, namespace: str) -> None:
-    """Wait as a reader does, until every pod runs or says that its image cannot be had."""
+    """Wait as a reader does, until there is a pod, and every one runs or says that its image cannot be had."""
 
     def settled() -> bool:
-        for one in cluster.listed(namespace, "pods"):
+        pods = cluster.listed(namespace, "pods")
+        for one in pods:
             states = [entry["state"] for entry in one["status"].get("containerStatuses") or ()]
             if not states or not all(
                 "running" in s or "Image" in s.get("waiting", {}).get("reason", "") for s in states
             ):
                 return False
-        return True
+        return bool(pods)
 
     try:
         wait_for(settled, PATIENCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import re
@@ -34,10 +35,11 @@ def on_terminal(cluster: Cluster, *words: str, columns: int = 80, until: str = "
     words = ("imagepull", *words)
     child = subprocess.Popen([*workstation.prefix(env=env), "kubectl", *words], stdin=slave, stdout=slave, stderr=slave)
     os.close(slave)
+    decoder = codecs.getincrementaldecoder("utf-8")()  # a read may end in the middle of a character
     shown, stopped, deadline = "", False, time.monotonic() + 90
     try:
         while (part := os.read(master, 65536)) and time.monotonic() < deadline:
-            shown += part.decode()
+            shown += decoder.decode(part)
             if until and until in shown and not stopped:
                 child.send_signal(signal.SIGINT)
                 stopped = True

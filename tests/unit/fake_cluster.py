@@ -81,6 +81,8 @@ class FakeCluster:
     fault: Callable[[Asked], Fault | None] = lambda asked: None
     """What goes wrong with a request, None for nothing; only over the wire (`running`)."""
     before: Callable[[Asked], None] = lambda asked: None
+    made: Callable[[Asked], dict[str, Any] | None] = lambda asked: None
+    """What a POST is answered with, None where nobody may make that."""
     story: list[Callable[[], list[dict[str, Any]]]] = field(default_factory=list)
     """What happens while events are watched: each watch takes the next one, which changes the objects and returns the events."""
     url: str = ""
@@ -146,6 +148,8 @@ class FakeCluster:
         self.before(asked)
         if asked.path in self.refuse:
             return self.status(self.refuse[asked.path])
+        if asked.method == "POST" and (made := self.made(asked)) is not None:
+            return 201, made
         found = self.objects.get(asked.path)
         if found is None:
             return self._list(asked) if asked.method == "GET" else self.status(404, asked.path.split("/")[-2])

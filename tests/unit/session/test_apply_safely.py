@@ -368,6 +368,23 @@ def test_a_pull_secret_is_added(cluster: FakeCluster, api: Api, kept: list[str])
     assert names(cluster) == [*kept, "pull"] and POD not in cluster.objects and "hunter2" not in shown
 
 
+def test_the_pod_stays_until_a_new_one_gets_the_secret(cluster: FakeCluster, api: Api) -> None:
+    """The server gives new pods what its copy of the account has: twice it is late, then it has followed."""
+    one = lacking(cluster)
+    cluster.add("ServiceAccount", "shop", "default")
+    there: list[bool] = []
+
+    def made(asked: Asked) -> dict[str, Any]:
+        assert asked.query["dryRun"] == "All" and asked.body["spec"]["serviceAccountName"] == "default"
+        there.append(POD in cluster.objects)
+        secrets = [{"name": "pull"}] if len(there) > 2 else []
+        return {**asked.body, "spec": {**asked.body["spec"], "imagePullSecrets": secrets}}
+
+    cluster.made = made
+    apply(api, one)
+    assert there == [True] * 3 and POD not in cluster.objects
+
+
 @pytest.mark.parametrize("kept", [[], ["mine"]])
 def test_a_colleague_adds_another(cluster: FakeCluster, api: Api, kept: list[str]) -> None:
     """Between question and change: both stay, and it is shown again."""
