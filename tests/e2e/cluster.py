@@ -205,7 +205,7 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
 
     while not holds():
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
-        time.sleep(0.2)
+        time.sleep(0.05)
 
 
 BETWEEN = 0.1
