@@ -14,9 +14,10 @@ from ..catalogue.platforms import annotation_keys, label_keys
 from ..errors import ApiError, KubeError
 from ..image.containers import containers_of, statuses_of
 from ..model import NodeFacts, NodeImages, ReadError, RunningImage
+from ..model.runs import of_a_run
 from .client import Api, get_object
 from .events import NAMED, event_of
-from .objects import controller_of, is_ours, labels_of, uid_of
+from .objects import controller_of, labels_of, uid_of
 from .paths import BadName, fields, path_of
 
 FORBIDDEN = 403
@@ -31,7 +32,7 @@ class OnNode:
     runtime: str = ""
     """The name of its runtime, as in containerd://, "" where no pod ran there or may be read."""
     wanted: tuple[str, ...] = ()
-    """The image references of all pods there, each once."""
+    """The image references of all pods there but those of runs, each once."""
     errors: tuple[ReadError, ...] = ()
     """Whose pods could not be listed."""
 
@@ -45,7 +46,7 @@ class NodeRead:
     images: NodeImages
     """Those that it lists, and those that run there."""
     wanted: tuple[str, ...] = ()
-    """The image references of all pods there, each once."""
+    """The image references of all pods there but those of runs, each once."""
     errors: tuple[ReadError, ...] = ()
     """What could not be read."""
     marks: Mapping[str, str] = field(default_factory=dict)
@@ -295,7 +296,7 @@ class _There:
 
     def take(self, pod: Mapping[str, Any]) -> None:
         self.runtime = self.runtime or runtime_among([pod])
-        if not is_ours(pod):
+        if not of_a_run("pod", pod):
             images = (str(c.get("image") or "") for _, c in containers_of(pod.get("spec") or {}))
             self.wanted.update((sys.intern(image), None) for image in images if image)
         if _namespace(pod) == SYSTEM and controller_of(pod).get("kind") == "DaemonSet":

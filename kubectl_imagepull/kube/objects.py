@@ -6,13 +6,6 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from ..model.vocabulary import MANAGED_BY
-
-
-def is_ours(found: Mapping[str, Any]) -> bool:
-    """Whether a run of ours made an object, whoever's: what it names, nobody's workload needs."""
-    return MANAGED_BY.items() <= labels_of(found).items()
-
 
 def uid_of(found: Mapping[str, Any]) -> str:
     """An object's uid, "" where it has none."""

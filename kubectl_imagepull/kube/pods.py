@@ -15,12 +15,13 @@ from ..image.pulls import pull_of, sandbox_image_in
 from ..image.secrets import explain_secrets
 from ..image.waiting import NOT_PULLING, PULL_REASONS, PULLED_REASONS
 from ..model import Event, Facts, NodeFacts, NodeImages, Owner, Pull, PullSecret, ReadError, ReferenceFacts, Target
+from ..model.runs import of_a_run
 from ..reading import reading
 from ..redaction import Secrets, clean
 from .client import Api, get_object
 from .events import NAMED, concerns, event_of, sandbox_image, troubled_pods
 from .nodes import OnNode, _both, node_of, on_node, queue_of, runtime_among
-from .objects import controller_of, is_ours, names_of, now, time_of
+from .objects import controller_of, names_of, now, time_of
 from .paths import BadName, fields, is_name, path_of
 from .workloads import owner_of
 
@@ -380,18 +381,19 @@ class Search:
 
 
 def failing_pods(api: Api, namespace: str, selector: str = "", field_selector: str = "") -> Search:
-    """The pods that wait for an image, those of our runs apart (a trial pull's wait as well); namespace "": of all namespaces.
-    Raises KubeError where pods may not be listed.
+    """The pods that wait for an image, without those of runs: a trial pull waits too. namespace "": of all namespaces. Raises
+    KubeError where pods may not be listed.
 
     A pod whose container is still being created may be held up by a pull as well: its own events tell.
     """
     pods = list(api.pages(path_of("Pod", namespace), labelSelector=selector, fieldSelector=field_selector))
     if not pods and namespace:
         raise_if_no_namespace(api, namespace)  # says NotFound where kubectl would only find nothing
-    created = {p["metadata"]["uid"] for p in pods if _being_created(p) and not waits_for_image(p)}
+    theirs = [p for p in pods if not of_a_run("pod", p)]
+    created = {p["metadata"]["uid"] for p in theirs if _being_created(p) and not waits_for_image(p)}
     troubled, error = troubled_pods(api, namespace) if created else (set(), None)
     held = created & troubled
-    failing = [p for p in pods if not is_ours(p) and (waits_for_image(p) or p["metadata"]["uid"] in held)]
+    failing = [p for p in theirs if waits_for_image(p) or p["metadata"]["uid"] in held]
     return Search(failing, len(pods), len(created - held) if error is not None else 0, error)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from .. import lazily
 from ..errors import ApiError, KubeError
 from ..image.containers import containers_of
 from ..image.pulls import pull_of
 from ..model import Case, Facts, Owner, Target
+from ..reading import reading
 from .client import Api, get_object
 from .events import event_of
 from .kinds import SHORT
@@ -191,17 +192,26 @@ class History:
         self._api = api
         self._listed: dict[tuple[str, str], Kept] = {}
 
+    def learn(self, workloads: Iterable[tuple[str, Owner | None]]) -> None:
+        """Read what `before` needs of these (namespace, workload), several namespaces side by side."""
+        places = {(namespace, KEPT_AS[owner.kind]) for namespace, owner in workloads if _has_history(owner)}
+        new = sorted(places - self._listed.keys())
+        with reading(SIDE_BY_SIDE if len(new) > 1 else 0) as pool:
+            for place, read in [(place, pool.submit(self._read, *place)) for place in new]:
+                self._listed[place] = read()
+
     def before(self, namespace: str, pod: Mapping[str, Any], owner: Owner | None, container: str) -> str:
-        """What the revision before the pod's had in its place: "image X", "pull secrets a, b"; "" where nothing differs or is
-        known.
+        """What the revision before the pod's had in its place: "revision 4 had image X and pull secrets a, b"; "" where nothing
+        differs or is known.
 
         Of the older revisions, the newest that still has ready pods, else the one before. A Deployment keeps them as
         ReplicaSets, StatefulSets and DaemonSets as ControllerRevisions.
         """
-        if owner is None or not owner.uid or owner.kind not in KEPT_AS:
+        if not _has_history(owner):
             return ""
+        self.learn([(namespace, owner)])
         keeper = KEPT_AS[owner.kind]
-        kept = self._kept(namespace, keeper).get(owner.uid, ())
+        kept = self._listed[namespace, keeper].get(owner.uid, ())
         name = _controller_uid(pod) if keeper == "ReplicaSet" else labels_of(pod).get(REVISION_LABEL)
         mine = next((r for r in kept if name in r.names), None)
         older = [r for r in kept if mine is not None and r.number < mine.number]
@@ -219,19 +229,22 @@ class History:
         state = ", whose pods still run," if before.runs else ""
         return f"revision {before.number}{state} had {' and '.join(said)}"
 
-    def _kept(self, namespace: str, keeper: str) -> Kept:
-        key = (namespace, keeper)
-        if key not in self._listed:
-            read = _replica_sets if keeper == "ReplicaSet" else _controller_revisions
-            try:
-                self._listed[key] = read(self._api, namespace)
-            except KubeError:
-                self._listed[key] = {}
-        return self._listed[key]
+    def _read(self, namespace: str, keeper: str) -> Kept:
+        read = _replica_sets if keeper == "ReplicaSet" else _controller_revisions
+        try:
+            return read(self._api, namespace)
+        except KubeError:
+            return {}
 
 
 KEPT_AS = {"Deployment": "ReplicaSet", "StatefulSet": "ControllerRevision", "DaemonSet": "ControllerRevision"}
 """The kind of object in which a workload's revisions are kept."""
+SIDE_BY_SIDE = 4
+"""Lists at a time."""
+
+
+def _has_history(owner: Owner | None) -> TypeGuard[Owner]:
+    return owner is not None and bool(owner.uid) and owner.kind in KEPT_AS
 
 
 @dataclass(frozen=True)
@@ -268,11 +281,10 @@ REVISION_LABEL = "controller-revision-hash"
 
 
 def _controller_revisions(api: Api, namespace: str) -> Kept:
-    listed = list(api.pages(path_of("ControllerRevision", namespace)))
     pods = api.pages(path_of("Pod", namespace))
     running = {(_controller_uid(pod), labels_of(pod).get(REVISION_LABEL)) for pod in pods if _ready(pod)}
     kept: dict[str, list[Revision]] = {}
-    for one in listed:
+    for one in api.pages(path_of("ControllerRevision", namespace)):
         uid = _controller_uid(one)
         names = {str((one.get("metadata") or {}).get("name")), labels_of(one).get(REVISION_LABEL, "")}
         # its data is a part of a StatefulSet or DaemonSet, whose templates stand at the same place
@@ -300,7 +312,10 @@ def _ready(pod: Mapping[str, Any]) -> bool:
 
 
 def _revision(found: Mapping[str, Any]) -> int:
-    """A ReplicaSet's revision; a Job's time of creation, as they have none."""
+    """A ReplicaSet's revision; a Job's time of creation, as they have none, and that of a ReplicaSet whose revision is no number:
+    anybody may write that annotation."""
     metadata = found.get("metadata") or {}
-    text = (metadata.get("annotations") or {}).get("deployment.kubernetes.io/revision", "")
-    return int(text) if str(text).isdigit() else int(time_of(metadata.get("creationTimestamp")))
+    text = str((metadata.get("annotations") or {}).get("deployment.kubernetes.io/revision", ""))
+    # the range of an int64 (kubernetes: pkg/controller/deployment/util, Revision)
+    number = text.isascii() and text.isdecimal() and len(text) < 19
+    return int(text) if number else int(time_of(metadata.get("creationTimestamp")))

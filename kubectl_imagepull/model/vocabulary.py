@@ -81,8 +81,6 @@ RUNGS: Mapping[str, str] = MappingProxyType(
 """Ways out of a node, best first. The trial pull is taken on request only."""
 RUNG_ALIASES: Mapping[str, str] = MappingProxyType({"rehearsal": TRIAL_PULL})
 """Other names that `--via` takes."""
-MANAGED_BY: Mapping[str, str] = MappingProxyType({"app.kubernetes.io/managed-by": "kubectl-imagepull"})
-"""The label of every object that a run makes in a cluster."""
 LOOKS_OUT = frozenset(RUNGS) - {TRIAL_PULL, API_ONLY}
 """Rungs that ask each host by themselves; the others repeat what somebody else saw."""
 

@@ -6,16 +6,15 @@ import datetime
 import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .. import lazily
 from ..errors import ApiError, KubeError, Unreachable
 from ..model import ReadError
-from ..model.vocabulary import MANAGED_BY
+from ..model.runs import MANAGED_BY, RUN_LABEL, of_a_run
 from .failures import worth_a_try
-from .job import HOLDER_SECONDS, RUN_LABEL, TTL_SECONDS, Run
+from .job import HOLDER_SECONDS, TTL_SECONDS, Run
 
 
 class Client(Protocol):
@@ -207,10 +206,6 @@ def _ours(item: Mapping[str, Any], run: Run, owner: str) -> bool:
     return bool(owner) and (metadata.get("uid") == owner or owner in references)
 
 
-NAME = lazily.pattern(r"imagepull-[a-z0-9](?:[a-z0-9-]*[a-z0-9])?-[0-9a-f]{6}")
-"""How a run is named (`Run.on`)."""
-OF_A_JOB = lazily.pattern(r"-[a-z0-9]{5}")
-"""What the name of a Job's pod has more (kubernetes: apiserver/pkg/storage/names)."""
 LONGEST_RUN = 900
 """Seconds that no run lasts: the longest budget, a pull of the probe's image and all starts."""
 
@@ -250,7 +245,7 @@ def leftovers(api: Client, namespace: str | None, now: float) -> Leftovers:
         for item in api.get(path, labelSelector=selector).get("items") or []:
             metadata = item.get("metadata") or {}
             found = Leftover(kind, str(metadata.get("namespace")), str(metadata.get("name")), str(metadata.get("uid")))
-            if not _named_as_a_run(kind, metadata):
+            if not of_a_run(kind, item):
                 continue
             controller = next((str(r.get("uid")) for r in metadata.get("ownerReferences") or []), "")
             age = now - _seconds(metadata.get("creationTimestamp"))
@@ -271,20 +266,6 @@ def leftovers(api: Client, namespace: str | None, now: float) -> Leftovers:
 
 
 KINDS = (("job", "/apis/batch/v1", "jobs"), ("pod", "/api/v1", "pods"), ("configmap", "/api/v1", "configmaps"))
-
-
-def _named_as_a_run(kind: str, metadata: Mapping[str, Any]) -> bool:
-    """Whether name, label and owner are those that `job`, `bare_pod` and `config_map` give."""
-    run, name = str((metadata.get("labels") or {}).get(RUN_LABEL) or ""), str(metadata.get("name") or "")
-    owners: Sequence[Mapping[str, Any]] = metadata.get("ownerReferences") or []
-    by = [(owner.get("kind"), owner.get("name")) for owner in owners]
-    if NAME.fullmatch(run) is None:
-        return False
-    if kind == "pod" and by == [("Job", run)]:
-        return name.startswith(run) and OF_A_JOB.fullmatch(name[len(run) :]) is not None
-    if kind == "configmap":
-        return name == run and by in ([("Job", run)], [("Pod", run)])
-    return name == run and not by
 
 
 def _ended(item: Mapping[str, Any]) -> float:

@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..model.vocabulary import MANAGED_BY
+from ..model.runs import MANAGED_BY, RUN_LABEL
 from .mounts import HostPath
 from .wanted import Labels
 
-RUN_LABEL = "imagepull.dev/run"
 TTL_SECONDS = 30
 """A Job whose client was killed is gone this long after it ended."""
 MOUNT = "/imagepull"

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import lazily
 from ..errors import ApiError, KubeError, Unreachable
+from ..model.runs import RUN_LABEL
 from .bundle import NOT_OURS
 from .created_objects import Client, CreatedObjects, belongs, core, jobs
 from .failures import (
@@ -23,7 +24,7 @@ from .failures import (
     refusal_of,
     worth_a_try,
 )
-from .job import RUN_LABEL, Run, bare_pod, config_map, job
+from .job import Run, bare_pod, config_map, job
 from .watched import pause
 
 STARTUP_SECONDS = 15.0

@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..model.runs import RUN_LABEL
 from .created_objects import Client, core
-from .job import RUN_LABEL, Run
+from .job import Run
 
 STALE = 2.0
 """Seconds without news of a run after which its pods are asked for: something between may hold a watch back."""
@@ -22,6 +23,7 @@ class Pods:
         self._pods: dict[str, dict[str, dict[str, Any]]] | None = None
         self._news: dict[str, threading.Event] = {}
         self._heard: dict[str, float] = {}
+        self._closed = False
 
     def listed(self, pods: Iterable[dict[str, Any]]) -> None:
         """All of them, as they are now."""
@@ -29,7 +31,7 @@ class Pods:
         for pod in pods:
             found.setdefault(_run_of(pod), {})[pod["metadata"]["name"]] = pod
         with self._lock:
-            self._pods = found
+            self._pods = None if self._closed else found
 
     def changed(self, pod: dict[str, Any], gone: bool) -> None:
         """One of them is as it says here; gone: it is not there any more."""
@@ -53,6 +55,11 @@ class Pods:
         """Nobody tells of them any more: they have to be asked for."""
         with self._lock:
             self._pods = None
+
+    def close(self) -> None:
+        """As `lost`, for good: what a watch still tells is not believed any more."""
+        with self._lock:
+            self._pods, self._closed = None, True
 
     def wait(self, run: str, seconds: float) -> None:
         """Wait until something of the run's pods changes, at most so long. Only one thread waits for a run."""

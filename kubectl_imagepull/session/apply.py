@@ -22,6 +22,7 @@ from ..kube.paths import is_name, path_of
 from ..kube.pods import has_image
 from ..kube.workloads import owner_of
 from ..model import Case, Finding, Verdict
+from ..node.job import Run, bare_pod, trial_pull_spec
 from ..verdict.fixes import job_anew, place_of, works_now
 from ..verdict.other_image import NewImage, better_image, existing_tags
 
@@ -237,7 +238,7 @@ def make(
             continue
         if change.pod:
             if which is not None and which.kind == "ServiceAccount":
-                _await_account(api, which, made, case.target.image)
+                _await_account(api, case, which, made)
             _delete_pod(api, case, change)
         return
     raise Refused(f"{change.object.slash if change.object else change.pod} is changed by somebody else again and again")
@@ -360,28 +361,32 @@ def _delete_pod(api: Api, case: Case, change: Change) -> None:
 
 
 DELETE_TRIES = 10
+TOO_MANY = 429
 ADMISSION_SECONDS = 3.0
 """For the API server's copy of an account to follow."""
 
 
-def _await_account(api: Api, which: Ref, account: Mapping[str, Any], image: str) -> None:
-    """Wait until a new pod of a service account gets the pull secrets that the account has now.
+def _await_account(api: Api, case: Case, which: Ref, account: Mapping[str, Any]) -> None:
+    """Wait until the server that answers would give a new pod the pull secrets that a service account has now.
 
-    The API server gives a pod what its own copy of the account has, which follows a moment later (kubernetes:
-    plugin/pkg/admission/serviceaccount/admission.go), and a pod that came too early never gets the rest. Whoever may make no
-    pod, or where a policy refuses so bare a one, cannot look.
+    It gives what its own copy of the account has, which follows a moment later (kubernetes: plugin/pkg/admission/serviceaccount/
+    admission.go), and a pod that came too early never gets the rest. Where no such pod may be made, nobody can see it.
     """
-    spec = {"serviceAccountName": which.name, "containers": [{"name": "app", "image": image}]}
-    asked = {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "imagepull-"}, "spec": spec}
     wanted = set(names_of(account.get("imagePullSecrets")))
+    run = Run.on(case.target.node, which.namespace, 60)
+    asked = bare_pod(run, trial_pull_spec(run, {"app": case.target.image}, (), which.name))
     deadline = time.monotonic() + ADMISSION_SECONDS
     while time.monotonic() < deadline:
         try:
             made = api.post(path_of("Pod", which.namespace), asked, dryRun="All")
+        except ApiError as error:
+            if 400 <= error.status < 500 and error.status != TOO_MANY:
+                return
         except KubeError:
-            return
-        if wanted <= set(names_of((made.get("spec") or {}).get("imagePullSecrets"))):
-            return
+            pass  # a request that breaks says nothing of the account
+        else:
+            if wanted <= set(names_of((made.get("spec") or {}).get("imagePullSecrets"))):
+                return
         time.sleep(0.1)
 
 

@@ -13,6 +13,7 @@ from ..kube.one_look import OneLook
 from ..kube.paths import path_of
 from ..kube.workloads import owner_of, read_workload, template_of
 from ..model.check import Use
+from ..model.runs import of_a_run
 from .check import Asked
 from .named import Named
 
@@ -23,7 +24,8 @@ def in_cluster(api: Api, named: Sequence[Named], everywhere: bool, unseen: list[
     view = OneLook(api)
     if not named:
         for pod in api.pages(path_of("Pod", "" if everywhere else api.namespace)):
-            yield from _of_pod(view, pod, unseen)
+            if not of_a_run("pod", pod):
+                yield from _of_pod(view, pod, unseen)
         return
     for one in named:
         namespace = one.namespace or api.namespace

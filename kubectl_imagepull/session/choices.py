@@ -12,6 +12,7 @@ from ..kube.client import Api
 from ..kube.config import Flags
 from ..kube.paths import fields, path_of
 from ..kube.pods import waiting_reasons, waits_for_image
+from ..model.runs import of_a_run
 
 Choice = tuple[str, str]
 MOST = 250
@@ -19,8 +20,9 @@ MOST = 250
 
 
 def pods(api: Api) -> list[Choice]:
-    """The pods of the connection's namespace, those first that wait for an image. Raises KubeError."""
-    found = sorted((not waits_for_image(pod), _name(pod), _state(pod)) for pod in _items(api, "Pod", api.namespace))
+    """The pods of the connection's namespace, those first that wait for an image; a trial pull is not one. Raises KubeError."""
+    listed = _items(api, "Pod", api.namespace)
+    found = sorted((of_a_run("pod", pod) or not waits_for_image(pod), _name(pod), _state(pod)) for pod in listed)
     return [(name, state) for _, name, state in found]
 
 
@@ -45,7 +47,7 @@ def registries(api: Api, node: str) -> list[Choice]:
     where = {"fieldSelector": fields(spec__nodeName=node)} if node else {}
     hosts: dict[str, int] = {}
     for pod in _items(api, "Pod", "" if node else api.namespace, **where):
-        for host in _hosts(pod):
+        for host in () if of_a_run("pod", pod) else _hosts(pod):
             hosts[host] = hosts.get(host, 0) + 1
     return sorted((host, f"images of {count} pod{'s' if count > 1 else ''}") for host, count in hosts.items())
 

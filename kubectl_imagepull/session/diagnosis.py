@@ -76,7 +76,7 @@ def _cases(
 ) -> list[Case]:
     """The Cases of these containers, in their order. early: told the same before what was made for them is gone."""
     groups = groups_of(chosen)
-    reads = _by_name(found.reads)
+    reads = {(read.namespace, read.name): read for read in found.reads}
     history = History(api)
 
     def since_revision(container: ContainerRead) -> str:
@@ -84,21 +84,21 @@ def _cases(
         target = container.target
         if not container.facts.failing:
             return container.facts.since_revision
-        pod = reads[target.namespace, target.pod].object
+        pod = _read_of(reads, container).object
         return history.before(target.namespace, pod, target.owner, target.container)
 
     def built(collected: Sequence[Collected]) -> list[Case]:
         cases: dict[Key, Case] = {}
         for group, seen in zip(groups, collected, strict=True):
             for container in group.containers:
-                read = reads[container.target.namespace, container.target.pod]
-                cases[key_of(container)] = case_of(container, read, group, seen)
+                cases[key_of(container)] = case_of(container, _read_of(reads, container), group, seen)
         cases = share_credential_answers(cases)
+        history.learn((c.target.namespace, c.target.owner) for c in chosen if c.facts.failing)
         return [_as_of(cases[key_of(c)], c, since_revision) for c in chosen]
 
     if not options.probe:
         return built([Collected(probe=ProbeRun(why_not=(NOT_WANTED,))) for _ in groups])
-    return built(_collect(api, found, groups, options, observer, lambda collected: early(built(collected))))
+    return built(_collect(api, reads, groups, options, observer, lambda collected: early(built(collected))))
 
 
 def _as_of(case: Case, container: ContainerRead, since_revision: Callable[[ContainerRead], str]) -> Case:
@@ -111,7 +111,7 @@ def _as_of(case: Case, container: ContainerRead, since_revision: Callable[[Conta
 
 def _collect(
     api: Api,
-    found: Found,
+    reads: Reads,
     groups: Sequence[Group],
     options: Options,
     observer: Observer,
@@ -128,9 +128,7 @@ def _collect(
             watched[where] = RunPods(api, where)
         return watched[where].client
 
-    reads = _by_name(found.reads)
-    first = [reads[g.containers[0].target.namespace, g.containers[0].target.pod] for g in groups]
-    prepared = [_sources(api, of_runs, read, g, options, tried) for read, g in zip(first, groups, strict=True)]
+    prepared = [_sources(api, of_runs, _read_of(reads, g.containers[0]), g, options, tried) for g in groups]
     known = [Secrets.of(c.known for c in group.containers) for group in groups]
 
     def whole(collected: Sequence[Collected]) -> list[Collected]:
@@ -241,9 +239,13 @@ def _no_pod(node: NodeFacts) -> str:
     return f"on {platform.title} no second pod comes to a node, so no probe can look out of it"
 
 
-def _by_name(reads: Sequence[PodRead]) -> Mapping[tuple[str, str], PodRead]:
-    """By namespace and name, "" where pods are stood in for."""
-    return {(read.namespace, read.name): read for read in reads}
+Reads = Mapping[tuple[str, str], PodRead]
+"""Pods by namespace and name; what stands in for the pods of a node has no name."""
+
+
+def _read_of(reads: Reads, container: ContainerRead) -> PodRead:
+    """The pod that a container belongs to."""
+    return reads[container.target.namespace, container.target.pod]
 
 
 def case_of(container: ContainerRead, read: PodRead, group: Group, seen: Collected) -> Case:

@@ -11,6 +11,7 @@ from ..image.containers import containers_of
 from ..image.reference import registry_of
 from ..kube.client import Api
 from ..kube.paths import path_of
+from ..model.runs import of_a_run
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Running:
 
 
 def running(api: Api, exempt: tuple[str, ...] = ()) -> Running:
-    """The images of every pod, ephemeral containers and image volumes too, but those of namespaces that the policy spares.
+    """The images of every pod, ephemeral containers and image volumes too, but those of runs and of namespaces that the policy
+    spares.
 
     Raises KubeError where pods may not be listed in all namespaces.
     """
@@ -42,7 +44,7 @@ def running(api: Api, exempt: tuple[str, ...] = ()) -> Running:
     registries: Counter[str] = Counter()
     spared = {*EXEMPT, *exempt}
     for pod in api.pages(path_of("Pod")):
-        if pod["metadata"]["namespace"] not in spared:
+        if pod["metadata"]["namespace"] not in spared and not of_a_run("pod", pod):
             named = {str(container.get("image") or "") for _, container in containers_of(pod.get("spec") or {})} - {""}
             images.update(named)
             registries.update({registry_of(image).lower() for image in named} - {""})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..kube import watch
 from ..kube.client import Api
-from ..model.vocabulary import MANAGED_BY
+from ..model.runs import MANAGED_BY
 from ..node.created_objects import Client
 from ..node.watched import Pods, Watched
 from .collect import Emit, Outcome
@@ -41,4 +41,4 @@ class RunPods:
         What it has told so far may lack a pod that is to be removed: whoever waits for one asks from now on.
         """
         self._stopped = True
-        self._pods.lost()
+        self._pods.close()

@@ -10,13 +10,14 @@ from typing import Any
 from ..errors import ApiError, KubeError
 from ..image.containers import statuses_of
 from ..kube.client import Api, get_object
-from ..kube.objects import controller_of, is_ours, uid_of
+from ..kube.objects import controller_of, uid_of
 from ..kube.one_look import OneLook
 from ..kube.paths import RESOURCES
 from ..kube.pods import PodRead, raise_if_no_namespace, read_pod, waits_for_image
 from ..kube.search import PodName, candidates, pods_in
 from ..kube.workloads import owner_of, read_workload, refused_case
 from ..model import Case, ProbeRun, Verdict
+from ..model.runs import of_a_run
 from ..model.scan import Affected, RootCause, Scan
 from ..reading import reading
 from ..verdict import judge
@@ -181,10 +182,10 @@ def _about(event: Mapping[str, Any]) -> str:
 
 
 def _pod(view: OneLook, name: PodName, troubled: set[str], pulling: set[str]) -> PodRead | None:
-    """The pod with what surrounds it; None for one that waits for no image, or is of a run of ours."""
+    """The pod with what surrounds it; None for one that waits for no image, or that a run has made."""
     pod = view.get_uncached("Pod", *name)
     created = any((s.get("state") or {}).get("waiting") for s in statuses_of(pod)) or not statuses_of(pod)
-    if is_ours(pod) or not (waits_for_image(pod) or (created and uid_of(pod) in troubled | pulling)):
+    if of_a_run("pod", pod) or not (waits_for_image(pod) or (created and uid_of(pod) in troubled | pulling)):
         return None
     return read_pod(view, *name, known=pod, to_probe=False, side_by_side=0)
 
@@ -199,6 +200,8 @@ def _refused(view: OneLook, events: Sequence[Mapping[str, Any]], seen: Seen) -> 
             continue
         try:
             creator = get_object(view, kind, namespace, name)
+            if of_a_run(kind.lower(), creator):
+                continue
             top = owner_of(view, namespace, creator) if controller_of(creator) else None
             owner = (top.kind, top.name) if top is not None else (kind, name)
             if f"{namespace}/{owner}" in found or owner[0] not in RESOURCES:

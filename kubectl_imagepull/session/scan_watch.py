@@ -11,12 +11,12 @@ from ..errors import KubeError
 from ..image.containers import statuses_of
 from ..image.messages import classify
 from ..kube.client import Api
-from ..kube.objects import is_ours
 from ..kube.one_look import OneLook
 from ..kube.paths import path_of
 from ..kube.pods import read_pod, waits_for_image
 from ..kube.search import LIVE, PodName
 from ..kube.watch import changes
+from ..model.runs import of_a_run
 from ..verdict.root_cause import root_of
 from .observer import CauseChange, Diagnosis, Observer
 from .scan import Scope, Seen, grouped, look
@@ -93,7 +93,7 @@ def watch(api: Api, scope: Scope, observer: Observer) -> None:
             continue
         pod, metadata = change.object, change.object["metadata"]
         name = (str(metadata["namespace"]), str(metadata["name"]))
-        if change.kind == "DELETED" or is_ours(pod) or not waits_for_image(pod):
+        if change.kind == "DELETED" or of_a_run("pod", pod) or not waits_for_image(pod):
             followed.put(name, ())
         elif not followed.same(name, pod):
             try:

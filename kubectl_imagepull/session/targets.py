@@ -15,6 +15,7 @@ from ..kube.paths import path_of
 from ..kube.pods import ContainerRead, PodRead, failing_pods, gone_pod, read_pod, waits_for_image
 from ..kube.workloads import read_workload, refused_case, same_name
 from ..model import Case
+from ..model.runs import of_a_run
 from ..reading import reading
 from .named import Named
 from .options import Options
@@ -137,7 +138,8 @@ class Targets:
         for item in api.pages(
             path_of(self.kind, namespace), labelSelector=self.selector, fieldSelector=self.field_selector
         ):
-            yield Named(self.kind, item["metadata"]["name"], item["metadata"]["namespace"])
+            if not of_a_run(self.kind.lower(), item):
+                yield Named(self.kind, item["metadata"]["name"], item["metadata"]["namespace"])
 
 
 MANY = 3

@@ -196,16 +196,22 @@ def pod(namespace: str, name: str, node: str, image: str, secrets: Sequence[str]
 def wait_for(condition: Callable[[], bool], seconds: float) -> None:
     """Ask until it holds; fails the test when time runs out. An API server that does not answer in time is asked again."""
     deadline = time.monotonic() + seconds
+    trouble: list[Exception] = []
 
     def holds() -> bool:
         try:
             return condition()
-        except OSError:
+        except UNANSWERED as error:
+            trouble.append(error)
             return False
 
     while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
+        said = f": {trouble[-1]!r}" if trouble else ""
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s{said}"
         time.sleep(0.05)
+
+
+UNANSWERED = (ConnectionError, TimeoutError)
 
 
 BETWEEN = 0.1
@@ -220,16 +226,18 @@ class Witness:
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._watch)]
         self._followed: set[str] = set()
+        self._answered = False
         self.texts: dict[str, str] = {}
 
     def __enter__(self) -> Witness:
         self._threads[0].start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+        assert self._answered or kind is not None, "what nobody looked at is not absent"
 
     def _watch(self) -> None:
         label = "app.kubernetes.io%2Fmanaged-by%3Dkubectl-imagepull"
@@ -238,8 +246,9 @@ class Witness:
             for kind, path in (("Job", f"{batch}/jobs"), ("Pod", f"{core}/pods"), ("ConfigMap", f"{core}/configmaps")):
                 try:
                     status, body = self._cluster.lab.api.request("GET", f"{path}?labelSelector={label}")
-                except OSError:
+                except UNANSWERED:
                     continue  # a busy machine: there is a next look
+                self._answered = True
                 for item in json.loads(body)["items"] if status == 200 else ():
                     key = f"{kind}/{item['metadata']['name']}"
                     self.texts[key] = self.texts.get(key, "") + json.dumps(item)
@@ -256,7 +265,7 @@ class Witness:
         while not self._stop.wait(BETWEEN):
             try:
                 answers = [(name, self._cluster.lab.api.request("GET", f"{path}container={name}")) for name in names]
-            except OSError:
+            except UNANSWERED:
                 continue
             for name, (status, body) in answers:
                 if status == 200:

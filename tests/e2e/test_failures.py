@@ -126,9 +126,10 @@ def broken(cluster: Cluster, namespace: str) -> str:
     for name, (host, password) in SECRETS.items():
         cluster.make_secret(namespace, name, host, password)
     names = {f"{f.id}-{node}": (f, node) for f in FAILURES for node in NODES}
-    cluster.apply(
-        *(pod(namespace, name, node, f.image, [f.secret] if f.secret else []) for name, (f, node) in names.items())
-    )
+    pods = [pod(namespace, name, node, f.image, [f.secret] if f.secret else []) for name, (f, node) in names.items()]
+    for one in pods:
+        one["spec"]["containers"][0]["imagePullPolicy"] = "Always"  # another test's pod may have brought the image
+    cluster.apply(*pods)
     # containerd 2 may try for minutes before it says a word about silence: `why` must not need it
     cluster.wait_failing(namespace, [n for n, (f, _) in names.items() if f.exit_code and f.id not in SILENT])
     cluster.wait_running(namespace, [n for n, (f, _) in names.items() if not f.exit_code])

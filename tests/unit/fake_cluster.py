@@ -82,7 +82,7 @@ class FakeCluster:
     """What goes wrong with a request, None for nothing; only over the wire (`running`)."""
     before: Callable[[Asked], None] = lambda asked: None
     made: Callable[[Asked], dict[str, Any] | None] = lambda asked: None
-    """What a POST is answered with, None where nobody may make that."""
+    """What a POST is answered with, None for 404, as where nothing is there."""
     story: list[Callable[[], list[dict[str, Any]]]] = field(default_factory=list)
     """What happens while events are watched: each watch takes the next one, which changes the objects and returns the events."""
     url: str = ""

@@ -25,6 +25,7 @@ from tests.cost import ROOT, THIRD_OF_A_SECOND, starts
 from tests.needs import needs
 from tests.unit.cli.conftest import FAKE
 from tests.unit.fake_cluster import FakeCluster
+from tests.unit.kube import objects
 
 pytestmark = pytest.mark.alone
 
@@ -133,6 +134,12 @@ def test_pods_those_in_failure_first(offered: Offered, cluster: FakeCluster) -> 
     waiting = [pod for pod in found if not pod.startswith(("healthy", "web-"))]
     assert found[: len(waiting)] and "healthy" not in found[: len(waiting)]
     assert offered("why", "db") == ["db-0"]
+    trial = {
+        **cluster.objects["/api/v1/namespaces/shop/pods/db-0"],
+        "metadata": {**objects.OF_A_RUN, "namespace": "shop"},
+    }
+    cluster.load([trial])
+    assert objects.OF_A_RUN["name"] not in offered("why", "")[: len(waiting)], "a trial pull waits as well"
     # the shell keeps that order
     out = io.StringIO()
     complete(["why", "-s", cluster.url, "-n", "shop", "db"], out)
@@ -146,7 +153,7 @@ def test_workloads(offered: Offered) -> None:
     assert offered("why", "-A", "") == [] and offered("why", "--case", "x", "") == []
 
 
-def test_nodes_namespaces_and_registries(offered: Offered) -> None:
+def test_nodes_namespaces_and_registries(offered: Offered, cluster: FakeCluster) -> None:
     assert offered("probe-node", "") == ["node1", "node2"] and offered("probe-node", "node/node1") == ["node/node1"]
     assert offered("probe-node", "node", "") == ["node1", "node2"] and offered("probe-node", "node1", "") == ["node2"]
     assert offered("probe-node", "--all", "") == []
@@ -154,6 +161,8 @@ def test_nodes_namespaces_and_registries(offered: Offered) -> None:
     assert set(offered("why", "--namespace=s")) == {"shop", "strict"} == set(offered("why", "-n", "s"))
     assert "missing.lab.test" in offered("probe-node", "node1", "--registry", "")
     assert offered("probe-node", "--registry=pri") == ["private.lab.test"]
+    cluster.add("Pod", "shop", "probe", metadata=objects.OF_A_RUN, spec=objects.pod_spec("probe.lab.test/pause:1"))
+    assert offered("probe-node", "node1", "--registry=pro") == [], "nobody's workload asks for it"
 
 
 def test_a_cluster_that_refuses_offers_nothing(offered: Offered, cluster: FakeCluster) -> None:

@@ -10,6 +10,7 @@ import yaml
 from tests.unit.cli.conftest import Ran
 from tests.unit.fake_cluster import FakeCluster
 from tests.unit.image.test_pins import digest_of
+from tests.unit.kube import objects
 
 
 def test_no_cluster_is_asked(ran: Ran, cluster: FakeCluster) -> None:
@@ -29,6 +30,7 @@ def test_from_what_runs(ran: Ran, cluster: FakeCluster) -> None:
         containers = [{"name": "a", "image": image}, {"name": "b", "image": image}]
         volumes = [{"name": "v", "image": {"reference": "r.test:5000/model:1"}}] if n == 0 else []
         cluster.add("Pod", "shop", f"p{n}", spec={"containers": containers, "volumes": volumes})
+    cluster.add("Pod", "shop", "probe", metadata=objects.OF_A_RUN, spec=objects.pod_spec("probe.test/pause:1"))
     cluster.add("Pod", "kube-system", "dns", spec={"containers": [{"name": "a", "image": "registry.k8s.io/dns:1"}]})
     code, out, err = ran("policy", "--from-cluster", "--require-digest", "--allow-registry", "quay.io")
     assert code == 0 and '["quay.io", "docker.io", "ghcr.io", "r.test:5000"]' in out

@@ -6,11 +6,19 @@ import base64
 import json
 from typing import Any
 
+from kubectl_imagepull.model.runs import MANAGED_BY, RUN_LABEL
 from tests.unit.fake_cluster import FakeCluster
 
 IMAGE = "private.example/team/app:1.0"
 SIDE = "registry.example/side:2"
 AT = "2026-05-04T03:02:01Z"
+RUN = "imagepull-node1-0a1b2c"
+OF_A_RUN = {
+    "name": f"{RUN}-x7x9z",
+    "labels": {**MANAGED_BY, RUN_LABEL: RUN},
+    "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": RUN, "uid": "uid-job", "controller": True}],
+}
+"""Metadata of the pod of a run."""
 FAILED = f'Failed to pull image "{IMAGE}": rpc error: code = Unknown desc = failed to resolve reference: 403 Forbidden'
 
 

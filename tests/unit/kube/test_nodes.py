@@ -9,7 +9,6 @@ import pytest
 from kubectl_imagepull.errors import ApiError
 from kubectl_imagepull.kube.nodes import node_of, queue_of, read_node, read_peer, runtime_among
 from kubectl_imagepull.model import NodeFacts, ReadError
-from kubectl_imagepull.model.vocabulary import MANAGED_BY
 from tests.unit.fake_cluster import DirectApi, FakeCluster
 from tests.unit.kube import objects
 
@@ -43,10 +42,10 @@ def test_what_is_known_of_a_node(filled: FakeCluster) -> None:
 
 def test_a_probe_beside_this_one_names_no_registry(filled: FakeCluster) -> None:
     before = read_node(DirectApi(filled), "node1", "shop").wanted
-    filled.add(
-        "Pod", "shop", "imagepull-x", metadata={"labels": dict(MANAGED_BY)}, spec=objects.pod_spec("pause.example/p:1")
-    )
+    beside = filled.add("Pod", "shop", "probe", metadata=objects.OF_A_RUN, spec=objects.pod_spec("pause.example/p:1"))
     assert read_node(DirectApi(filled), "node1", "shop").wanted == before
+    beside["metadata"] = {**objects.OF_A_RUN, "ownerReferences": [objects.reference("ReplicaSet", "web-x")]}
+    assert "pause.example/p:1" in read_node(DirectApi(filled), "node1", "shop").wanted
 
 
 def test_a_node_in_trouble(filled: FakeCluster) -> None:

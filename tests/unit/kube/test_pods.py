@@ -21,7 +21,6 @@ from kubectl_imagepull.kube.pods import (
     waits_for_image,
 )
 from kubectl_imagepull.model import NodeFacts
-from kubectl_imagepull.model.vocabulary import MANAGED_BY
 from tests.unit.fake_cluster import DirectApi, FakeCluster
 from tests.unit.kube import objects
 
@@ -214,10 +213,17 @@ def test_pods_that_wait_for_an_image(filled: FakeCluster) -> None:
     assert failing_pods(api, "shop") == Search(waits, looked_at=1)
     assert failing_pods(api, "") == Search(waits, looked_at=3)
     trial = copy.deepcopy(waits[0])
-    trial["metadata"] |= {"name": "imagepull-node1-1", "uid": "ours", "labels": dict(MANAGED_BY)}
-    filled.objects["/api/v1/namespaces/shop/pods/imagepull-node1-1"] = trial
+    trial["metadata"] |= {**objects.OF_A_RUN, "uid": "of-a-run"}
+    filled.objects["/api/v1/namespaces/shop/pods/trial"] = trial
     assert failing_pods(api, "shop").failing == waits, "a trial pull that fails is nobody's workload"
-    del filled.objects["/api/v1/namespaces/shop/pods/imagepull-node1-1"]
+    del trial["status"]["containerStatuses"]
+    filled.refuse["/api/v1/namespaces/shop/events"] = 403
+    assert failing_pods(api, "shop") == Search(waits, looked_at=2), "nor are events read for one that starts"
+    filled.refuse.clear()
+    trial["metadata"]["ownerReferences"] = []
+    trial["status"] = waits[0]["status"]
+    assert failing_pods(api, "shop").failing == [*waits, trial], "labels can be worn by anybody"
+    del filled.objects["/api/v1/namespaces/shop/pods/trial"]
     status(filled, "app", waiting={"reason": "ContainerCreating"})
     # its events say that a pull failed
     assert failing_pods(api, "shop").failing == waits

@@ -14,7 +14,7 @@ import pytest
 
 from kubectl_imagepull import reading
 from kubectl_imagepull.errors import KubeError
-from kubectl_imagepull.kube.client import Api
+from kubectl_imagepull.kube.client import Api, get_object
 from kubectl_imagepull.kube.nodes import read_node, read_peer
 from kubectl_imagepull.kube.pods import failing_pods, gone_pod, read_pod
 from kubectl_imagepull.kube.shapes import shaped
@@ -40,6 +40,7 @@ ODD: tuple[Any, ...] = (
     "",
     "x",
     "1",
+    "\u00b2",
     "\x1b[2J\ud800\u202e",
     [],
     [1],
@@ -70,7 +71,8 @@ def put(value: Any, path: tuple[Any, ...], odd: Any) -> None:
     value[path[-1]] = odd
 
 
-ASKS = 9
+ASKS = 10
+AGENT = Owner("DaemonSet", "agent", (), "uid-daemonset-agent")
 
 
 def ask_everything(api: Api, numbers: Iterable[int] = range(ASKS)) -> None:
@@ -98,6 +100,7 @@ def ask_everything(api: Api, numbers: Iterable[int] = range(ASKS)) -> None:
         lambda: known_events(api, "shop"),
         lambda: Followed("shop", [One("web-x-1", owner)]).pods(api),
         lambda: Targets((Named("Deployment", "web"),)).find(api, Options()),
+        lambda: History(api).before("shop", get_object(api, "Pod", "shop", "agent-x"), AGENT, "app"),
     )
     assert len(asks) == ASKS
     for number in numbers:
@@ -119,7 +122,22 @@ def test_it_is_read_as_it_is() -> None:
         assert shaped(copy.deepcopy(found)) == {**found, "metadata": {"namespace": "", **found["metadata"]}}
 
 
-FILLED = objects.fill(FakeCluster())
+def with_a_set(cluster: FakeCluster) -> FakeCluster:
+    """Beside the rest a DaemonSet with a history, and the pod of a run."""
+    above = [objects.reference("DaemonSet", "agent")]
+    for number in (1, 2):
+        labels = {"controller-revision-hash": f"h{number}"}
+        data = {"spec": {"template": {"spec": objects.pod_spec(f"agent:{number}")}}}
+        metadata = {"ownerReferences": above, "labels": labels}
+        cluster.add("ControllerRevision", "shop", f"agent-h{number}", metadata=metadata, data=data, revision=number)
+    cluster.add(
+        "Pod", "shop", "agent-x", metadata={"ownerReferences": above, "labels": labels}, spec=objects.pod_spec()
+    )
+    cluster.add("Pod", "shop", "trial", metadata=objects.OF_A_RUN, spec=objects.pod_spec(), status={"phase": "Pending"})
+    return cluster
+
+
+FILLED = with_a_set(objects.fill(FakeCluster()))
 
 
 class Noted(FakeCluster):

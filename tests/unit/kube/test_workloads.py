@@ -141,6 +141,31 @@ def test_no_history_without_a_proven_owner(filled: FakeCluster, owner: Owner | N
     assert changed(filled, owner) == ""
 
 
+@pytest.mark.parametrize("text", ["\u00b2", "9" * 5000, "-1", "x", "1e3"])
+def test_a_revision_that_is_no_number(filled: FakeCluster, text: str) -> None:
+    """Anybody may write it, on a ReplicaSet of nobody: what the others had is told all the same."""
+    wanted = changed(filled)
+    metadata = {"annotations": {"deployment.kubernetes.io/revision": text}}
+    filled.add("ReplicaSet", "shop", "odd", metadata=metadata, spec={"template": {"spec": objects.pod_spec()}})
+    assert wanted and changed(filled) == wanted
+
+
+def test_what_a_namespace_keeps_is_listed_once(filled: FakeCluster) -> None:
+    filled.add("Namespace", "", "other")
+    history = History(DirectApi(filled))
+    daemons = Owner("DaemonSet", "agent", (), "uid-daemonset-agent")
+    history.learn([("shop", DEPLOYMENT), ("other", DEPLOYMENT), ("shop", daemons), ("shop", None)])
+    asked = [a.path for a in filled.asked]
+    assert sorted(asked) == [
+        "/api/v1/namespaces/shop/pods",
+        "/apis/apps/v1/namespaces/other/replicasets",
+        "/apis/apps/v1/namespaces/shop/controllerrevisions",
+        SETS,
+    ]
+    assert history.before("shop", filled.objects["/api/v1/namespaces/shop/pods/web-x-1"], DEPLOYMENT, "app")
+    assert len(filled.asked) == len(asked)
+
+
 def test_no_history_that_may_not_be_read(filled: FakeCluster) -> None:
     filled.refuse[SETS] = 403
     assert changed(filled) == ""
@@ -162,6 +187,13 @@ def test_what_a_set_had_before(filled: FakeCluster, kind: str) -> None:
             data=data,
             revision=number,
         )
+    # a second set of the same templates, whose first revision runs
+    beside = objects.reference(kind, "beside")
+    data = {"spec": {"template": {"spec": objects.pod_spec("beside:1")}}}
+    theirs = {"ownerReferences": [beside], "labels": {"controller-revision-hash": "h1"}}
+    filled.add("ControllerRevision", "shop", "beside-h1", metadata=theirs, data=data, revision=1)
+    labels = {"controller-revision-hash": "db-h1" if kind == "StatefulSet" else "h1"}
+    owned(filled, "beside-0", beside, labels=labels)["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
     label = "db-h3" if kind == "StatefulSet" else "h3"
     owned(filled, "db-0", above[0], labels={"controller-revision-hash": label})
     assert changed(filled, owner, "db-0") == "revision 2 had image db:2"

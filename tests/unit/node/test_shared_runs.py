@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.errors import ApiError
+from kubectl_imagepull.model.runs import RUN_LABEL
 from kubectl_imagepull.node import shared as sharing
 from kubectl_imagepull.node.created_objects import Interrupted, core, jobs
-from kubectl_imagepull.node.job import RUN_LABEL
 from kubectl_imagepull.node.shared import Shared
 from kubectl_imagepull.node.watched import Pods, Watched
 

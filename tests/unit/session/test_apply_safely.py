@@ -14,6 +14,7 @@ from kubectl_imagepull.case import parse
 from kubectl_imagepull.errors import KubeError
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.model import Case, Owner
+from kubectl_imagepull.session import apply as applying
 from kubectl_imagepull.session.apply import Preview, Refused, make, plan
 from kubectl_imagepull.verdict import judge
 from tests.unit.fake_cluster import Asked, FakeCluster
@@ -383,6 +384,21 @@ def test_the_pod_stays_until_a_new_one_gets_the_secret(cluster: FakeCluster, api
     cluster.made = made
     apply(api, one)
     assert there == [True] * 3 and POD not in cluster.objects
+
+
+@pytest.mark.parametrize(("status", "looks"), [(403, 1), (500, 2)])
+def test_the_pod_is_made_anew_where_that_cannot_be_seen(
+    cluster: FakeCluster, api: Api, status: int, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no such pod may be made at once, else when its time is over."""
+    monkeypatch.setattr(applying, "ADMISSION_SECONDS", 0.4)
+    one = lacking(cluster)
+    cluster.add("ServiceAccount", "shop", "default")
+    cluster.refuse[POD.rpartition("/")[0]] = status
+    apply(api, one)
+    assert POD not in cluster.objects and names(cluster) == ["pull"]
+    posts = [a for a in cluster.asked if a.method == "POST"]
+    assert len(posts) == 1 if looks == 1 else len(posts) >= looks
 
 
 @pytest.mark.parametrize("kept", [[], ["mine"]])

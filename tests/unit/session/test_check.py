@@ -21,6 +21,7 @@ from kubectl_imagepull.session.check import Wanted, check, in_manifests, in_refe
 from kubectl_imagepull.session.check_live import in_cluster
 from kubectl_imagepull.session.named import Named
 from tests.unit.fake_cluster import FakeCluster
+from tests.unit.kube import objects
 from tests.unit.registry.fake_registry import FakeRegistry, digest_of, serving
 
 NOBODY = Logins()
@@ -173,6 +174,8 @@ def test_a_workload_and_a_secret_that_may_not_be_read(
     }
     cluster.add("Deployment", "shop", "web", spec={"replicas": 0, "template": template})
     cluster.refuse = {"/api/v1/namespaces/shop/secrets/s": 403}
+    cluster.add("Pod", "shop", "probe", metadata=objects.OF_A_RUN, spec=objects.pod_spec())
+    assert not list(in_cluster(Api(Flags(server=cluster.url, namespace="shop")), (), False, [])), "it is of a run"
     unseen: list[str] = []
     api = Api(Flags(server=cluster.url, namespace="shop"))
     found = check(list(in_cluster(api, (Named("Deployment", "web"),), False, unseen)), Wanted(), asks, NOBODY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.kube.paths import path_of
-from kubectl_imagepull.node.job import RUN_LABEL
+from kubectl_imagepull.model.runs import RUN_LABEL
 from kubectl_imagepull.session.run_pods import RunPods
 from tests.unit.fake_cluster import FakeCluster
 
@@ -21,4 +21,6 @@ def test_once_it_is_stopped_the_server_is_asked(cluster: FakeCluster, api: Api) 
     cluster.add("Pod", "shop", "one-x", metadata={"labels": {RUN_LABEL: "one"}})
     assert (seen(), cluster.asked) == ([], [])
     runs.stop()
+    assert seen() == ["one-x"]
+    runs._pods.listed([])  # what was under way when it was stopped
     assert seen() == ["one-x"]

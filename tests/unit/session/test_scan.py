@@ -12,15 +12,19 @@ import pytest
 from kubectl_imagepull.kube.client import Api
 from kubectl_imagepull.kube.config import Flags
 from kubectl_imagepull.model.scan import Scan
-from kubectl_imagepull.model.vocabulary import MANAGED_BY
 from kubectl_imagepull.session.observer import CauseChange, Observer
 from kubectl_imagepull.session.options import Options
 from kubectl_imagepull.session.scan import Scope, scan
 from kubectl_imagepull.session.scan_watch import watch
 from tests.crowd.pods import Crowd
 from tests.unit.fake_cluster import FakeCluster, running
+from tests.unit.kube import objects
 
 NO_PROBE = Options(probe=False)
+REFUSED = (
+    'Error creating: admission webhook "validate.kyverno.svc-fail" denied the request: resource Pod/shop/ was blocked due to '
+    "the following policies restrict-image-registries: validate-registries: Unknown image registry evil.test."
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +94,11 @@ def test_reads_what_pods_share_once(crowded: FakeCluster, found: Scan) -> None:
 def test_a_trial_pull_is_no_trouble(cluster: FakeCluster, no_kubeconfig: None) -> None:
     cluster.load([{"kind": "Namespace", "metadata": {"name": "shop", "uid": "n"}}])
     trial = pod("trial", failing=True)
-    trial["metadata"]["labels"] = dict(MANAGED_BY)
-    cluster.load([pod("a", failing=True), trial])
+    trial["metadata"] |= objects.OF_A_RUN
+    labels, spec = objects.OF_A_RUN["labels"], {"template": {"spec": objects.pod_spec("evil.test/a:1")}}
+    job = cluster.add("Job", "shop", objects.RUN, metadata={"labels": labels}, spec=spec, status={})
+    about = {"kind": "Job", "name": objects.RUN, "uid": job["metadata"]["uid"]}
+    cluster.load([pod("a", failing=True), trial, event("refused", about, "FailedCreate", REFUSED, 5)])
     for one in cluster.objects.values():
         one.get("spec", {})["nodeName"] = "node1"
     found = scan(Api(Flags(server=cluster.url, namespace="shop")), Scope(), NO_PROBE)
@@ -156,7 +163,8 @@ def test_watched(cluster: FakeCluster, no_kubeconfig: None) -> None:
     again["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] = "ImagePullBackOff"
     trial = pod("trial", failing=True)
     ended = pod("trial", failing=False)
-    trial["metadata"]["labels"] = ended["metadata"]["labels"] = dict(MANAGED_BY)
+    trial["metadata"] |= objects.OF_A_RUN
+    ended["metadata"] |= objects.OF_A_RUN
     cluster.story = [
         lambda: [pod("a", failing=True)],
         lambda: [pod("b", failing=True), again, trial],
@@ -218,13 +226,9 @@ def test_a_workload_whose_pods_are_refused(cluster: FakeCluster, no_kubeconfig: 
         "controller": True,
     }
     made = cluster.add("ReplicaSet", "shop", "web-1", metadata={"ownerReferences": [owner]}, spec=spec, status={})
-    said = (
-        'Error creating: admission webhook "validate.kyverno.svc-fail" denied the request: resource Pod/shop/ was blocked due to '
-        "the following policies restrict-image-registries: validate-registries: Unknown image registry evil.test."
-    )
     about = {"kind": "ReplicaSet", "name": "web-1", "uid": made["metadata"]["uid"]}
     cluster.add("Namespace", "", "shop")
-    cluster.load([event("refused", about, "FailedCreate", said, 5)])
+    cluster.load([event("refused", about, "FailedCreate", REFUSED, 5)])
     found = scan(Api(Flags(server=cluster.url, namespace="shop")), Scope(), NO_PROBE)
     [cause] = found.causes
     assert (cause.verdict.cause, cause.workloads, found.failing) == ("policy.admission", ("shop/deployment/web",), 1)

@@ -16,6 +16,7 @@ from kubectl_imagepull.session.options import USUAL
 from kubectl_imagepull.session.targets import Found, OnlyWorkload, Targets
 from tests.crowd.pods import Crowd
 from tests.unit.fake_cluster import FakeCluster
+from tests.unit.kube import objects
 from tests.unit.session.conftest import recorded
 
 
@@ -187,6 +188,18 @@ def test_a_search_by_label_and_by_kind(shop: Api) -> None:
     assert owners(find(shop, kind="StatefulSet")) == {"statefulset/db"}
     assert find(shop, kind="Deployment", everywhere=True).refused
     assert not find(shop, kind="Deployment", selector="app=other").reads
+
+
+def test_jobs_of_runs_are_not_among_all_jobs(shop: Api, cluster: FakeCluster) -> None:
+    """A colleague's trial pull fails as it must; whoever names it means it."""
+    before = owners(find(shop, kind="Job"))
+    cluster.add("Job", "shop", objects.RUN, metadata={"labels": objects.OF_A_RUN["labels"]}, spec={"template": {}})
+    [pod] = [p for path, p in cluster.objects.items() if path.endswith("/pods/db-0")]
+    trial = {**pod, "metadata": {**objects.OF_A_RUN, "namespace": "shop", "uid": "t"}}
+    trial["metadata"]["ownerReferences"] = [objects.reference("Job", objects.RUN, "batch/v1")]
+    cluster.load([trial])
+    assert owners(find(shop, kind="Job")) == before
+    assert owners(find(shop, Named("Job", objects.RUN))) == {f"job/{objects.RUN}"}
 
 
 def test_a_search_of_all_namespaces(shop: Api, cluster: FakeCluster) -> None:
