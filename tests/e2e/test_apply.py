@@ -212,8 +212,8 @@ def test_retry_after_the_registry_came_back(cluster: Cluster, namespace: str) ->
         cluster.apply(dark)
         wait_for(lambda: any(p.startswith("dark") for p in failing(cluster, namespace)), 60)
         watching = Watching(cluster, namespace, "deploy/dark").until_verdict()
-        # the kubelet's third attempt is 20 s off: it does not mend the pod before we do
-        wait_for(lambda: attempts(cluster, namespace, "dark") >= 2, 60)
+        # the kubelet's fourth attempt is 40 s off: it does not mend the pod before we do
+        wait_for(lambda: attempts(cluster, namespace, "dark") >= 3, 90)
         refused = fix(cluster, namespace, "dark", "--yes", "-o", "json")
     # one document, that of the end, where it is no text
     assert refused.returncode == 1 and "not applied: " in refused.stderr

@@ -56,7 +56,7 @@ def until(process: subprocess.Popen[str], moment: str) -> bool:
     streams = {process.stdout.fileno(): "out: ", process.stderr.fileno(): ""}
     for number in streams:
         os.set_blocking(number, False)
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         ended = process.poll() is not None  # before the last look at what it has said
         for number, mark in streams.items():
@@ -105,7 +105,11 @@ def test_interrupted(
     # the moment may be told in mid-line: what is left of that line is its end
     spoken = [line for line in rest.splitlines() if line and not re.match(r"(GET|POST|DELETE) https://", line)]
     assert (code, spoken) == (130, [])
-    assert cluster.snapshot() == unchanged
+    if moment in ("job", "configmap"):
+        # a controller that has not heard yet may make the pod of a Job that is gone, which the garbage collector then takes
+        wait_for(lambda: cluster.snapshot() == unchanged, 5)
+    else:
+        assert cluster.snapshot() == unchanged
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3])

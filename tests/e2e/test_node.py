@@ -104,7 +104,7 @@ def test_kubelet_rung(cluster: Cluster, namespace: str, node: str) -> None:
     names = {f"k{number}-{node}": image for number, image in enumerate(KUBELET_SEES)}
     cluster.apply(*(pod(namespace, name, node, image) for name, image in names.items()))
     cluster.wait_failing(namespace, list(names))
-    _, found = cluster.why(*names, "-n", namespace, "--via", "kubelet")
+    _, found = cluster.why(*names, "-n", namespace, "--via", "kubelet", "--timeout", "60s")
     jsonschema.validate(found, schema())
     assert {d["probe"]["rung"] for d in found["items"]} == {"kubelet"}
     said = {d["target"]["image"]: (d["verdict"]["cause"], d["verdict"]["confidence"]) for d in found["items"]}

@@ -126,6 +126,8 @@ def test_cron_job(cluster: Cluster, full: str) -> None:
     code, found = cluster.why("-n", full, "cj/nightly", "--no-probe")
     assert (code, causes(found)) == (1, {"image.tag_unknown"})
     cluster.run("-n", full, "delete", "cronjob", "nightly")
+    # its jobs and pods go in the background, and the next test takes what fails
+    wait_for(lambda: not any(p["metadata"]["name"].startswith("nightly") for p in cluster.listed(full, "pods")), 60)
 
 
 def test_several_and_selectors(cluster: Cluster, full: str) -> None:

@@ -184,7 +184,7 @@ class Lab:
         except LabError as error:
             said = "; ".join(f"{name} {what}" for name, what in api.nodes().items())
             raise LabError(f"{error}: {said} (logs: {self.log_dir})") from error
-        api.mark_nodes()
+        wait_for(api.mark_nodes, "the nodes to be marked", seconds=30, every=0.2, check=alive)
 
 
 @contextmanager

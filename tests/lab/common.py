@@ -73,13 +73,14 @@ def wait_for(
     """Wait until ``ready()``; ``check()`` may raise when waiting has become pointless. Raises LabError after
     ``seconds``.
     """
-    end = time.monotonic() + seconds
+    end, late = time.monotonic() + seconds, False
     while not ready():
         if check is not None:
             check()
-        if time.monotonic() > end:
+        if late:  # a look that began in time and was held up is not the last one
             raise LabError(f"waited {seconds:.0f} s in vain for {what}")
         time.sleep(every)
+        late = time.monotonic() > end
 
 
 def write(path: Path, text: str | bytes, mode: int = 0o644) -> Path:

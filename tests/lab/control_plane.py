@@ -166,17 +166,22 @@ class Api:
         paths = (f"/api/v1/nodes/{node}/proxy/{what}" for what in ("runningpods/", "stats/summary"))
         return all(self.exists(path) for path in paths)
 
-    def mark_nodes(self) -> None:
-        """Give the nodes the annotation that kubeadm gives to its own, by which their platform is told. Raises LabError."""
+    def mark_nodes(self) -> bool:
+        """Give the nodes the annotation that kubeadm gives to its own, by which their platform is told. -> whether it could be
+        done. Raises LabError."""
         body = {
             "metadata": {
                 "annotations": {"kubeadm.alpha.kubernetes.io/cri-socket": "unix:///run/containerd/containerd.sock"}
             }
         }
         for name in settings.NODES:
-            status, said = self.request("PATCH", f"/api/v1/nodes/{name}", body, kind="application/merge-patch+json")
+            try:
+                status, said = self.request("PATCH", f"/api/v1/nodes/{name}", body, kind="application/merge-patch+json")
+            except OSError:
+                return False
             if status != 200:
                 raise LabError(f"annotating {name}: {status} {said[:200]!r}")
+        return True
 
     def nodes(self) -> dict[str, str]:
         """Node name -> ``Ready`` or why not."""

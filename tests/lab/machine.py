@@ -150,7 +150,7 @@ class Machine:
                 start_new_session=True,
                 preexec_fn=record_me,
             )
-        wait_for(lambda: self._holding(binary), f"the namespaces of {self.name}", seconds=10, every=0.01)
+        wait_for(lambda: self._holding(binary), f"the namespaces of {self.name}", seconds=30, every=0.01)
         self.enter(["sh", "-euc", 'hostname "$1"; ip link set lo up', "sh", self.name])
 
     def _holding(self, binary: str) -> bool:

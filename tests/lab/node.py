@@ -275,7 +275,7 @@ def start_containerd(machine: Machine, archive: bytes) -> None:
             )
 
     try:
-        wait_for(imported, f"the pause image on {machine.name}", seconds=20, every=0.2, check=service.check)
+        wait_for(imported, f"the pause image on {machine.name}", seconds=60, every=0.2, check=service.check)
     except LabError as error:
         raise LabError(f"{error}; the end of {service.log}:\n{tail(service.log)}") from error
 
