@@ -213,7 +213,7 @@ def _node_facts(node: Mapping[str, Any]) -> NodeFacts:
         kubelet=str(info.get("kubeletVersion") or ""),
         disk_pressure=(conditions.get("DiskPressure") or {}).get("status") == "True",
         unschedulable=bool((node.get("spec") or {}).get("unschedulable")),
-        lists_all=0 < len(status.get("images") or []) < MOST_IMAGES,
+        lists_all=_lists_all(status.get("images") or []),
         provider_id=str((node.get("spec") or {}).get("providerID") or "")[:LONGEST_MARK],
         labels=tuple(
             f"{key}={value}"[:LONGEST_MARK] for key, value in _kept(node, "labels", label_keys() | helpers.label_keys())
@@ -234,6 +234,13 @@ def _kept(node: Mapping[str, Any], part: str, keys: Iterable[str]) -> list[tuple
 
 MOST_IMAGES = 50
 """How many images a kubelet lists, the largest (kubernetes: nodeStatusMaxImages of KubeletConfiguration)."""
+MOST_NAMES = 5
+"""How many names of an image it lists, digests before tags (kubernetes: pkg/kubelet/nodestatus/setters.go,
+MaxNamesPerImageInNodeStatus)."""
+
+
+def _lists_all(images: Sequence[Mapping[str, Any]]) -> bool:
+    return 0 < len(images) < MOST_IMAGES and all(len(one.get("names") or []) < MOST_NAMES for one in images)
 
 
 def _listed(node: Mapping[str, Any]) -> tuple[str, ...]:

@@ -104,7 +104,7 @@ class NodeFacts:
     unschedulable: bool = False
     """It is cordoned."""
     lists_all: bool = False
-    """It lists fewer images than it would leave any out for, so what is not listed is not there."""
+    """It lists fewer images, and fewer names of each, than it would leave any out for, so what is not listed is not there."""
     provider_id: str = ""
     """spec.providerID: who runs the machine, e.g. aws:///eu-west-1a/i-0abc; "" where nobody says so."""
     labels: tuple[str, ...] = ()

@@ -206,7 +206,7 @@ def test_mended(cluster: Cluster, namespace: str, fixed: Mapping[str, tuple[Ran,
 
 def test_retry_after_the_registry_came_back(cluster: Cluster, namespace: str) -> None:
     # at a registry that no other workload here pulls from: an attempt of theirs would be refused too, and change their cause
-    dark = workload("Deployment", namespace, "dark", "bearer.lab.test/public/app:1.0")
+    dark = workload("Deployment", namespace, "dark", "bearer.lab.test/public/spare:1.0")
     dark["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Always"  # it may be on the node already
     with faults.stopped(cluster.lab, "bearer"):
         cluster.apply(dark)

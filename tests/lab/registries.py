@@ -110,7 +110,11 @@ def fill(state: Path) -> None:
             ("python", "3"): images.python((state / "pki" / "registry-ca.crt").read_bytes()),
         },
         "private": {("team/app", "1.0"): app},
-        "bearer": {("team/app", "1.0"): app, ("public/app", "1.0"): app},
+        "bearer": {
+            ("team/app", "1.0"): app,
+            ("public/app", "1.0"): app,
+            ("public/spare", "1.0"): images.busybox("spare"),
+        },
         **{name: {("team/app", "1.0"): app} for name in ("orphan", "unknownca", "expired", "wrongname", "plain")},
     }
     for name, tags in contents.items():

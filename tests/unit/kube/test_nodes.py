@@ -74,6 +74,13 @@ def test_when_a_node_lists_all_images(filled: FakeCluster, images: int, all_of_t
     assert read_node(DirectApi(filled), "node1", "shop").facts.lists_all is all_of_them
 
 
+@pytest.mark.parametrize(("names", "all_of_them"), [(4, True), (5, False)])
+def test_when_a_node_lists_all_names(filled: FakeCluster, names: int, all_of_them: bool) -> None:
+    """Five of an image at most: another one that it has may be missing there."""
+    filled.objects[NODE]["status"]["images"].append({"names": [f"r{n}.example/app:1" for n in range(names)]})
+    assert read_node(DirectApi(filled), "node1", "shop").facts.lists_all is all_of_them
+
+
 def test_a_node_that_is_gone_and_one_that_may_not_be_read(filled: FakeCluster) -> None:
     errors: list[ReadError] = []
     gone, _ = node_of(DirectApi(filled), errors, "node9")
