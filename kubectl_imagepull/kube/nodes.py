@@ -240,6 +240,7 @@ MaxNamesPerImageInNodeStatus)."""
 
 
 def _lists_all(images: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether neither an image nor a name of one can have been left out, by the kubelet's usual settings."""
     return 0 < len(images) < MOST_IMAGES and all(len(one.get("names") or []) < MOST_NAMES for one in images)
 
 

@@ -316,6 +316,6 @@ def _revision(found: Mapping[str, Any]) -> int:
     anybody may write that annotation."""
     metadata = found.get("metadata") or {}
     text = str((metadata.get("annotations") or {}).get("deployment.kubernetes.io/revision", ""))
-    # the range of an int64 (kubernetes: pkg/controller/deployment/util, Revision)
+    # an int64 (kubernetes: pkg/controller/deployment/util, Revision); so many digits always fit
     number = text.isascii() and text.isdecimal() and len(text) < 19
     return int(text) if number else int(time_of(metadata.get("creationTimestamp")))

@@ -119,7 +119,7 @@ def told(cluster: Cluster, cached: str, tmp_path_factory: pytest.TempPathFactory
             asked = ("imagepull", "why", f"{which}-{node}", *words, "--save-case", str(file))
             for _ in range(TRIES):
                 ran = cluster.run(*asked, check=False, timeout=240)
-                if LATE.search(file.read_text()) is None:
+                if not file.exists() or LATE.search(file.read_text()) is None:
                     break
             assert ran.returncode == code, ran.stdout + ran.stderr
             for case in parse(file.read_bytes(), file.name).cases:
