@@ -48,8 +48,8 @@ e2e: env ## the command on the lab
 	@$(PY) -m tests.lab build
 	@$(PY) -m pytest --durations 25 tests/e2e
 
-lab-test: env ## the lab itself: every fault it makes, and that it leaves nothing behind
-	@$(PY) -m pytest tests/lab
+lab-test: env ## the lab itself: every fault it makes, and that it leaves nothing behind; kubectl's record
+	@$(PY) -m pytest -m lab tests/lab tests/conformance
 
 oracle: env ## many random cases against the kubelet's own code
 	@$(PY) -m tests.oracle --references 200000 --keyrings 50000 --challenges 50000

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.alone
 
 LONG = 4.5
 """Seconds, on a machine that has other things to do: reading gives up after 3."""
-GIVEN, SOON = 0.5, 2.0
+GIVEN, SOON = 0.1, 2.0
 """The same where reading is given less: that it gives up is the same for whatever it is given. One test gives it all."""
 
 

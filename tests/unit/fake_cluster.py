@@ -88,6 +88,11 @@ class FakeCluster:
     url: str = ""
     version: int = 100
     idle: int = 0
+    news: threading.Condition = field(default_factory=threading.Condition)
+    """Told of after each answer, and when nobody serves the cluster any more: what a watch waits for."""
+    answered: int = 0
+    """Requests."""
+    served: bool = False
 
     def load(self, objects: Iterable[dict[str, Any]]) -> FakeCluster:
         """Store recorded objects as they are. -> the cluster."""
@@ -105,6 +110,11 @@ class FakeCluster:
             self.refuse |= {asked.path: 403 for asked in self.asked if asked.path.endswith("/events")}
         for event in self.story.pop(0)() if self.story else ():
             yield json.dumps({"type": "ADDED", "object": event}).encode() + b"\n"
+
+    def wait(self, before: int, seconds: float) -> None:
+        """Until more than `before` requests are answered, nobody serves the cluster any more, or the time is over."""
+        with self.news:
+            self.news.wait_for(lambda: self.answered != before or not self.served, seconds)
 
     def watching(self, asked: Asked) -> Iterator[bytes]:
         """The lines of a watch."""
@@ -290,6 +300,9 @@ def running(cluster: FakeCluster) -> Iterator[FakeCluster]:
                 self.close_connection = True
                 return
             status, document = cluster.answer(asked)
+            with cluster.news:
+                cluster.answered += 1
+                cluster.news.notify_all()
             self.send(status, json.dumps(document).encode())
 
         def send(self, status: int, data: bytes, form: str = "application/json", length: int = 0) -> None:
@@ -345,10 +358,13 @@ def running(cluster: FakeCluster) -> Iterator[FakeCluster]:
     server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
-    cluster.url = f"http://127.0.0.1:{server.server_port}"
+    cluster.url, cluster.served = f"http://127.0.0.1:{server.server_port}", True
     try:
         yield cluster
     finally:
+        with cluster.news:
+            cluster.served = False
+            cluster.news.notify_all()
         server.shutdown()
         server.server_close()
         thread.join()

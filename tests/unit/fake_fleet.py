@@ -97,6 +97,8 @@ class _Run:
     """The hosts of its plan."""
     ended: float | None = None
     """When its Job was deleted."""
+    deleted: threading.Event = field(default_factory=threading.Event)
+    """Set at that time."""
 
 
 @dataclass
@@ -157,6 +159,7 @@ class FleetCluster(FakeCluster):
                 run = self.runs.get(name)
                 if run is not None and run.job == asked.path:
                     run.ended = time.monotonic()
+                    run.deleted.set()
                     self._count(run, -1)
                 elif run is None and "/jobs/" in asked.path:
                     config = f"/api/v1/namespaces/{asked.path.split('/')[5]}/configmaps/{name}"
@@ -266,7 +269,7 @@ class FleetCluster(FakeCluster):
             self.asked.append(asked)
         end = time.monotonic() + float(asked.query.get("timeoutSeconds") or 5)
         told = int(asked.query.get("resourceVersion") or 0)
-        while asked.path.endswith("/pods") and time.monotonic() < end:
+        while asked.path.endswith("/pods") and time.monotonic() < end and self.served:
             with self.lock:
                 self._collect_garbage()
                 self._note()
@@ -311,10 +314,8 @@ class FleetCluster(FakeCluster):
         at = run.began + (run.node.takes or 0)
         for frame in (*frames, {"kind": "end", "complete": True}):
             at += frame.get("wait", 0.0)
-            while time.monotonic() < at:
-                if run.ended is not None:
-                    return  # a deleted pod's log breaks off
-                time.sleep(0.005)
+            if run.deleted.wait(max(at - time.monotonic(), 0.0)):
+                return  # a deleted pod's log breaks off
             shown = {key: value for key, value in frame.items() if key != "wait"}
             yield f"imagepull/1 {plan['nonce']} {json.dumps(shown)}".encode()
 

@@ -125,7 +125,8 @@ class NodeCluster(FakeCluster):
         self.asked.append(asked)
         end = time.monotonic() + float(asked.query.get("timeoutSeconds") or 5)
         told: dict[str, str] = {}
-        while time.monotonic() < end:
+        while (looked := time.monotonic()) < end and self.served:
+            before = self.answered
             self._run_all()
             mine = {p: o for p, o in list(self.objects.items()) if p in self.begun}
             for path in [path for path in told if path not in mine]:
@@ -135,7 +136,9 @@ class NodeCluster(FakeCluster):
                 if told.get(path) != now:
                     yield self._change("MODIFIED" if path in told else "ADDED", pod)
                     told[path] = now
-            time.sleep(0.01)
+            starts = [began + STARTING for began in self.begun.values()] if self.slow else []
+            until = min(at for at in (*starts, end) if at > looked)
+            self.wait(before, until - time.monotonic())
 
     def _change(self, kind: str, pod: dict[str, Any]) -> bytes:
         self.version += 1

@@ -53,6 +53,8 @@ MODEL = Path(observation.__file__).read_text()
 READERS = "\n".join(
     file.read_text() for file in sorted((ROOT / "kubectl_imagepull").rglob("*.py")) if file.parent.name != "model"
 )
+ATTRIBUTES = frozenset(re.findall(r"\.(\w+)", READERS))
+"""Every word that stands after a dot outside the model."""
 
 
 def is_written(shape: type, name: str) -> bool:
@@ -63,8 +65,8 @@ def is_written(shape: type, name: str) -> bool:
 
 def is_read(shape: type, name: str) -> bool:
     """As an attribute or in a pattern, by code or by a property of the detail."""
-    return bool(
-        re.search(rf"\.{name}\b|\b{shape.__name__}\([^)]*\b{name}=", READERS) or re.search(rf"self\.{name}\b", MODEL)
+    return name in ATTRIBUTES or bool(
+        re.search(rf"\b{shape.__name__}\([^)]*\b{name}=", READERS) or re.search(rf"self\.{name}\b", MODEL)
     )
 
 
