@@ -26,15 +26,18 @@ _given_up: Set[Tuple[str, int]] = set()
 """Kind and hash of texts that took too long once: every image asks for the same files."""
 
 
-def within(seconds: float, read: Callable[[], T]) -> T:
-    """What `read` returns. Raises TooMuch where it takes longer than that, and whatever it raises itself.
+def within(seconds: float, read: Callable[[], T], reader: str) -> T:
+    """What `read` returns. reader: the package or module whose functions read. Raises TooMuch where it takes longer than that,
+    and whatever it raises itself.
 
     Looks at the clock at every call of a Python function, so a single call into C is not stopped: bound its input.
+    It raises in the reader's functions alone: what is raised in those that the garbage collector calls (a finalizer, a callback)
+    goes nowhere, and nobody looks at the clock after it (CPython: Python/sysmodule.c, trace_trampoline).
     """
     end = time.monotonic() + seconds
 
     def look(frame: FrameType, event: str, _: Any) -> None:
-        if time.monotonic() > end:
+        if time.monotonic() > end and f"{frame.f_globals.get('__name__')}.".startswith(f"{reader}."):
             raise TooMuch(f"is not read in {seconds:.0f} s")
 
     before = sys.gettrace()
@@ -55,7 +58,7 @@ def toml(text: str) -> Dict[str, Any]:
     if len(text) > MOST_TOML:
         raise TooMuch(f"has more than {MOST_TOML >> 10} KiB")
     try:
-        return _once("toml", text, lambda: within(SECONDS, lambda: tomli.loads(text)))
+        return _once("toml", text, lambda: within(SECONDS, lambda: tomli.loads(text), "tomli"))
     except RecursionError:
         raise TooMuch("is nested too deeply") from None
 
@@ -105,7 +108,9 @@ def yaml(text: str) -> Any:
         Loader.add_constructor(tag, text_of)
     if len(text) > MOST_YAML:
         raise TooMuch(f"has more than {MOST_YAML >> 10} KiB")
-    return _once("yaml", text, lambda: within(SECONDS, lambda: library.load(text, Loader=Loader)))  # a SafeLoader
+    return _once(
+        "yaml", text, lambda: within(SECONDS, lambda: library.load(text, Loader=Loader), "yaml")
+    )  # a SafeLoader
 
 
 # ---- logins ---------------------------------------------------------------------------------------------------------

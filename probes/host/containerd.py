@@ -412,7 +412,7 @@ def from_directory(root: str, directory: str, pull: Pull, own: Endpoint, version
         return _docker_layout(root, directory, own)
     try:
         document = bounded.toml(read.text)
-        order = bounded.within(bounded.SECONDS, lambda: _order(read.text or ""))
+        order = bounded.within(bounded.SECONDS, lambda: _order(read.text or ""), __name__)
         why = _refused(document, order, version)
     except bounded.TooMuch:
         return Found("unreadable", (own,), file)

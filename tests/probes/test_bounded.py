@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import re
@@ -100,6 +101,29 @@ def test_what_takes_too_long_is_unknown_not_wrong(host: Write) -> None:
     root = host({"etc/containerd/config.toml": DOTTED})
     assert looked(root).outcome == "unreadable"
     assert looked(host({"etc/containers/registries.conf": DOTTED}), node=CRIO).outcome == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [(bounded.toml, "a" + ".a" * 9000 + " = 1\n"), (bounded.yaml, "".join(f"k{n}: {{a: b}}\n" for n in range(4000)))],
+    ids=["toml", "yaml"],
+)
+def test_a_time_that_ends_while_garbage_is_collected(impatient: None, read: Callable[[str], object], text: str) -> None:
+    """What is raised in a function that the garbage collector calls is lost; the next call is asked."""
+    phases: list[str] = []
+
+    def called(phase: str, _: dict[str, int]) -> None:
+        phases.append(phase)
+        if len(phases) == 1:
+            time.sleep(2 * GIVEN)
+
+    gc.callbacks.append(called)
+    try:
+        with pytest.raises(bounded.TooMuch, match="is not read in"):
+            read(text)
+    finally:
+        gc.callbacks.remove(called)
+    assert phases[:2] == ["start", "stop"]
 
 
 BOMB = "a0: &a0 {x: y}\n" + "".join(
