@@ -438,6 +438,16 @@ def test_a_service_account_is_no_change_without_a_question(cluster: FakeCluster,
     assert only_shown(cluster)
 
 
+def test_a_pod_that_counts_gets_no_account_changed(cluster: FakeCluster, api: Api) -> None:
+    """A deleted pod of a Job is a failed try, and only a new one would have the secret."""
+    one = lacking(cluster)
+    cluster.add("ServiceAccount", "shop", "default")
+    job = Owner("Job", "web", (), "uid-job-web")
+    with pytest.raises(Refused, match="counts as a failed try"):
+        apply(api, dataclasses.replace(one, target=dataclasses.replace(one.target, owner=job)))
+    assert only_shown(cluster) and names(cluster) == []
+
+
 def test_a_tool_that_took_it_over_meanwhile(cluster: FakeCluster, api: Api) -> None:
     fill(cluster)
     cluster.objects[SET]["metadata"]["labels"] = {"argocd.argoproj.io/instance": "shop"}
