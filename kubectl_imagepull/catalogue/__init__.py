@@ -328,15 +328,18 @@ def _group(group: str) -> Mapping[str, Entry]:
         text = file.read_text(encoding="utf-8")
     except OSError:
         return MappingProxyType({})
-    said = read_yaml(text)
+    said = read_yaml(text, f"{group}.yaml")
     if not isinstance(said, dict):
         raise CatalogueError(f"{group}.yaml: not a mapping of causes")
     return MappingProxyType({cause: parse(cause, fields, f"{group}.yaml") for cause, fields in said.items()})
 
 
-def read_yaml(text: str) -> Any:
-    """The value of a YAML document of the package."""
-    return yaml.load(text, Loader=LOADER)
+def read_yaml(text: str, at: str) -> Any:
+    """The value of a YAML document of the package. at: what it is called. Raises CatalogueError for what is no YAML."""
+    try:
+        return yaml.load(text, Loader=LOADER)
+    except yaml.YAMLError as error:
+        raise CatalogueError(f"{at}: {' '.join(str(error).split())}") from None
 
 
 def parse(cause: str, fields: Any, where: str) -> Entry:

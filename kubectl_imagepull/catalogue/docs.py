@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from . import TOPICS, Entry, fill, load, platforms, registries
+from . import TOPICS, CatalogueError, Entry, fill, load, platforms, registries
 from .platforms import Platform
 from .registries import RegistryKind
 from .view import FixView, fixes_of, view_of_right, ways_of
@@ -127,14 +127,18 @@ BOOKS: Mapping[str, Callable[[], dict[str, str]]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the pages, or with --check only compare. -> 0 done or up to date, 1 out of date."""
+    """Write the pages, or with --check only compare. -> 0 done or up to date, 1 out of date, 2 the catalogue cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m kubectl_imagepull.catalogue.docs", description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is out of date")
     args = parser.parse_args(argv)
     if args.directory.name not in BOOKS:
         parser.error(f"{args.directory}: the directory is named {' or '.join(BOOKS)}")
-    wanted = BOOKS[args.directory.name]()
+    try:
+        wanted = BOOKS[args.directory.name]()
+    except CatalogueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     there = {path.name: path.read_text(encoding="utf-8") for path in args.directory.glob("*.md")}
     stale = sorted(name for name in {*wanted, *there} if wanted.get(name) != there.get(name))
     if args.check:

@@ -29,7 +29,7 @@ class Helper:
 @cache
 def load() -> tuple[Helper, ...]:
     """All of them. Raises CatalogueError for what does not have its form."""
-    value = read_yaml(resources.files(__package__).joinpath("helpers.yaml").read_text(encoding="utf-8"))
+    value = read_yaml(resources.files(__package__).joinpath("helpers.yaml").read_text(encoding="utf-8"), "helpers.yaml")
     found = []
     for name, one in value.items():
         if set(one) != {"title", "words", "labels", "changes", "sources"} or not one["sources"]:

@@ -35,7 +35,9 @@ class Marks:
 @cache
 def load() -> Marks:
     """Those of node_marks.yaml."""
-    value = read_yaml(resources.files(__package__).joinpath("node_marks.yaml").read_text(encoding="utf-8"))
+    value = read_yaml(
+        resources.files(__package__).joinpath("node_marks.yaml").read_text(encoding="utf-8"), "node_marks.yaml"
+    )
     keys = [(key, one) for one in value["marks"] for key in one["keys"]]
     marks = {key: Mark(one["word"], one["says"], rank) for rank, (key, one) in enumerate(keys)}
     return Marks(marks, frozenset(value["names"]))

@@ -82,6 +82,8 @@ class Source:
 class Details:
     """What is said of a platform; read when it is asked for."""
 
+    example: Mapping[str, str | tuple[str, ...]]
+    """What a node of it says of itself: fields of NodeFacts."""
     files: tuple[str, ...]
     """Where the runtime's registry configuration lives: paths, or what holds it elsewhere."""
     probe: str
@@ -120,7 +122,7 @@ class Platform:
     @cached_property
     def details(self) -> Details:
         """All else. Raises CatalogueError."""
-        return parse_details(self.id, read_yaml(self.text))
+        return parse_details(self.id, read_yaml(self.text, f"platforms.yaml: {self.id}"))
 
     def ways(self, topic: str) -> tuple[FixTemplate, ...]:
         """Its own ways of a topic, () where it has none."""
@@ -144,7 +146,8 @@ def load() -> Mapping[str, Platform]:
     """All platforms by id, the special ones before those that they are made of. Raises CatalogueError."""
     # what recognises them is a tenth of the file, and the rest is needed of one
     heads, details = zip(*(one.split("\ndetails:\n") for one in _documents()[1:]), strict=True)
-    values = read_yaml("".join(f"- {head}\n".replace("\n", "\n  ").rstrip(" ") for head in heads))
+    text = "".join(f"- {head}\n".replace("\n", "\n  ").rstrip(" ") for head in heads)
+    values = read_yaml(text, "platforms.yaml: the heads")
     found = [parse(value, text) for value, text in zip(values, details, strict=True)]
     return MappingProxyType({one.id: one for one in found})
 
@@ -173,7 +176,7 @@ def parse(value: Any, details: str = "") -> Platform:
 def parse_details(name: str, value: Any) -> Details:
     """What is said of a platform from its YAML value. Raises CatalogueError."""
     at = f"platforms.yaml: {name}"
-    _known(value, {"files", "probe", "lasts", "sandbox", "fixes", "sources"}, set(), at)
+    _known(value, {"example", "files", "probe", "lasts", "sandbox", "fixes", "sources"}, set(), at)
     if re.split("[:,]", _text(value["probe"], f"{at}: probe"))[0] not in ("yes", "no", "partly"):
         raise CatalogueError(f"{at}: probe begins with yes, no or partly")
     if not value["sources"]:
@@ -185,6 +188,7 @@ def parse_details(name: str, value: Any) -> Details:
     if set(fixes) - set(TOPICS):
         raise CatalogueError(f"{at}: fixes: {', '.join(sorted(set(fixes) - set(TOPICS)))} is no topic")
     return Details(
+        example=MappingProxyType(dict(_example(value["example"], f"{at}: example"))),
         files=tuple(_text(file, f"{at}: files") for file in value["files"]),
         probe=value["probe"],
         lasts=_text(value["lasts"], f"{at}: lasts"),
@@ -192,6 +196,13 @@ def parse_details(name: str, value: Any) -> Details:
         fixes=MappingProxyType({t: tuple(_fixes(fixes[t], f"{at}: {t}")) for t in TOPICS if t in fixes}),
         sources=tuple(_source(one, at) for one in value["sources"]),
     )
+
+
+def _example(value: Any, at: str) -> Iterator[tuple[str, str | tuple[str, ...]]]:
+    several = {"labels", "annotations"}
+    _known(value, set(), {"name", "os", "os_image", "kubelet", "runtime", "provider_id", *several}, at)
+    for name, said in value.items():
+        yield name, tuple(_text(one, at) for one in said) if name in several else _text(said, at)
 
 
 def _fixes(ways: Any, at: str) -> Iterator[FixTemplate]:
@@ -214,7 +225,7 @@ def general(topic: str) -> tuple[FixTemplate, ...]:
 
 @cache
 def _all_shared() -> Any:
-    return read_yaml(_documents()[0])["shared"]
+    return read_yaml(_documents()[0], "platforms.yaml: shared")["shared"]
 
 
 def _shared(name: str, at: str) -> Any:
@@ -294,6 +305,10 @@ def facts_of(platform: Platform) -> dict[str, str]:
     details = platform.details
     facts = {
         "recognised by": "; or ".join(map(str, platform.marks)),
+        "such a node": ", ".join(
+            f"{name.replace('_', ' ')} {said if isinstance(said, str) else ' '.join(said)}"
+            for name, said in details.example.items()
+        ),
         "runtime": platform.runtime,
         "configuration": ", ".join(details.files),
         "a probe sees it": details.probe,

@@ -26,7 +26,7 @@ class Reason:
 @cache
 def load() -> Mapping[str, Reason]:
     """All of them by their name in lower case, in the order of reasons.yaml."""
-    value = read_yaml(resources.files(__package__).joinpath("reasons.yaml").read_text(encoding="utf-8"))
+    value = read_yaml(resources.files(__package__).joinpath("reasons.yaml").read_text(encoding="utf-8"), "reasons.yaml")
     back_off = value["back_off"]
     return MappingProxyType(
         {

@@ -149,7 +149,9 @@ class _Table:
 
 @cache
 def _table() -> _Table:
-    value = read_yaml(resources.files(__package__).joinpath("registries.yaml").read_text(encoding="utf-8"))
+    value = read_yaml(
+        resources.files(__package__).joinpath("registries.yaml").read_text(encoding="utf-8"), "registries.yaml"
+    )
     entries = value["registries"]
     kinds = {name: parse(name, entry) for name, entry in entries.items()}
     return _Table(

@@ -23,11 +23,11 @@ def node(**facts: Any) -> NodeFacts:
     return NodeFacts(**{**usual, **facts})
 
 
-def test_each_platform_is_recognised() -> None:
-    assert list(NODES) == list(platforms.load())
-    for name, facts in NODES.items():
-        found = platform_of(node(**facts))
-        assert found is not None and found.id == name
+@pytest.mark.parametrize("name", NODES)
+def test_its_example_is_recognised(name: str) -> None:
+    """As its own, and as that of none that stands before it."""
+    found = platform_of(node(**NODES[name]))
+    assert found is not None and found.id == name
 
 
 @pytest.mark.parametrize("what", UNKNOWN)
@@ -118,6 +118,7 @@ HEAD: dict[str, Any] = {
     "rungs": ["api-only"],
 }
 DETAILS: dict[str, Any] = {
+    "example": {"os": "plan9"},
     "files": [],
     "probe": "no: none",
     "lasts": "",
@@ -146,6 +147,8 @@ def test_a_bad_head_is_refused(change: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ({"example": {"colour": "red"}}, "unknown: colour"),
+        ({"example": {"kubelet": 7}}, "7 is no text"),
         ({"probe": "perhaps"}, "probe begins with"),
         ({"sources": []}, "nothing says so"),
         ({"sources": [{"url": "a.page", "date": "lately"}]}, "is no date"),
@@ -159,6 +162,26 @@ def test_bad_details_are_refused(change: dict[str, Any], said: str) -> None:
     assert parse_details("some", DETAILS).probe == "no: none"
     with pytest.raises(CatalogueError, match=re.escape(said)):
         parse_details("some", {**DETAILS, **change})
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("id: a\nb: [\n\ndetails:\n  files: []\n", "error: platforms.yaml: the heads: while parsing"),
+        ("title: a\n\ndetails:\n  files: []\n", "error: platforms.yaml: None: missing or unknown: id"),
+    ],
+)
+def test_a_broken_file_is_one_line(
+    broken: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(platforms, "_documents", lambda: ("shared: {}", broken))
+    platforms.load.cache_clear()
+    try:
+        assert docs.main([str(tmp_path / "platforms")]) == 2
+    finally:
+        platforms.load.cache_clear()
+    err = capsys.readouterr().err
+    assert err.startswith(said) and err.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
 def test_the_pages_are_up_to_date() -> None:
