@@ -1,9 +1,12 @@
-"""What each rung is to make of each fault by itself, and the tables of docs/limits.md that say so."""
+"""What each rung is to make of each fault by itself, and the tables of docs/limits.md that say so, which
+`python -m tests.limits` writes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from kubectl_imagepull.model import HOPS
 from kubectl_imagepull.model.vocabulary import API_ONLY
@@ -142,3 +145,17 @@ def _cell(fault: Fault, cause: str, sure: str) -> str:
 
 def _lines(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def written(text: str) -> str:
+    """A text with the tables as they are now, in place of those that it has."""
+    for new in (table(), faults()):
+        head = re.escape(new[: new.index("|", 1) + 1])
+        text, count = re.subn(rf"(?m)^{head}.*(?:\n\|.*)*", lambda _, new=new: new, text)
+        assert count == 1, f"{count} tables begin with {head}"
+    return text
+
+
+if __name__ == "__main__":
+    PAGE = Path(__file__).parents[1] / "docs" / "limits.md"
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
