@@ -6,6 +6,7 @@ credential).
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import platform
@@ -53,12 +54,16 @@ def main() -> int:
         return 4
 
     def out_of_time() -> None:
-        frames.end(complete=False)
-        os._exit(3)  # a thread may be stuck in a call that nothing can interrupt
+        try:
+            frames.end(complete=False)
+        finally:
+            os._exit(3)  # a thread may be stuck in a call that nothing can interrupt
 
     timer = threading.Timer(budget, out_of_time)
     timer.daemon = True
     timer.start()
+    # where such a call keeps the interpreter to itself, no timer of it comes round
+    faulthandler.dump_traceback_later(budget + 2, file=open(os.devnull, "w"), exit=True)  # noqa: SIM115
     room = None
     if plan.get("place") != "node":
         place = on_workstation([str(host) for host in plan.get("token_hosts") or ()])

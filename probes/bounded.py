@@ -18,8 +18,9 @@ MOST_ALIASES = 100
 MOST_MERGED = 1000
 
 
-class TooMuch(ValueError):
-    """What was to be read takes more time or memory than it is given; it says nothing about whether it is right."""
+class TooMuch(Exception):
+    """What was to be read takes more time or memory than it is given; it says nothing about whether it is right. No ValueError:
+    parsers take those for what is wrong with a value."""
 
 
 _given_up: Set[Tuple[str, int]] = set()
@@ -58,13 +59,13 @@ def toml(text: str) -> Dict[str, Any]:
     if len(text) > MOST_TOML:
         raise TooMuch(f"has more than {MOST_TOML >> 10} KiB")
     try:
-        return _once("toml", text, lambda: within(SECONDS, lambda: tomli.loads(text), "tomli"))
+        return once("toml", text, lambda: within(SECONDS, lambda: tomli.loads(text), "tomli"))
     except RecursionError:
         raise TooMuch("is nested too deeply") from None
 
 
-def _once(kind: str, text: str, read: Callable[[], T]) -> T:
-    """What `read` returns; TooMuch at once for a text that took too long before."""
+def once(kind: str, text: str, read: Callable[[], T]) -> T:
+    """What `read` returns; TooMuch at once for a text that took too long before. kind: of reading."""
     if (kind, hash(text)) in _given_up:
         raise TooMuch("was not read before either")
     try:
@@ -108,7 +109,7 @@ def yaml(text: str) -> Any:
         Loader.add_constructor(tag, text_of)
     if len(text) > MOST_YAML:
         raise TooMuch(f"has more than {MOST_YAML >> 10} KiB")
-    return _once(
+    return once(
         "yaml", text, lambda: within(SECONDS, lambda: library.load(text, Loader=Loader), "yaml")
     )  # a SafeLoader
 
@@ -152,6 +153,10 @@ _NOT_FOLLOWED = re.compile(
       | [*+}?][+]               # possessive in Python, an error in Go""",
     re.VERBOSE,
 )
+_ONE_CHOICE = re.compile(r"[^|]*\([^()|]*(?:\|[^()|]*)+\)[^|]*|[^()]*")
+"""Alternatives in one group, or where there is no group."""
+MOST_CHOICES = 3
+"""Bars elsewhere: groups of alternatives in a row take time that grows with the product of their numbers."""
 _VARIABLE = re.compile(r"\$(?:\$|\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))")
 
 
@@ -159,12 +164,14 @@ def go_replaced(pattern: str, template: str, subject: str) -> Optional[str]:
     """The subject as Go's regexp.ReplaceAllString makes it, None where that is not followed here.
 
     Go's expressions (RE2) take no time that grows with a power of their length; Python's may. So only those are followed whose
-    search is short in Python too: no group that is repeated, two repeats, two optional pieces; and none that the two read
-    differently.
+    search is short in Python too: no group that is repeated, two repeats, two optional pieces, few alternatives; and none that
+    the two read differently.
     """
     if max(len(pattern), len(template)) > MOST_PATTERN or len(subject) > MOST_SUBJECT or _NOT_FOLLOWED.search(pattern):
         return None
     if len(_REPEATS.findall(pattern)) > 2 or len(_OPTIONS.findall(pattern.replace("(?", "("))) > 2:
+        return None
+    if pattern.count("|") > MOST_CHOICES and not _ONE_CHOICE.fullmatch(pattern):
         return None
     if not (subject + pattern).isascii():
         return None

@@ -179,7 +179,10 @@ def _exactly(sock: socket.socket, count: int, end: float) -> bytes:
     """So many bytes until that time (time.monotonic). Raises EOFError, socket.timeout."""
     found = b""
     while len(found) < count:
-        sock.settimeout(max(0.001, end - time.monotonic()))
+        left = end - time.monotonic()
+        if left <= 0:
+            raise socket.timeout("timed out")
+        sock.settimeout(left)
         part = sock.recv(count - len(found))
         if not part:
             raise EOFError

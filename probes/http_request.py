@@ -22,6 +22,8 @@ LONGER = 1.4
 ERROR_BODY = 64 << 10
 MOST_VALUE = 16 << 10
 """Characters of a header that is used and not only shown: signed addresses of blobs have some thousands."""
+MOST_OBJECTS, MOST_VALUES = 20_000, 100_000
+"""Of a JSON document: 4 MiB of empty objects take 270 MiB, and a probe has 128. An index has two objects for an image."""
 USER_AGENT = "kubectl-imagepull"
 AS_IT_IS = "%/:@!$&'()*+,;=?~-._"
 """Characters of a path and its query that need no quoting (RFC 3986, 3.3 and 3.4), and those that are quoted already."""
@@ -57,7 +59,9 @@ class Reply:
 
     @property
     def document(self) -> Any:
-        """The body as JSON, None where it is not."""
+        """The body as JSON, None where it is not, or where it is of more objects than fit into a probe's memory."""
+        if self.body.count(b"{") + self.body.count(b"[") > MOST_OBJECTS or self.body.count(b",") > MOST_VALUES:
+            return None
         try:
             # the default for numbers takes time that grows with the square of their length (before Python 3.11)
             return json.loads(self.body.decode("utf-8", "replace"), parse_int=_short_int) if self.body else None

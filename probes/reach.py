@@ -117,6 +117,8 @@ class Hosts:
             host = self._hosts.setdefault((name, port, scheme, way.trust, way.plain), Host())
         with host.lock:
             proxy = None if role == "proxy" else self._place.proxy(scheme, name, port)
+            if proxy is not None and (name, port, scheme) == (proxy.host, proxy.port, "http"):
+                proxy = None  # a registry may send to the proxy itself, whose lock we hold
             if proxy is None and host.name is None:
                 host.name = self._place.resolve(name, self._deadline)
             if host.name is not None:

@@ -93,7 +93,10 @@ def _read_head(sock: socket.socket, end: float) -> None:
     """The proxy's answer to CONNECT, byte by byte: what follows it is the other side's. Raises NoTunnel."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
-        sock.settimeout(max(0.05, end - time.monotonic()))
+        left = end - time.monotonic()
+        if left <= 0:
+            raise socket.timeout("timed out")
+        sock.settimeout(left)
         byte = sock.recv(1)
         if not byte and not head:
             raise NoTunnel("closed", "the connection ends without an answer")

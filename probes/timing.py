@@ -44,18 +44,22 @@ class Watchdog:
         self._timer.cancel()
 
     def watch(self, sock: socket.socket) -> None:
-        """This socket belongs to the conversation."""
+        """This socket belongs to the conversation, which may be over by then."""
         with self._lock:
             self._socks.append(sock)
+            if self.fired:
+                _end(sock)
 
     def _bite(self) -> None:
-        self.fired = True
         with self._lock:
+            self.fired = True
             for sock in self._socks:
-                with contextlib.suppress(OSError, ValueError):
-                    socket.socket.shutdown(
-                        sock, socket.SHUT_RDWR
-                    )  # not SSLSocket's own, which another thread may be in
+                _end(sock)
+
+
+def _end(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not SSLSocket's own, which another thread may be in
 
 
 class Stopwatch:

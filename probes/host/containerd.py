@@ -10,6 +10,7 @@ import dataclasses
 import fnmatch
 import posixpath
 import re
+import time
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .. import bounded
@@ -412,7 +413,7 @@ def from_directory(root: str, directory: str, pull: Pull, own: Endpoint, version
         return _docker_layout(root, directory, own)
     try:
         document = bounded.toml(read.text)
-        order = bounded.within(bounded.SECONDS, lambda: _order(read.text or ""), __name__)
+        order = bounded.once("order", read.text, lambda: _order(read.text or ""))
         why = _refused(document, order, version)
     except bounded.TooMuch:
         return Found("unreadable", (own,), file)
@@ -459,10 +460,14 @@ def _docker_layout(root: str, directory: str, own: Endpoint) -> Found:
 
 
 def _order(text: str) -> List[str]:
-    """The hosts in the order of their table headers; one in dotted or inline form is none (hosts.go getSortedHosts)."""
+    """The hosts in the order of their table headers; one in dotted or inline form is none (hosts.go getSortedHosts). Raises
+    TooMuch."""
     found: List[str] = []
     last = ""
+    end = time.monotonic() + bounded.SECONDS
     for line in text.splitlines():
+        if time.monotonic() > end:
+            raise bounded.TooMuch(f"is not read in {bounded.SECONDS:.0f} s")
         if not line.lstrip().startswith("[") or line.lstrip().startswith("[["):
             continue
         try:

@@ -18,7 +18,7 @@ import pytest
 import probes
 from kubectl_imagepull.model import Dns, Http, of_kind, to_json
 from kubectl_imagepull.node.frames import FrameReader
-from probes import http_request
+from probes import content, http_request
 from probes.attempt import bare
 from probes.manifest import closest_tags
 from probes.tls_handshake import _seconds
@@ -141,6 +141,16 @@ def test_foreign_lines() -> None:
     ):
         line = f'imagepull/1 {NONCE} {{"kind":"seen","hop":"dns","role":"registry","outcome":"ok","data":{data}}}'
         assert observations_of(line) == [], data
+
+
+@pytest.mark.parametrize("item", [b"{}", b'{"":0}', b"[]", b"0", b'"ab"'])
+def test_a_document_that_would_not_fit_is_none(item: bytes) -> None:
+    """4 MiB of the smallest objects are 270 MiB in memory. An index of thousands of images is read."""
+    many = content.MANIFEST_BODY // (len(item) + 1)
+    assert http_request.Reply(200, body=b'{"manifests":[' + b",".join([item] * many) + b"]}").document is None
+    entry = {"mediaType": "m", "digest": "d", "size": 1, "platform": {"os": "linux", "architecture": "amd64"}}
+    index = {"manifests": [entry] * 5000}
+    assert http_request.Reply(200, body=json.dumps(index).encode()).document == index
 
 
 def test_budget_ends_the_bundle(tmp_path: Path) -> None:

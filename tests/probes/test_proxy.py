@@ -14,9 +14,13 @@ from pathlib import Path
 import pytest
 import trustme
 
-from probes.host.units import Host, Proxies, proxies_of, proxy_for, unit_of
-from probes.place import on_node
+from probes.host.units import Host, Proxies, Proxy, proxies_of, proxy_for, unit_of
+from probes.observation import Observation as Seen
+from probes.place import Place, on_node
 from probes.plan import Node
+from probes.reach import Hosts, Turn
+from probes.tcp_connect import NoTunnel, _read_head
+from probes.timing import Deadline, Watchdog
 from tests.probes.hosts import CONTAINERD, Write
 from tests.probes.site import Repository, Request, Server, deaf_port, error, free_port, http
 from tests.probes.test_matrix import HERE, bearer, context_of
@@ -29,6 +33,60 @@ K3S = Node("containerd://2.1.4-k3s1", "v1.34.1+k3s1")
 def proxies(root: str, node: Node = CONTAINERD, usr: bool = True) -> Proxies:
     host = Host(root, root if usr else None)
     return proxies_of(host, unit_of(host, node), node)
+
+
+def test_a_redirect_to_the_proxy_itself(tmp_path: Path) -> None:
+    """Which is asked directly: through itself, whoever meets it would wait for himself, and all others for him."""
+    told: list[tuple[str, str, str]] = []
+    with Server(lambda request: http(200)) as server:
+        found = Seen("resolved", HERE, {"usable": [HERE]})
+        proxy = Proxy(HERE, server.port)
+        place = Place(lambda name, deadline: found, ssl.create_default_context(), "", proxy=lambda *_: proxy)
+        hosts = Hosts(place, lambda hop, role, host, seen, pull: told.append((hop, role, seen.outcome)), Deadline(10))
+        meeting = threading.Thread(target=hosts.meet, args=(Turn("p0"), "blob", HERE, server.port, "http"), daemon=True)
+        meeting.start()
+        meeting.join(10)
+        assert not meeting.is_alive()
+        hosts.finish()
+    assert told[:2] == [("dns", "blob", "resolved"), ("connect", "blob", "open")]
+
+
+def test_a_tunnel_that_is_told_byte_by_byte_has_one_end() -> None:
+    """A time-out for each byte would go on for as long as they come."""
+    ours, theirs = socket.socketpair()
+    over = threading.Event()
+
+    def drip() -> None:
+        for byte in b"HTTP/1.1 200 " + b"y" * 4000:
+            if over.wait(0.01):
+                return
+            theirs.send(bytes([byte]))
+
+    writer = threading.Thread(target=drip)
+    writer.start()
+    began = time.monotonic()
+    try:
+        with pytest.raises(socket.timeout):
+            _read_head(ours, began + 0.3)
+        assert time.monotonic() - began < 3
+    except NoTunnel as error:
+        raise AssertionError(error) from None
+    finally:
+        over.set()
+        writer.join()
+        ours.close()
+        theirs.close()
+
+
+def test_a_connection_that_comes_after_the_time_is_over_is_ended() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, Watchdog(0.01) as dog:
+        bitten = time.monotonic() + 10
+        while not dog.fired and time.monotonic() < bitten:
+            time.sleep(0.005)
+        dog.watch(ours)
+        theirs.settimeout(5)
+        assert theirs.recv(1) == b""
 
 
 class TestFiles:
