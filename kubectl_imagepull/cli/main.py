@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any, TextIO
 
@@ -31,8 +32,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         open_all()
         code = run(list(sys.argv[1:] if argv is None else argv), sys.stdout, sys.stderr, sys.stdin)
         sys.stdout.flush()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         code = INTERRUPTED
+        if error.args:
+            with contextlib.suppress(OSError, ValueError):
+                print(f"error: {error}", file=sys.stderr)
     except BrokenPipeError:
         code = 0
     except OSError as error:  # a full disk shows itself only when the rest is written
@@ -49,8 +53,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+TOGETHER = 1.0
+"""Seconds in which several signals are one: who ends a session may send two at once, and the second would break off the clean-up
+before it has begun."""
+_again = -TOGETHER
+
+
 def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
+    global _again
+    if time.monotonic() >= _again:
+        _again = time.monotonic() + TOGETHER
+        raise KeyboardInterrupt
 
 
 def run(argv: Sequence[str], out: TextIO, err: TextIO, stdin: TextIO) -> int:

@@ -17,7 +17,8 @@ from .shapes import shaped
 QUIET = 5
 """Seconds after which the caller gets a turn although nothing has happened."""
 PAUSE = 1.0
-"""Seconds before a server that does not answer is asked again."""
+"""Seconds before a server that does not answer is asked again, and one whose watch ended within them without a line: what stands
+between us may not let watches through (client-go: tools/cache/reflector.go, "very short watch")."""
 
 
 def events(api: Api, namespace: str) -> Iterator[Mapping[str, Any] | None]:
@@ -57,6 +58,7 @@ def changes(api: Api, path: str, since: str = "", **query: Any) -> Iterator[Chan
                 for item in listed.get("items") or []:
                     yield Change("ADDED", item)
             yield None
+            began, told = time.monotonic(), False
             for line in api.lines(path, QUIET * 3, watch="1", resourceVersion=version, timeoutSeconds=QUIET, **query):
                 change = _parsed(line)
                 about = change.get("object")
@@ -64,8 +66,11 @@ def changes(api: Api, path: str, since: str = "", **query: Any) -> Iterator[Chan
                 if change.get("type") in (None, "ERROR"):
                     version = ""  # 410 Gone, or a line that broke off
                     break
+                told = True
                 version = str((about.get("metadata") or {}).get("resourceVersion") or version)
                 yield Change(str(change.get("type")), about)
+            if not told and time.monotonic() - began < PAUSE:
+                time.sleep(PAUSE)
         except ApiError as error:
             if error.forbidden and error.status == 403:
                 raise
@@ -86,7 +91,7 @@ def pods(api: Api, namespace: str, selector: str) -> Iterator[tuple[str, list[di
     path = path_of("Pod", namespace)
     version, begun = "", False
     while True:
-        lost = False
+        lost, told, asked = False, False, time.monotonic()
         try:
             if not begun:
                 yield "all", []
@@ -96,14 +101,14 @@ def pods(api: Api, namespace: str, selector: str) -> Iterator[tuple[str, list[di
                 yield "all", listed.get("items") or []
             since: dict[str, Any] = {"labelSelector": selector}
             since |= {"resourceVersion": version} if begun else {}
-            begun = True
+            begun, asked = True, time.monotonic()
             for line in api.lines(path, QUIET * 3, watch="1", timeoutSeconds=QUIET, **since):
                 change = _parsed(line)
                 about = change.get("object")
                 if change.get("type") in (None, "ERROR") or not isinstance(about, dict):
                     version, lost = "", True  # 410 Gone, or a line that broke off
                     break
-                about = shaped(about)
+                about, told = shaped(about), True
                 version = str((about.get("metadata") or {}).get("resourceVersion") or version)
                 yield "gone" if change["type"] == "DELETED" else "there", [about]
             yield "", []
@@ -113,6 +118,7 @@ def pods(api: Api, namespace: str, selector: str) -> Iterator[tuple[str, list[di
             version, lost = "", True
         if lost:
             yield "lost", []
+        if lost or (not told and time.monotonic() - asked < PAUSE):
             time.sleep(PAUSE)
 
 

@@ -121,7 +121,7 @@ class CreatedObjects:
                 return
             paths = dict(self._paths)
             self._going += self._runs
-            self._paths, self._runs = {}, []
+            self._runs = []
         # the Job first: it takes pod and ConfigMap along, also where we may not delete those
         for path, kind in sorted(paths.items(), key=lambda item: item[1] != "job"):
             try:
@@ -135,6 +135,8 @@ class CreatedObjects:
                 if status not in (404, 409) and not (kind == "configmap" and status == 403):
                     said = f"could not delete {kind} {path.rpartition('/')[2]}: {error}"
                     self._trouble.append(ReadError("api", said))
+            with self._lock:
+                self._paths.pop(path, None)  # not before: whoever interrupts deletes what is not yet deleted
 
     def gone(self) -> list[ReadError]:
         """The second half: wait until what was deleted is gone. -> what could not be removed."""

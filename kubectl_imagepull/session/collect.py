@@ -6,6 +6,7 @@ import contextlib
 import queue
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -308,6 +309,7 @@ class _Gathering:
         self._news = queue.SimpleQueue()
 
     def run(self, hearing: Hearing) -> None:
+        interrupted = False
         try:
             self._start(self._aside)
             self._begin(hearing)
@@ -335,11 +337,16 @@ class _Gathering:
                 if len(group.outcomes) == len(group.sources):
                     hearing.ended(group.number, self._open.pop(group.number).collected())
                 self._begin(hearing)
+        except KeyboardInterrupt:
+            interrupted = True
+            raise
         finally:
             with _uninterrupted():
-                _stop([s for group in (self._aside, *self._open.values()) for s in group.sources])
+                stopped = _stop([s for group in (self._aside, *self._open.values()) for s in group.sources])
                 for group in self._open.values():
                     hearing.broken_off(group.number, group.collected())
+            if interrupted and not stopped:
+                raise KeyboardInterrupt(LEFT)
 
     def _free(self, group: _Running) -> None:
         """A group that only waits for a removal needs no place any more."""
@@ -440,24 +447,32 @@ def collect(
     return found
 
 
-def _stop(sources: Sequence[Source]) -> None:
-    """Stop all of them side by side: each waits for the cluster to remove what it made."""
+STOPPING = 30.0
+"""Seconds in which all sources have to stop: whoever interrupts has a silent server often enough, and cannot interrupt again."""
+LEFT = "the cluster does not answer: what this run made there may be left (kubectl imagepull cleanup)"
+
+
+def _stop(sources: Sequence[Source]) -> bool:
+    """Stop all of them side by side: each waits for the cluster to remove what it made. -> whether all have stopped in time."""
     threads = [threading.Thread(target=source.stop, daemon=True) for source in sources]
     for thread in threads:
         thread.start()
+    end = time.monotonic() + STOPPING
     for thread in threads:
-        thread.join()
+        thread.join(max(0.0, end - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)
 
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Ignore the signals that end the program: a second Ctrl-C must not leave a pod behind."""
+    """Do nothing at the signals that end the program: a second Ctrl-C must not leave a pod behind. Programs that are started
+    meanwhile (credential plugins) end by them: a handler is not inherited, and what is ignored would be."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in ENDING}
     for number in before:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda *_: None)
     try:
         yield
     finally:

@@ -121,3 +121,19 @@ def test_no_right_to_pods(lists: bool) -> None:
     api = FakeApi([] if lists else [no], [[no]] if lists else [[]])
     with pytest.raises(ApiError):
         told(api, 4)
+
+
+@pytest.mark.parametrize("end", [None, GONE])
+@pytest.mark.parametrize("kind", ["changes", "pods"])
+def test_watches_that_end_at_once_are_not_repeated_at_once(
+    monkeypatch: pytest.MonkeyPatch, kind: str, end: bytes | None
+) -> None:
+    """A proxy that lets no watch through would be asked two thousand times a second."""
+    slept: list[float] = []
+    monkeypatch.setattr(watching.time, "sleep", slept.append)
+    count = 20
+    api: Any = FakeApi([listing(5)] * count, [[end] if end else []] * count)
+    told = watching.pods(api, "x", "a=b") if kind == "pods" else watching.changes(api, "/x")
+    while len(api.asked) < count - 1:
+        next(told)
+    assert len(slept) >= count - 3

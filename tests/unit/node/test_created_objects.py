@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import threading
 from typing import Any
@@ -254,3 +255,39 @@ def test_who_interrupts_a_removal_waits_for_it() -> None:
     removal.join(10)
     stopped.join(10)
     assert not stopped.is_alive() and f"{MAPS}/{NAME}" not in cluster.objects
+
+
+class SlowAtFirst(Cluster):
+    """The first deletion does not come back before it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.hangs, self.may = threading.Event(), threading.Event()
+
+    def delete(self, path: str, body: Any = None, **query: Any) -> Object:
+        self.asked.append(path)
+        if len(self.asked) == 1:
+            self.hangs.set()
+            assert self.may.wait(10)
+        return super().delete(path, body, **query)
+
+
+def test_who_interrupts_deletes_what_is_not_deleted_yet() -> None:
+    cluster: Any = SlowAtFirst()
+    created = CreatedObjects(cluster)
+    for number in range(3):
+        run = dataclasses.replace(RUN, name=f"{NAME}{number}")
+        created.create(run, "pod", PODS, bare_pod(run, SPEC))
+    removal = threading.Thread(target=created.delete)
+    removal.start()
+    try:
+        assert cluster.hangs.wait(10)
+        interruption = threading.Thread(target=created.delete, kwargs={"close": True})
+        interruption.start()
+        interruption.join(10)
+        assert len(set(cluster.asked)) == 3 and not interruption.is_alive()
+    finally:
+        cluster.may.set()
+        removal.join(10)
+    assert cluster.objects == {}

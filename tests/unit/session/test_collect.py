@@ -207,6 +207,21 @@ def test_an_interruption_stops_every_source_before_it_is_raised(trouble: BaseExc
     assert [other.stops for other in others] == [1, 1, 1]
 
 
+def test_a_source_that_does_not_stop_is_left_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can interrupt once more, and a silent server would hold the prompt for as long as it likes."""
+    monkeypatch.setattr(collecting, "STOPPING", 0.2)
+    over = threading.Event()
+
+    def interrupted(observation: Observation) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        with pytest.raises(KeyboardInterrupt, match="may be left"):
+            collect([[says("dns"), Scripted(lambda emit: Outcome(), lambda: over.wait(PATIENCE))]], interrupted)
+    finally:
+        over.set()
+
+
 def test_groups_that_wait_are_not_begun_after_an_interruption() -> None:
     begun = []
 
