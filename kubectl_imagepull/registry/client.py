@@ -113,8 +113,8 @@ class _Host:
     """Scheme and parameters of the challenge that it answered last, without the scope."""
     not_before: float = 0.0
     """On the monotonic clock: it asked to be left alone until then."""
-    given_up: str = ""
-    """Why it is not asked any more in this run."""
+    given_up: tuple[str, str, int] | None = None
+    """(cause, why, HTTP status) of its not being asked any more in this run, None while it is."""
 
 
 class Registries:
@@ -209,15 +209,18 @@ class Registries:
                 if attempt < ATTEMPTS - 1 and wait <= self._most:
                     host.not_before = max(host.not_before, time.monotonic() + wait)
                     continue
-                if reply.status == 429:
-                    host.given_up = f"{reference.registry_host} wants fewer requests (HTTP 429)"
-                    raise _NotAsked("rate.registry_limit", host.given_up, 429)
+                # not waited for again: there may be hundreds of images of this registry
+                why = "wants fewer requests" if reply.status == 429 else "is not available now"
+                cause = "rate.registry_limit" if reply.status == 429 else "registry.unavailable"
+                said = f"{reference.registry_host} {why} (HTTP {reply.status})"
+                host.given_up = (cause, said, reply.status)
+                raise _NotAsked(*host.given_up)
             return reply
         return reply
 
     def _send(self, method: str, host: _Host, url: str, authorization: str, realm: bool = False) -> _Reply:
         if host.given_up and not realm:
-            raise _NotAsked("rate.registry_limit", host.given_up, 429)
+            raise _NotAsked(*host.given_up)
         wait = host.not_before - time.monotonic()
         if wait > 0:
             self._sleep(wait)

@@ -26,7 +26,7 @@ def handled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("both", itertools.permutations([signal.SIGINT, signal.SIGTERM, signal.SIGHUP], 2))
+@pytest.mark.parametrize("both", list(itertools.permutations([signal.SIGINT, signal.SIGTERM, signal.SIGHUP], 2)))
 def test_two_at_once_are_one_interruption(both: tuple[signal.Signals, signal.Signals]) -> None:
     """A second one would break off what the first one has begun to clean up."""
     cleaned = []

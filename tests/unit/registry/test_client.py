@@ -134,6 +134,16 @@ def test_a_registry_that_wants_too_long_a_wait_is_left_alone(registry: FakeRegis
     assert len(registry.asked) == 1
 
 
+def test_a_registry_that_stays_away_is_waited_for_once(registry: FakeRegistry) -> None:
+    """Twenty images were twenty times its Retry-After, twice each."""
+    registry.answers = [(503, {"Retry-After": "30"})] * 50
+    waited: list[float] = []
+    asks = Registries(sleep=waited.append)
+    found = [asks.head(ref(registry)) for _ in range(20)]
+    assert {(one.cause, one.status) for one in found} == {("registry.unavailable", 503)}
+    assert len(waited) <= 2 and len(registry.asked) <= 3 and "is not available now" in found[-1].summary
+
+
 def test_bounded_for_each_registry(registry: FakeRegistry) -> None:
     registry.slow = 0.3
     asks = Registries(per_registry=3)
