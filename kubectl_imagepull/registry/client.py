@@ -9,9 +9,11 @@ else.
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import json
 import re
+import socket
 import ssl
 import threading
 import time
@@ -21,7 +23,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import urllib3
+import urllib3.connection
 import urllib3.exceptions
+import urllib3.response
 
 from .. import lazily
 from ..catalogue.registries import kind_of
@@ -41,7 +45,9 @@ ACCEPT = ", ".join(
 PER_REGISTRY = 4
 """Requests that one registry has to answer at a time."""
 SECONDS = 10.0
-"""For a connection, and for an answer."""
+"""For a connection, and of silence in an answer."""
+LONGEST = 3
+"""Times as many for a whole answer: a socket's time-out begins anew with every byte."""
 MOST_BODY = 4 << 20
 """Bytes of a manifest (OCI distribution-spec v1.1: registries take at least 4 MiB)."""
 MOST_PATIENCE = 30.0
@@ -131,6 +137,7 @@ class Registries:
     ) -> None:
         """seconds: for one request; per_registry: requests at a time; token_hosts: may see a credential when its registry sends
         for a token there; plain_http: registries (host:port) without TLS; patience: seconds to wait for Retry-After."""
+        self._seconds = seconds
         self._timeout = urllib3.Timeout(connect=seconds, read=seconds)
         self.per_registry, self._most = per_registry, patience
         self._token_hosts = frozenset(host.lower() for host in token_hosts)
@@ -244,7 +251,13 @@ class Registries:
         reply = pool.request(
             method, url, headers=headers, preload_content=False, redirect=False, retries=False, timeout=self._timeout
         )
-        data = b"" if method == "HEAD" else reply.read(MOST_BODY + 1)
+        data = b""
+        end = time.monotonic() + LONGEST * self._seconds
+        while method != "HEAD" and len(data) <= MOST_BODY and (part := reply.read1(MOST_BODY + 1 - len(data))):
+            data += part
+            if time.monotonic() > end:
+                reply.close()
+                raise TimeoutError(f"the answer takes longer than {LONGEST * self._seconds:.0f} s")
         if len(data) > MOST_BODY:
             reply.close()
             raise _NotAsked("registry.not_a_registry", f"{url[:100]} answers with more than {MOST_BODY >> 20} MiB")
@@ -332,9 +345,60 @@ class _NotAsked(Exception):
         super().__init__(why)
 
 
+def _in_time(
+    connection: urllib3.connection.HTTPConnection, answer: Callable[[], urllib3.response.HTTPResponse]
+) -> urllib3.response.HTTPResponse:
+    """An answer of which status and headers have come within LONGEST times the time-out. Raises TimeoutError."""
+    sock, over = connection.sock, threading.Event()
+
+    def end() -> None:
+        over.set()
+        with contextlib.suppress(OSError, ValueError):
+            if sock is not None:
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not SSLSocket's own, which another thread may be in
+
+    timer = threading.Timer(LONGEST * (connection.timeout or SECONDS), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        found = answer()
+    except Exception:
+        if not over.is_set():
+            raise
+    finally:
+        timer.cancel()
+    if over.is_set():  # what ends in its headers looks whole
+        raise TimeoutError("the answer does not come to its end")
+    return found
+
+
+class _Http(urllib3.connection.HTTPConnection):
+    def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override]  # as in urllib3
+        return _in_time(self, super().getresponse)
+
+
+class _Https(urllib3.connection.HTTPSConnection):
+    def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override]  # as in urllib3
+        return _in_time(self, super().getresponse)
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Http
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Https
+
+
 def _pool(base: str, context: ssl.SSLContext | None, side_by_side: int) -> urllib3.PoolManager:
     """Connections to one host, through the proxy that the environment names for it; this machine is asked directly, as clients
     in Go do (golang.org/x/net/http/httpproxy, useProxy)."""
+    made = _unbounded(base, context, side_by_side)
+    made.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    return made
+
+
+def _unbounded(base: str, context: ssl.SSLContext | None, side_by_side: int) -> urllib3.PoolManager:
     url = urllib.parse.urlsplit(base)
     proxies = urllib.request.getproxies_environment()
     proxy = proxies.get(url.scheme) or proxies.get("all")

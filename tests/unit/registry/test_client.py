@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import socket
 import threading
+import time
 import urllib.parse
 from collections.abc import Iterator
 
@@ -142,6 +145,38 @@ def test_a_registry_that_stays_away_is_waited_for_once(registry: FakeRegistry) -
     found = [asks.head(ref(registry)) for _ in range(20)]
     assert {(one.cause, one.status) for one in found} == {("registry.unavailable", 503)}
     assert len(waited) <= 2 and len(registry.asked) <= 3 and "is not available now" in found[-1].summary
+
+
+@pytest.mark.parametrize(
+    "after",
+    [b"HTTP/1.1 200 OK\r\nX-Drip: ", b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 9999\r\n\r\n"],
+)
+def test_an_answer_byte_by_byte_has_one_end(after: bytes) -> None:
+    """A registry that holds whoever asks would hold all of `check`."""
+    over = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while not over.is_set():
+                client, _ = server.accept()
+                head = client.recv(4096).startswith(b"HEAD") and b"404" in after
+                client.sendall(after)
+                while not head and not over.wait(0.02):
+                    client.sendall(b"x")
+                client.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,), daemon=True)
+        thread.start()
+        began = time.monotonic()
+        asks = Registries(seconds=0.2)
+        answer = asks.head(Reference.parse(f"127.0.0.1:{server.getsockname()[1]}/team/app:1"))
+        took = time.monotonic() - began
+        over.set()
+        asks.close()
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+    assert answer.cause in ("transfer.timeout", "net.timeout") and took < 5, (answer, took)
 
 
 def test_bounded_for_each_registry(registry: FakeRegistry) -> None:
