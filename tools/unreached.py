@@ -32,6 +32,8 @@ ALLOWED: Mapping[tuple[str, str], str] = {
     ("kubectl_imagepull/model/observation.py", "credentials_verification_policy"): _FOR_READERS,
     ("kubectl_imagepull/model/observation.py", "image_service_endpoint"): _FOR_READERS,
     ("kubectl_imagepull/node/rungs/*.py", "sees"): _LIMITS,
+    ("kubectl_imagepull/registry/client.py", "ConnectionCls"): "urllib3 makes connections by it",
+    ("kubectl_imagepull/registry/client.py", "pool_classes_by_scheme"): "urllib3 makes pools by it",
     ("kubectl_imagepull/session/pseudonyms.py", "DataclassInstance"): "the bound of a type variable, named as a text",
 }
 """(file, name), both with stars for any letters -> who reaches it."""

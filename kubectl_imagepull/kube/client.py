@@ -185,9 +185,10 @@ class Api:
         accept: str = "application/json",
     ) -> dict[str, Any]:
         for attempt in range(4):
+            began = time.monotonic()
             response = self._send(method, path, query, body, content_type=content_type, accept=accept)
             try:
-                data = response.read(MOST_BODY + 1)
+                data = self._read(response, began)
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 raise Unreachable(f"Unable to connect to the server: {in_words(error, self.server)}") from None
             finally:
@@ -205,6 +206,19 @@ class Api:
         except (ValueError, RecursionError):
             pass
         raise self._no_api_server()
+
+    def _read(self, response: urllib3.BaseHTTPResponse, began: float) -> bytes:
+        """The answer, up to a byte more than MOST_BODY. --request-timeout is for all of it, as kubectl's: a socket's time-out
+        begins anew with every byte. Raises TimeoutError, urllib3's errors and OSError."""
+        asked = self.settings.timeout
+        if not asked:
+            return response.read(MOST_BODY + 1)
+        data = b""
+        while len(data) <= MOST_BODY and (part := response.read1(MOST_BODY + 1 - len(data), decode_content=True)):
+            data += part
+            if time.monotonic() > began + asked:
+                raise TimeoutError("timed out")
+        return data
 
     def _refusal(self, response: urllib3.BaseHTTPResponse, data: bytes) -> KubeError:
         """What an answer means that is no success. API servers redirect nobody: a page to log in does."""

@@ -293,3 +293,12 @@ def test_a_connection_that_was_closed_in_the_moment_of_use(method: str, times: i
         with pytest.raises(Unreachable):
             api.get("/x") if method == "GET" else api.post("/x", {})
     assert seen == [f"{method} /x"] * times
+
+
+def test_request_timeout_is_for_the_whole_answer() -> None:
+    """As kubectl's: a socket's time-out begins anew with every byte."""
+    with serving(lambda method, path: (200, iter([b" "] * 200), {"Content-Length": "200"})) as (url, _):
+        began = time.monotonic()
+        with pytest.raises(Unreachable, match="timed out"):
+            Api(Flags(server=url, request_timeout=1.0)).get("/api/v1/namespaces/d/pods/x")
+        assert time.monotonic() - began < 5
