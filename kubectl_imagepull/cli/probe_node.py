@@ -138,6 +138,8 @@ def _many(api: Api, target: FleetTarget, options: Options, limits: Limits, form:
     out.write(_shown(report, form, api, style))
     if not report.reports:
         print("No resources found", file=err)
+    if report.left:
+        print(f"error: {report.left}", file=err)
     return refuse_warnings(api, report.exit_code)
 
 

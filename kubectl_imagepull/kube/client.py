@@ -213,12 +213,12 @@ class Api:
         asked = self.settings.timeout
         if not asked:
             return response.read(MOST_BODY + 1)
-        data = b""
+        data = bytearray()
         while len(data) <= MOST_BODY and (part := response.read1(MOST_BODY + 1 - len(data), decode_content=True)):
             data += part
             if time.monotonic() > began + asked:
                 raise TimeoutError("timed out")
-        return data
+        return bytes(data)
 
     def _refusal(self, response: urllib3.BaseHTTPResponse, data: bytes) -> KubeError:
         """What an answer means that is no success. API servers redirect nobody: a page to log in does."""

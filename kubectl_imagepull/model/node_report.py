@@ -70,6 +70,8 @@ class FleetReport:
     """Somebody did not want to wait for the rest."""
     read_at: float = 0.0
     """When the nodes were read, in seconds since the epoch."""
+    left: str = ""
+    """That something of an interrupted run may be left in the cluster, and why; "" for nothing."""
 
     @property
     def exit_code(self) -> int:

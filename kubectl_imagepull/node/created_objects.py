@@ -70,6 +70,7 @@ class CreatedObjects:
         self._runs: list[Run] = []
         self._going: list[Run] = []
         self._trouble: list[ReadError] = []
+        self._failed: KubeError | None = None
         self._lock = threading.RLock()
         self._closed = False
         self.kept = False
@@ -112,6 +113,12 @@ class CreatedObjects:
         self.delete(close, failed)
         return self.gone()
 
+    def close(self) -> None:
+        """`clear`, after which nothing can be created. Raises the KubeError for which something could not be deleted."""
+        self.clear(close=True)
+        if self._failed is not None:
+            raise self._failed
+
     def delete(self, close: bool = False, failed: bool = False) -> None:
         """The first half of `clear`: what was made is deleted, which takes a request each."""
         with self._lock:
@@ -135,6 +142,7 @@ class CreatedObjects:
                 if status not in (404, 409) and not (kind == "configmap" and status == 403):
                     said = f"could not delete {kind} {path.rpartition('/')[2]}: {error}"
                     self._trouble.append(ReadError("api", said))
+                    self._failed = error
             with self._lock:
                 self._paths.pop(path, None)  # not before: whoever interrupts deletes what is not yet deleted
 

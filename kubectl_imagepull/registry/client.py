@@ -251,7 +251,7 @@ class Registries:
         reply = pool.request(
             method, url, headers=headers, preload_content=False, redirect=False, retries=False, timeout=self._timeout
         )
-        data = b""
+        data = bytearray()
         end = time.monotonic() + LONGEST * self._seconds
         while method != "HEAD" and len(data) <= MOST_BODY and (part := reply.read1(MOST_BODY + 1 - len(data))):
             data += part
@@ -262,7 +262,7 @@ class Registries:
             reply.close()
             raise _NotAsked("registry.not_a_registry", f"{url[:100]} answers with more than {MOST_BODY >> 20} MiB")
         reply.release_conn()
-        return _Reply(reply.status, reply.headers, data)
+        return _Reply(reply.status, reply.headers, bytes(data))
 
     def _authorization(
         self, host: _Host, reference: Reference, login: Login | None, challenge: tuple[str, Mapping[str, str]] | None
@@ -353,9 +353,10 @@ def _in_time(
 
     def end() -> None:
         over.set()
+        inner = getattr(sock, "socket", sock)  # of TLS within a proxy's TLS
         with contextlib.suppress(OSError, ValueError):
-            if sock is not None:
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not SSLSocket's own, which another thread may be in
+            if isinstance(inner, socket.socket):
+                socket.socket.shutdown(inner, socket.SHUT_RDWR)  # not SSLSocket's own, which another thread may be in
 
     timer = threading.Timer(LONGEST * (connection.timeout or SECONDS), end)
     timer.daemon = True

@@ -21,7 +21,7 @@ from ..registry.logins import Logins
 
 SIDE_BY_SIDE = 16
 """Questions at a time, to all registries together; each registry has its own bound."""
-NO_ANSWER = ("rate.registry_limit",)
+NO_ANSWER = ("rate.registry_limit", "registry.unavailable")
 """Causes that say nothing about the image."""
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from ..errors import KubeError
+from ..errors import KubeError, Unreachable
 from ..kube.client import Api
 from ..model import Http, Observation, Place, ProbeRun, Pull, ReadError, of_kind
 from ..node import kubelet_api
@@ -71,7 +71,7 @@ class Source(Protocol):
         """Give every observation to `emit`. Raises Interrupted after `stop`, KubeError where the API server goes away."""
 
     def stop(self) -> None:
-        """End it and remove what it has created; returns when that is gone."""
+        """End it and remove what it has created; returns when that is gone. Raises KubeError where it could not be removed."""
 
 
 class NodeRung:
@@ -90,8 +90,8 @@ class NodeRung:
         return _cleared(self._created, probe, errors, self._wanted, self._counted)
 
     def stop(self) -> None:
-        """Nothing can be created any more, and what was is gone."""
-        self._created.clear(close=True)
+        """Nothing can be created any more, and what was is gone. Raises KubeError where it is not."""
+        self._created.close()
 
 
 def _cleared(
@@ -124,8 +124,8 @@ class KubeletPull:
         return _cleared(self._created, probe, (), self._wanted, self._counted)
 
     def stop(self) -> None:
-        """Nothing can be created any more, and what was is gone."""
-        self._created.clear(close=True)
+        """Nothing can be created any more, and what was is gone. Raises KubeError where it is not."""
+        self._created.close()
 
 
 class InTurn:
@@ -159,8 +159,10 @@ class InTurn:
         return Outcome(probe, errors=tuple(error for o in outcomes for error in o.errors))
 
     def stop(self) -> None:
-        """All of them, side by side."""
-        _stop(self._sources)
+        """All of them, side by side. Raises Unreachable where something may be left."""
+        left = _stop(self._sources)
+        if left:
+            raise Unreachable(left)
 
 
 class PeerNode:
@@ -342,11 +344,11 @@ class _Gathering:
             raise
         finally:
             with _uninterrupted():
-                stopped = _stop([s for group in (self._aside, *self._open.values()) for s in group.sources])
+                left = _stop([s for group in (self._aside, *self._open.values()) for s in group.sources])
                 for group in self._open.values():
                     hearing.broken_off(group.number, group.collected())
-            if interrupted and not stopped:
-                raise KeyboardInterrupt(LEFT)
+            if interrupted and left:
+                raise KeyboardInterrupt(left)
 
     def _free(self, group: _Running) -> None:
         """A group that only waits for a removal needs no place any more."""
@@ -449,18 +451,29 @@ def collect(
 
 STOPPING = 30.0
 """Seconds in which all sources have to stop: whoever interrupts has a silent server often enough, and cannot interrupt again."""
-LEFT = "the cluster does not answer: what this run made there may be left (kubectl imagepull cleanup)"
+LEFT = "what this run made in the cluster may be left (kubectl imagepull cleanup)"
 
 
-def _stop(sources: Sequence[Source]) -> bool:
-    """Stop all of them side by side: each waits for the cluster to remove what it made. -> whether all have stopped in time."""
-    threads = [threading.Thread(target=source.stop, daemon=True) for source in sources]
+def _stop(sources: Sequence[Source]) -> str:
+    """Stop all of them side by side: each waits for the cluster to remove what it made. -> "", or that something may be left, and
+    why."""
+    failed: list[Exception] = []
+
+    def end(source: Source) -> None:
+        try:
+            source.stop()
+        except Exception as error:  # whatever it is, what it made may be there
+            failed.append(error)
+
+    threads = [threading.Thread(target=end, args=(source,), daemon=True) for source in sources]
     for thread in threads:
         thread.start()
-    end = time.monotonic() + STOPPING
+    over = time.monotonic() + STOPPING
     for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))
-    return not any(thread.is_alive() for thread in threads)
+        thread.join(max(0.0, over - time.monotonic()))
+    if any(thread.is_alive() for thread in threads):
+        return f"{LEFT}: the API server does not answer"
+    return f"{LEFT}: {failed[0]}" if failed else ""
 
 
 @contextlib.contextmanager

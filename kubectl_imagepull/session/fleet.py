@@ -69,7 +69,8 @@ class FleetObserver:
 def probe_nodes(
     api: Api, target: FleetTarget, options: Options, limits: Limits = Limits(), observer: FleetObserver | None = None
 ) -> FleetReport:
-    """Probe registries from many nodes. KeyboardInterrupt ends it: what is known until then is returned, and nothing is left.
+    """Probe registries from many nodes. KeyboardInterrupt ends it: what is known until then is returned, and what may
+    be left is said.
 
     Raises KubeError where the API server cannot be asked, or may not say which nodes there are.
     """
@@ -83,14 +84,14 @@ def probe_nodes(
     observer.planned(ordered)
     for name in read.gone:
         fleet.tell(_unseen(name, api.namespace, GONE, 2, NodeFacts(name, found=False, ready=False, ready_message=GONE)))
-    interrupted = False
+    interrupted, left = False, ""
     try:
         fleet.run()
-    except KeyboardInterrupt:
-        interrupted = True
+    except KeyboardInterrupt as error:
+        interrupted, left = True, str(error)
     reports = tuple(fleet.reports[name] for name in ordered)
     marks = {one.facts.name: one.marks for one in read.nodes}
-    return FleetReport(reports, marks, interrupted, read_at)
+    return FleetReport(reports, marks, interrupted, read_at, left)
 
 
 def _unseen(name: str, namespace: str, why: str, code: int, facts: NodeFacts) -> NodeReport:

@@ -136,7 +136,7 @@ class NodeCluster(FakeCluster):
                 if told.get(path) != now:
                     yield self._change("MODIFIED" if path in told else "ADDED", pod)
                     told[path] = now
-            starts = [began + STARTING for began in self.begun.values()] if self.slow else []
+            starts = [began + STARTING for began in list(self.begun.values())] if self.slow else []
             until = min(at for at in (*starts, end) if at > looked)
             self.wait(before, until - time.monotonic())
 

@@ -291,3 +291,15 @@ def test_who_interrupts_deletes_what_is_not_deleted_yet() -> None:
         cluster.may.set()
         removal.join(10)
     assert cluster.objects == {}
+
+
+def test_what_could_not_be_deleted_is_raised_by_closing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "worth_a_try", lambda error, began: False)
+    cluster: Any = Cluster(refuse=lambda verb, path, body: Unreachable("refused") if verb == "delete" else None)
+    created = CreatedObjects(cluster)
+    created.close()
+    created = CreatedObjects(cluster)
+    created.create(RUN, "job", JOBS, job(RUN, SPEC))
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    with pytest.raises(Unreachable, match="refused"):
+        created.close()

@@ -222,6 +222,23 @@ def test_a_source_that_does_not_stop_is_left_and_said(monkeypatch: pytest.Monkey
         over.set()
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_source_that_could_not_remove_what_it_made_is_said(nested: bool) -> None:
+    def stop() -> None:
+        raise Unreachable("refused")
+
+    def interrupted(observation: Observation) -> None:
+        raise KeyboardInterrupt
+
+    stopped: list[int] = []
+    failing = Scripted(lambda emit: Outcome(), stop)
+    other = Scripted(lambda emit: Outcome(), lambda: stopped.append(1))
+    group = [says("dns"), InTurn(failing, other)] if nested else [says("dns"), failing, other]
+    with pytest.raises(KeyboardInterrupt, match=r"may be left \(kubectl imagepull cleanup\).*: refused"):
+        collect([group], interrupted)
+    assert stopped == [1]
+
+
 def test_groups_that_wait_are_not_begun_after_an_interruption() -> None:
     begun = []
 
@@ -270,6 +287,9 @@ class CreatedObjects:
     def clear(self, close: bool = False) -> list[ReadError]:
         self.delete(close)
         return self.left
+
+    def close(self) -> None:
+        self.clear(close=True)
 
     def delete(self, close: bool = False) -> None:
         self.cleared.append(close)
