@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from kubectl_imagepull.errors import ApiError, KubeError, Unreachable
-from kubectl_imagepull.model import Case, Facts, NodeImages, Observation, Pull, Subject, Target, Vantage
+from kubectl_imagepull.model import Case, Dns, Facts, NodeImages, Observation, Pull, Subject, Target, Vantage
 from kubectl_imagepull.model.vocabulary import API_ONLY, RUNGS, TRIAL_PULL
 from kubectl_imagepull.node import created_objects, run_pod, rungs
 from kubectl_imagepull.node.bundle import MOST_ARGUMENT, as_arguments, script
@@ -20,7 +21,7 @@ from kubectl_imagepull.node.created_objects import CreatedObjects
 from kubectl_imagepull.node.failures import Refused, refusal
 from kubectl_imagepull.node.frames import FrameReader
 from kubectl_imagepull.node.job import Run, Shape, bare_pod, config_map, job, literal, probe_spec
-from kubectl_imagepull.node.ladder import NodeAsked, TrialPullOf, climb, pull_again
+from kubectl_imagepull.node.ladder import NodeAsked, TrialPullOf, _once, climb, pull_again
 from kubectl_imagepull.node.ladder import _merged as merged
 from kubectl_imagepull.node.plan import Plan
 from kubectl_imagepull.node.run_pod import start, try_dry
@@ -517,3 +518,13 @@ def test_a_host_without_usr_is_another_rungs() -> None:
     plan = Plan((Pull("p0", "r.test", 443, "a", "1"),), 5.0, nonce="n")
     done, _ = climb(cluster, CreatedObjects(cluster), asked, plan, lambda _: None, Wanted(via="host-python"))
     assert done.rung == "api-only" and len(host.mounted) < 6
+
+
+def test_what_is_told_of_a_host_for_no_image_is_told_once() -> None:
+    told: list[Observation] = []
+    seen = _once(told.append)
+    of_host = Observation(Dns(), Subject("registry", "r.test"), Vantage("node", rung="shell"), "ok")
+    of_image = dataclasses.replace(of_host, pull="p0")
+    for one in (of_host, of_host, dataclasses.replace(of_host, outcome="nxdomain"), of_image, of_image):
+        seen(one)
+    assert [(o.outcome, o.pull) for o in told] == [("ok", ""), ("nxdomain", ""), ("ok", "p0"), ("ok", "p0")]

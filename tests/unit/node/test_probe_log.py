@@ -126,6 +126,18 @@ def test_a_log_that_breaks_again_and_again(error: KubeError) -> None:
     assert cluster.requests.count(next(r for r in cluster.requests if r.startswith("lines"))) <= MOST_BROKEN
 
 
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_container_that_has_not_begun_is_asked_for_again(status: int) -> None:
+    """Its log is not broken, however often that is so."""
+    errors = iter([ApiError(status, "", "waiting to start")] * (MOST_BROKEN + 2))
+    cluster = Cluster(
+        lambda pod: Ran({"probe-0": running()}, {"probe-0": [frame(**SEEN), END]}),
+        lambda verb, path, body: next(errors, None) if verb == "lines" else None,
+    )
+    taken, seen = followed(cluster)
+    assert taken.complete and [o.hop for o in seen] == ["dns"]
+
+
 def test_a_list_of_pods_that_breaks_is_asked_for_again() -> None:
     errors = iter([ApiError(500, "", "oops"), Unreachable("reset")])
     cluster = Cluster(
