@@ -21,6 +21,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import urllib3
 import urllib3.connection
@@ -345,15 +346,17 @@ class _NotAsked(Exception):
         super().__init__(why)
 
 
-def _in_time(
-    connection: urllib3.connection.HTTPConnection, answer: Callable[[], urllib3.response.HTTPResponse]
-) -> urllib3.response.HTTPResponse:
-    """An answer of which status and headers have come within LONGEST times the time-out. Raises TimeoutError."""
-    sock, over = connection.sock, threading.Event()
+T = TypeVar("T")
+
+
+def _in_time(connection: urllib3.connection.HTTPConnection, step: Callable[[], T]) -> T:
+    """A step of a connection that is done within LONGEST times its time-out: a proxy's tunnel and TLS, or an answer's status and
+    headers. Raises TimeoutError."""
+    over = threading.Event()
 
     def end() -> None:
         over.set()
-        inner = getattr(sock, "socket", sock)  # of TLS within a proxy's TLS
+        inner = getattr(connection.sock, "socket", connection.sock)  # of TLS within a proxy's TLS
         with contextlib.suppress(OSError, ValueError):
             if isinstance(inner, socket.socket):
                 socket.socket.shutdown(inner, socket.SHUT_RDWR)  # not SSLSocket's own, which another thread may be in
@@ -362,7 +365,7 @@ def _in_time(
     timer.daemon = True
     timer.start()
     try:
-        found = answer()
+        done = step()
     except Exception:
         if not over.is_set():
             raise
@@ -370,15 +373,21 @@ def _in_time(
         timer.cancel()
     if over.is_set():  # what ends in its headers looks whole
         raise TimeoutError("the answer does not come to its end")
-    return found
+    return done
 
 
 class _Http(urllib3.connection.HTTPConnection):
+    def connect(self) -> None:
+        _in_time(self, super().connect)
+
     def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override]  # as in urllib3
         return _in_time(self, super().getresponse)
 
 
 class _Https(urllib3.connection.HTTPSConnection):
+    def connect(self) -> None:
+        _in_time(self, super().connect)
+
     def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override]  # as in urllib3
         return _in_time(self, super().getresponse)
 

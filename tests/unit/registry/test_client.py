@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from kubectl_imagepull.image.reference import Reference
-from kubectl_imagepull.registry.client import Login, Registries
+from kubectl_imagepull.registry.client import Answer, Login, Registries
 from tests.unit.registry.fake_registry import FakeRegistry, digest_of, serving
 
 ALICE = Login("alice", "s3cret", "pull secret regcred")
@@ -147,36 +147,59 @@ def test_a_registry_that_stays_away_is_waited_for_once(registry: FakeRegistry) -
     assert len(waited) <= 2 and len(registry.asked) <= 3 and "is not available now" in found[-1].summary
 
 
-@pytest.mark.parametrize(
-    "after",
-    [b"HTTP/1.1 200 OK\r\nX-Drip: ", b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 9999\r\n\r\n"],
-)
+DRIPPING = b"HTTP/1.1 200 OK\r\nX-Drip: "
+REFUSAL = b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 9999\r\n\r\n"
+
+
+@pytest.mark.parametrize("after", [DRIPPING, REFUSAL], ids=["headers", "body"])
 def test_an_answer_byte_by_byte_has_one_end(after: bytes) -> None:
     """A registry that holds whoever asks would hold all of `check`."""
+    with dripping(after) as place:
+        answer, took = asked_of(f"{place}/team/app:1")
+    assert answer.cause in ("transfer.timeout", "net.timeout") and took < 5, (answer, took)
+
+
+def test_a_tunnel_byte_by_byte_has_one_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    with dripping(DRIPPING) as place:
+        monkeypatch.setenv("https_proxy", f"http://{place}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        answer, took = asked_of("registry.example/team/app:1")
+    assert answer.cause in ("net.proxy", "net.timeout") and took < 5, (answer, took)
+
+
+def asked_of(image: str) -> tuple[Answer, float]:
+    """(what is said of an image, the seconds that it took)."""
+    asks = Registries(seconds=0.2)
+    began = time.monotonic()
+    try:
+        return asks.head(Reference.parse(image)), time.monotonic() - began
+    finally:
+        asks.close()
+
+
+@contextlib.contextmanager
+def dripping(after: bytes) -> Iterator[str]:
+    """A server that sends a byte now and then after these; to a HEAD without a body nothing more. -> host:port."""
     over = threading.Event()
 
-    def drip(server: socket.socket) -> None:
+    def drip() -> None:
         with contextlib.suppress(OSError):
             while not over.is_set():
                 client, _ = server.accept()
-                head = client.recv(4096).startswith(b"HEAD") and b"404" in after
-                client.sendall(after)
-                while not head and not over.wait(0.02):
-                    client.sendall(b"x")
-                client.close()
+                head = client.recv(4096).startswith(b"HEAD") and after == REFUSAL
+                with client, contextlib.suppress(OSError):
+                    client.sendall(after)
+                    while not head and not over.wait(0.02):
+                        client.sendall(b"x")
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=drip, args=(server,), daemon=True)
+        thread = threading.Thread(target=drip, daemon=True)
         thread.start()
-        began = time.monotonic()
-        asks = Registries(seconds=0.2)
-        answer = asks.head(Reference.parse(f"127.0.0.1:{server.getsockname()[1]}/team/app:1"))
-        took = time.monotonic() - began
+        yield f"127.0.0.1:{server.getsockname()[1]}"
         over.set()
-        asks.close()
         server.shutdown(socket.SHUT_RDWR)
         thread.join(5)
-    assert answer.cause in ("transfer.timeout", "net.timeout") and took < 5, (answer, took)
 
 
 def test_bounded_for_each_registry(registry: FakeRegistry) -> None:
