@@ -403,22 +403,18 @@ class _HttpsPool(urllib3.HTTPSConnectionPool):
 def _pool(base: str, context: ssl.SSLContext | None, side_by_side: int) -> urllib3.PoolManager:
     """Connections to one host, through the proxy that the environment names for it; this machine is asked directly, as clients
     in Go do (golang.org/x/net/http/httpproxy, useProxy)."""
-    made = _unbounded(base, context, side_by_side)
-    made.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
-    return made
-
-
-def _unbounded(base: str, context: ssl.SSLContext | None, side_by_side: int) -> urllib3.PoolManager:
     url = urllib.parse.urlsplit(base)
     proxies = urllib.request.getproxies_environment()
     proxy = proxies.get(url.scheme) or proxies.get("all")
+    made = urllib3.PoolManager(ssl_context=context, maxsize=side_by_side, block=True)
     if proxy and not _is_loopback(base) and not urllib.request.proxy_bypass(url.netloc.rpartition("@")[2]):
         found = urllib3.util.parse_url(proxy if "://" in proxy else f"http://{proxy}")
         headers = urllib3.make_headers(proxy_basic_auth=urllib.parse.unquote(found.auth)) if found.auth else None
-        return urllib3.ProxyManager(
+        made = urllib3.ProxyManager(
             found._replace(auth=None).url, proxy_headers=headers, ssl_context=context, maxsize=side_by_side, block=True
         )
-    return urllib3.PoolManager(ssl_context=context, maxsize=side_by_side, block=True)
+    made.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    return made
 
 
 def _is_loopback(base: str) -> bool:

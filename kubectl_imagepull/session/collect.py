@@ -159,10 +159,10 @@ class InTurn:
         return Outcome(probe, errors=tuple(error for o in outcomes for error in o.errors))
 
     def stop(self) -> None:
-        """All of them, side by side. Raises Unreachable where something may be left."""
-        left = _stop(self._sources)
-        if left:
-            raise Unreachable(left)
+        """All of them, side by side. Raises what the first raised that could not be stopped."""
+        failed = _stop(self._sources)
+        if failed is not None:
+            raise failed
 
 
 class PeerNode:
@@ -344,11 +344,11 @@ class _Gathering:
             raise
         finally:
             with _uninterrupted():
-                left = _stop([s for group in (self._aside, *self._open.values()) for s in group.sources])
+                failed = _stop([s for group in (self._aside, *self._open.values()) for s in group.sources])
                 for group in self._open.values():
                     hearing.broken_off(group.number, group.collected())
-            if interrupted and left:
-                raise KeyboardInterrupt(left)
+            if interrupted and failed is not None:
+                raise KeyboardInterrupt(f"{LEFT}: {failed}")
 
     def _free(self, group: _Running) -> None:
         """A group that only waits for a removal needs no place any more."""
@@ -454,9 +454,9 @@ STOPPING = 30.0
 LEFT = "what this run made in the cluster may be left (kubectl imagepull cleanup)"
 
 
-def _stop(sources: Sequence[Source]) -> str:
-    """Stop all of them side by side: each waits for the cluster to remove what it made. -> "", or that something may be left, and
-    why."""
+def _stop(sources: Sequence[Source]) -> Exception | None:
+    """Stop all of them side by side: each waits for the cluster to remove what it made. -> why something of it may be left, None
+    where nothing is."""
     failed: list[Exception] = []
 
     def end(source: Source) -> None:
@@ -472,8 +472,8 @@ def _stop(sources: Sequence[Source]) -> str:
     for thread in threads:
         thread.join(max(0.0, over - time.monotonic()))
     if any(thread.is_alive() for thread in threads):
-        return f"{LEFT}: the API server does not answer"
-    return f"{LEFT}: {failed[0]}" if failed else ""
+        return Unreachable("the API server does not answer")
+    return failed[0] if failed else None
 
 
 @contextlib.contextmanager
