@@ -81,6 +81,16 @@ def test_what_python_says_is_declared() -> None:
     assert not undeclared
 
 
+def test_what_ends_a_network_call_is_what_its_function_returns() -> None:
+    (function,) = [
+        node
+        for node in ast.walk(ast.parse((PROBES / "address.py").read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name == "network_outcome"
+    ]
+    returned = [node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value is not None]
+    assert {word for value in returned for word in literals(value)} == set(NETWORK)
+
+
 @pytest.mark.parametrize("hop", ["connect", "tls", "registry", "auth", "manifest", "blobs"])
 def test_how_a_conversation_ends_is_declared(hop: str) -> None:
     words = NETWORK if hop in ("connect", "tls") else TROUBLES
