@@ -62,7 +62,7 @@ def main() -> int:
     timer = threading.Timer(budget, out_of_time)
     timer.daemon = True
     timer.start()
-    # where such a call keeps the interpreter to itself, no timer of it comes round
+    # where such a call keeps the interpreter to itself, no timer of it comes round; the file stays open until the end
     faulthandler.dump_traceback_later(budget + 2, file=open(os.devnull, "w"), exit=True)  # noqa: SIM115
     room = None
     if plan.get("place") != "node":

@@ -37,7 +37,7 @@ class Document:
     """A manifest as it was read."""
 
     kind: str
-    """index | manifest | schema1 | artifact | other."""
+    """index | manifest | schema1 | artifact | other | unread: too large to say."""
     entries: List[Dict[str, Any]]
     """The descriptors of an index, as they stand."""
     config: str = ""
@@ -59,6 +59,8 @@ def blob_path(prefix: str, repository: str, digest: str) -> str:
 
 def read_manifest(reply: Reply) -> Document:
     """What a reply to GET of a manifest holds (OCI image-spec: manifest.md, image-index.md). Never raises."""
+    if reply.cut or reply.too_many:
+        return Document("unread", [])  # what it is stays unknown
     media = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     document = reply.document
     if media in SCHEMA1 or (isinstance(document, dict) and document.get("schemaVersion") == 1):
@@ -214,7 +216,7 @@ def platforms(one: Attempt, document: Document, reply: Reply, via: str, nested: 
     data: Dict[str, Any] = {"platforms": listed, "entries": len(document.entries)}
     if document.kind == "index" and not nested:
         one.tell("platform", Observation("index", said, data, reply.ms), via)
-    elif document.kind != "manifest":
+    elif document.kind not in ("manifest", "unread"):
         data = {"media_type": reply.headers.get("content-type", ""), "kind": document.kind}
         one.tell("platform", Observation("no-image", document.why or "an index of indexes", data), via)
 

@@ -17,7 +17,7 @@ from .address import network_outcome
 from .host.resolver import ResolvConf
 from .observation import Observation, printable
 from .resolved import is_address, with_routes
-from .timing import Deadline, Stopwatch
+from .timing import Deadline, Stopwatch, wait_until
 
 PORT = 53
 MOST = 65535
@@ -179,10 +179,7 @@ def _exactly(sock: socket.socket, count: int, end: float) -> bytes:
     """So many bytes until that time (time.monotonic). Raises EOFError, socket.timeout."""
     found = b""
     while len(found) < count:
-        left = end - time.monotonic()
-        if left <= 0:
-            raise socket.timeout("timed out")
-        sock.settimeout(left)
+        wait_until(end, sock)
         part = sock.recv(count - len(found))
         if not part:
             raise EOFError

@@ -58,9 +58,15 @@ class Reply:
         return len(self.location) > MOST_VALUE
 
     @property
+    def too_many(self) -> bool:
+        """True where the body, as JSON, would be of more objects than fit into a probe's memory."""
+        objects = self.body.count(b"{") + self.body.count(b"[")
+        return objects > MOST_OBJECTS or self.body.count(b",") > MOST_VALUES
+
+    @property
     def document(self) -> Any:
-        """The body as JSON, None where it is not, or where it is of more objects than fit into a probe's memory."""
-        if self.body.count(b"{") + self.body.count(b"[") > MOST_OBJECTS or self.body.count(b",") > MOST_VALUES:
+        """The body as JSON, None where it is not, or where it has `too_many` objects."""
+        if self.too_many:
             return None
         try:
             # the default for numbers takes time that grows with the square of their length (before Python 3.11)

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .address import Address, network_outcome
 from .observation import Observation, printable
-from .timing import Deadline, Stopwatch
+from .timing import Deadline, Stopwatch, wait_until
 
 PATIENCE = 5.0
 """Seconds for one connection: a second lost SYN is sent again after 1 s and 3 s, so 5 s covers two losses."""
@@ -93,10 +93,7 @@ def _read_head(sock: socket.socket, end: float) -> None:
     """The proxy's answer to CONNECT, byte by byte: what follows it is the other side's. Raises NoTunnel."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
-        left = end - time.monotonic()
-        if left <= 0:
-            raise socket.timeout("timed out")
-        sock.settimeout(left)
+        wait_until(end, sock)
         byte = sock.recv(1)
         if not byte and not head:
             raise NoTunnel("closed", "the connection ends without an answer")

@@ -57,6 +57,15 @@ class Watchdog:
                 _end(sock)
 
 
+def wait_until(end: float, sock: socket.socket) -> None:
+    """Let the socket's next step wait until that time (time.monotonic) and no longer: a time-out that is set once begins anew
+    with every byte. Raises socket.timeout where it has come."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise socket.timeout("timed out")
+    sock.settimeout(left)
+
+
 def _end(sock: socket.socket) -> None:
     with contextlib.suppress(OSError, ValueError):
         socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not SSLSocket's own, which another thread may be in

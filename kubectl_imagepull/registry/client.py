@@ -380,7 +380,7 @@ class _Http(urllib3.connection.HTTPConnection):
     def connect(self) -> None:
         _in_time(self, super().connect)
 
-    def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override]  # as in urllib3
+    def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override]  # urllib3's own differs from http.client's
         return _in_time(self, super().getresponse)
 
 
@@ -388,7 +388,7 @@ class _Https(urllib3.connection.HTTPSConnection):
     def connect(self) -> None:
         _in_time(self, super().connect)
 
-    def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override]  # as in urllib3
+    def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override]  # urllib3's own differs from http.client's
         return _in_time(self, super().getresponse)
 
 

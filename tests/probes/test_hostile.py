@@ -151,6 +151,8 @@ def test_a_document_that_would_not_fit_is_none(item: bytes) -> None:
     entry = {"mediaType": "m", "digest": "d", "size": 1, "platform": {"os": "linux", "architecture": "amd64"}}
     index = {"manifests": [entry] * 5000}
     assert http_request.Reply(200, body=json.dumps(index).encode()).document == index
+    large = http_request.Reply(200, body=json.dumps({"manifests": [entry] * 20000}).encode())
+    assert content.read_manifest(large).kind == "unread", "no index of that size is said to be no image"
 
 
 def test_budget_ends_the_bundle(tmp_path: Path) -> None:
